@@ -1,0 +1,34 @@
+"""The description: frozen, typed models of what a user may choose. No I/O."""
+
+from __future__ import annotations
+
+from kgen.describe.kernel import (
+    Buddy,
+    Compiler,
+    Console,
+    Cpu,
+    Features,
+    Kernel,
+    Kmalloc,
+    Layout,
+    Memblock,
+    Ram,
+    Zone,
+)
+from kgen.describe.section import Fault, Section
+
+__all__ = [
+    "Buddy",
+    "Compiler",
+    "Console",
+    "Cpu",
+    "Fault",
+    "Features",
+    "Kernel",
+    "Kmalloc",
+    "Layout",
+    "Memblock",
+    "Ram",
+    "Section",
+    "Zone",
+]

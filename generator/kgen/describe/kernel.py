@@ -1,0 +1,190 @@
+"""What a description may say, field by field.
+
+Sizes and addresses are bytes; both may be written as ``64 * MiB``, ``"64M"`` or ``0x100000``.
+A field's own range stands here; what several fields must satisfy together is proved in
+``kgen.check``. Names are the field's: page frame, order, zone, direct map, arena, fixmap.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from kgen.describe.section import Section
+from kgen.units import FOUR_GIB, GiB, KiB, MiB, parse_size
+
+
+def _size(value: object) -> object:
+    return parse_size(value) if isinstance(value, str) else value
+
+
+def _words(value: object) -> object:
+    """``"a.c,b.c"`` (from ``--set``) as ``("a.c", "b.c")``."""
+    if isinstance(value, str):
+        return tuple(word.strip() for word in value.split(",") if word.strip())
+    return value
+
+
+def _limit(value: object) -> object:
+    """A zone's end: a size, or one of the two ends that follow from the layout."""
+    if value in ("direct", "end"):
+        return value
+    if isinstance(value, str):
+        return parse_size(value)
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise ValueError("a zone ends at a size, at 'direct' or at 'end'")
+
+
+Bytes = Annotated[int, BeforeValidator(_size), Field(ge=0, strict=True)]
+Address = Annotated[int, BeforeValidator(_size), Field(ge=0, lt=FOUR_GIB, strict=True)]
+Word = Annotated[int, BeforeValidator(_size), Field(ge=0, lt=1 << 32, strict=True)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_words)]
+
+ZoneLimit = Annotated[int | Literal["direct", "end"], BeforeValidator(_limit)]
+CpuName = Literal["386", "486", "pentium", "pentiumpro"]
+
+
+class Layout(Section):
+    """Where things are in the two address spaces."""
+
+    kernel_base: Address = Field(
+        0xC000_0000,
+        description="virtual address at which physical 0 appears; the kernel owns all above it",
+    )
+    load_address: Address = Field(
+        1 * MiB,
+        description="physical address of the image's first byte; the loader puts it there",
+    )
+    direct_map_limit: Bytes = Field(
+        896 * MiB,
+        description="bytes of physical memory, from 0, mapped permanently at kernel_base",
+    )
+    arena_base: Address = Field(
+        0xF880_0000, description="first virtual address that kmalloc and vmalloc may map"
+    )
+    arena_size: Bytes = Field(
+        104 * MiB, description="bytes of virtual addresses that kmalloc and vmalloc share"
+    )
+    fixmap_base: Address = Field(
+        0xFFC0_0000, description="virtual address of the fixmap's first slot"
+    )
+    fixmap_slots: int = Field(
+        8, ge=2, le=1023, description="pages in the fixmap: slots that map any frame for a moment"
+    )
+    stack_size: Bytes = Field(
+        16 * KiB, ge=4 * KiB, le=1 * MiB, description="bytes of the boot stack"
+    )
+
+
+class Ram(Section):
+    """The memory sizes on which the kernel must work; every layout rule is proved for all."""
+
+    minimum: Bytes = Field(2 * MiB, ge=2 * MiB, description="bytes of the smallest machine")
+    maximum: Bytes = Field(
+        4 * GiB, le=64 * GiB, description="bytes of the largest machine (what is above 4 GiB idles)"
+    )
+
+
+class Memblock(Section):
+    """The bootstrap allocator: tables of fixed size, used until the buddy takes over."""
+
+    regions: int = Field(
+        128, ge=16, le=1024, description="entries in each of its tables, memory and reserved"
+    )
+    map_entries: int = Field(
+        64, ge=8, le=256, description="entries of the loader's memory map that are kept"
+    )
+    modules: int = Field(16, ge=0, le=64, description="Multiboot modules that are kept")
+
+
+class Zone(Section):
+    """A range of page frames with a buddy allocator of its own; it starts where the last ends."""
+
+    name: str = Field("all", description="the zone's name", pattern=r"^[a-z][a-z0-9_]{0,11}$")
+    limit: ZoneLimit = Field(
+        "end",
+        description="physical address at which it ends: bytes, 'direct' (the direct map's "
+        "limit) or 'end' (4 GiB)",
+    )
+
+
+class Buddy(Section):
+    """The page allocator."""
+
+    max_order: int = Field(
+        10, ge=0, le=15, description="order of the largest block: 2^max_order pages of 4 KiB"
+    )
+    zones: tuple[Zone, ...] = Field(
+        (
+            Zone(name="dma", limit=16 * MiB),
+            Zone(name="normal", limit="direct"),
+            Zone(name="highmem", limit="end"),
+        ),
+        description="zones in ascending order",
+        min_length=1,
+        max_length=8,
+    )
+
+
+class Kmalloc(Section):
+    """Allocations of any size from mapped pages, each behind a {size, magic} header."""
+
+    alignment: int = Field(
+        8, ge=8, le=4096, description="bytes to which every result is aligned, a power of two"
+    )
+    magic: Word = Field(
+        0xB10C_4EAD, ge=1, description="32-bit number in each live header; kfree checks it"
+    )
+    guard_pages: int = Field(
+        1, ge=1, le=16, description="unmapped pages behind each mapping, to catch overruns"
+    )
+
+
+class Console(Section):
+    """Where the log goes besides the serial line."""
+
+    vga: bool = Field(False, description="also write the log to the VGA text screen")
+
+
+class Cpu(Section):
+    """The oldest processor that the kernel must run on."""
+
+    minimum: CpuName = Field(
+        "386", description="oldest CPU; code for older ones is left out, and such a CPU refused"
+    )
+
+
+class Features(Section):
+    """Parts that a kernel may have or not."""
+
+    tests: bool = Field(True, description="build the in-kernel tests and run them at each boot")
+
+
+class Compiler(Section):
+    """How the compiler is called."""
+
+    optimize: Literal["0", "1", "2", "s"] = Field("2", description="the level behind gcc's -O")
+
+
+class Kernel(Section):
+    """A whole kernel."""
+
+    name: str = Field(
+        "default",
+        description="the kernel's name, as it greets on the serial line",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$",
+    )
+    layout: Layout = Field(Layout(), description="the address map")
+    ram: Ram = Field(Ram(), description="the memory sizes admitted")
+    memblock: Memblock = Field(Memblock(), description="the bootstrap allocator")
+    buddy: Buddy = Field(Buddy(), description="the page allocator")
+    kmalloc: Kmalloc = Field(Kmalloc(), description="the allocator behind kmalloc()")
+    console: Console = Field(Console(), description="the log's other outputs")
+    cpu: Cpu = Field(Cpu(), description="the processors admitted")
+    features: Features = Field(Features(), description="optional parts")
+    compiler: Compiler = Field(Compiler(), description="how to compile")
+    sources: Names = Field(
+        (), description="the user's C files, relative to the description; one has kernel_main()"
+    )

@@ -1,0 +1,91 @@
+"""A section of a description: a frozen pydantic model that never raises.
+
+A description is a Python file. If ``Buddy(max_order=40)`` raised where it stands, the user
+would see that mistake alone and meet the next one after mending it. So a section keeps what
+is wrong with it (:attr:`Section.faults`), holds the default in place of each bad value, and
+``kgen.check`` reports the faults of all sections together with what the layout rules find.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from dataclasses import dataclass, replace
+from types import FrameType
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
+
+_OWN_MODULES = ("kgen.describe", "pydantic")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A value that its field does not admit: relative ``path``, value, reason, remedy, place."""
+
+    path: str
+    value: str
+    why: str
+    change: str
+    where: str = ""
+
+    def below(self, prefix: str) -> Fault:
+        """The same fault seen from the section that holds this one as ``prefix``."""
+        return replace(self, path=f"{prefix}.{self.path}")
+
+
+class Section(BaseModel):
+    """Base of every model in a description."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
+
+    _faults: tuple[Fault, ...] = PrivateAttr(default=())
+
+    def __init__(self, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            faults = tuple(_fault(type(self), item, _caller()) for item in error.errors())
+            bad = {str(item["loc"][0]) for item in error.errors()}
+            super().__init__(**{key: value for key, value in data.items() if key not in bad})
+            self._faults = faults
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """Everything wrong with this section's values and with those of sections inside it."""
+        found = list(self._faults)
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, Section):
+                found += [fault.below(name) for fault in value.faults]
+            elif isinstance(value, tuple):
+                for index, item in enumerate(value):
+                    if isinstance(item, Section):
+                        found += [fault.below(f"{name}[{index}]") for fault in item.faults]
+        return tuple(found)
+
+
+def _fault(section: type[Section], item: Any, where: str) -> Fault:
+    """pydantic's account of one bad value, in kgen's words."""
+    name = str(item["loc"][0])
+    fields = section.model_fields
+    if item["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, fields, 1)
+        meant = f"did you mean {near[0]}? " if near else ""
+        known = ", ".join(fields)
+        return Fault(
+            name, repr(item["input"]), "there is no such field", f"{meant}known: {known}", where
+        )
+    why = item["msg"].removeprefix("Value error, ")
+    why = why[:1].lower() + why[1:]
+    return Fault(name, repr(item["input"]), why, f"meaning: {fields[name].description}", where)
+
+
+def _caller() -> str:
+    """``file:line`` of the code that is building a section, for people to jump to."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if not frame.f_globals.get("__name__", "").startswith(_OWN_MODULES):
+            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""

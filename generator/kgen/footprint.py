@@ -1,0 +1,88 @@
+"""How much memory the allocators' own data takes, as a function of the machine's RAM.
+
+The kernel computes the same numbers at boot from what it finds; ``kgen.check`` needs them
+before there is a kernel, to prove that they fit on every machine that a description admits,
+and ``kgen.derive`` to size the boot mapping. Each grows with RAM and never shrinks, with a
+bend only where a limit is reached, so a proof at the bends is a proof for all sizes.
+"""
+
+from __future__ import annotations
+
+from kgen.describe import Kernel
+from kgen.units import FOUR_GIB, KiB, PAGE_SIZE, TABLE_SPAN, align_up
+
+NODE_SIZE = 8
+"""sizeof(struct buddy_node) on i386: two pointers."""
+
+ARENA_PER_RAM = 4
+"""Page tables for the arena cover this many times the RAM: each mapping may waste as much
+again in guard pages, and twice that again in holes, before addresses run out before frames."""
+
+EARLY_SLACK = 64 * KiB
+"""For alignment between early allocations, and for tables of what the loader passes."""
+
+WORKING_ROOM = 256 * KiB
+"""Bytes that must be left for the kernel to work with on the smallest machine."""
+
+
+def zone_limit(kernel: Kernel, index: int) -> int:
+    """Physical address at which zone ``index`` of the description ends."""
+    limit = kernel.buddy.zones[index].limit
+    if limit == "direct":
+        return kernel.layout.direct_map_limit
+    return FOUR_GIB if limit == "end" else limit
+
+
+def buddy_metadata(pages: int, max_order: int) -> int:
+    """Bytes of a buddy's metadata for ``pages`` frames: nodes, one bit a page, one bit a pair."""
+    whole = align_up(pages, 1 << max_order)
+    heads = align_up(whole, 32) // 8
+    pairs = align_up(whole - (whole >> max_order), 32) // 8
+    return pages * NODE_SIZE + heads + pairs
+
+
+def metadata(kernel: Kernel, ram: int) -> int:
+    """Bytes of all zones' metadata on a machine with ``ram`` bytes."""
+    total = start = 0
+    for index in range(len(kernel.buddy.zones)):
+        end = min(zone_limit(kernel, index), ram, FOUR_GIB)
+        if end > start:
+            total += buddy_metadata((end - start) // PAGE_SIZE, kernel.buddy.max_order)
+            start = end
+    return total
+
+
+def arena_bytes(kernel: Kernel, ram: int) -> int:
+    """Bytes of the arena that get page tables on a machine with ``ram`` bytes."""
+    return min(kernel.layout.arena_size, align_up(ARENA_PER_RAM * ram, TABLE_SPAN))
+
+
+def page_tables(kernel: Kernel, ram: int) -> int:
+    """Pages of the permanent directory with its tables for the direct map and the arena."""
+    direct = align_up(lowmem(kernel, ram), TABLE_SPAN) // TABLE_SPAN
+    return 1 + direct + arena_bytes(kernel, ram) // TABLE_SPAN
+
+
+def lowmem(kernel: Kernel, ram: int) -> int:
+    """Bytes of RAM inside the direct map."""
+    return min(ram, kernel.layout.direct_map_limit)
+
+
+def early_bytes(kernel: Kernel, ram: int) -> int:
+    """Bytes that memblock hands out before the buddy takes over."""
+    return metadata(kernel, ram) + page_tables(kernel, ram) * PAGE_SIZE + EARLY_SLACK
+
+
+def ram_bends(kernel: Kernel) -> tuple[int, ...]:
+    """The RAM sizes at which a proof suffices: both ends, and each bend between them."""
+    ends = [zone_limit(kernel, index) for index in range(len(kernel.buddy.zones))]
+    arena_full = kernel.layout.arena_size // ARENA_PER_RAM
+    bends = {kernel.layout.direct_map_limit, arena_full, FOUR_GIB, *ends}
+    low, high = kernel.ram.minimum, kernel.ram.maximum
+    return tuple(sorted({low, high, *(ram for ram in bends if low < ram < high)}))
+
+
+def image_limit(kernel: Kernel) -> int:
+    """Bytes that the image may take so that every admitted machine boots; the linker's limit."""
+    start = kernel.layout.load_address + WORKING_ROOM
+    return min(lowmem(kernel, ram) - early_bytes(kernel, ram) for ram in ram_bends(kernel)) - start

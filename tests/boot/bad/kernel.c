@@ -1,0 +1,289 @@
+/*
+ * A kernel that misbehaves on purpose, in the way that -DFAULT=<name> chooses.
+ *
+ * It speaks just enough of the serial protocol (version 1) to be believed, and
+ * then does one thing wrong. tests/boot/test_bad_kernels.py builds one image
+ * for each fault and says what `kgen boot` must make of it. No memory
+ * management, no interrupts, nothing borrowed from the templates: a fault here
+ * must not depend on the code that it is meant to catch.
+ */
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+
+enum fault {
+	PASS,			/* nothing wrong: the control */
+	FAIL,			/* a test fails, honestly reported */
+	TRIPLE,			/* no IDT, then an exception */
+	HANG,			/* stands still after the first stage */
+	POWEROFF_SILENT,	/* halts for ever with nothing said at all */
+	EARLY_PANIC,		/* exit code for panic, serial line never up */
+	PANIC,			/* panic line, backtrace, end marker, exit code */
+	REFUSED,		/* boot refused, by name */
+	HALF_HANG,		/* stops in the middle of a line */
+	HALF_EXIT,		/* leaves with code pass in the middle of a line */
+	FLOOD,			/* FLOOD_BYTES of text, then a proper pass */
+	BABBLE,			/* text for ever */
+	NO_END,			/* leaves with code pass, no end marker */
+	END_HANG,		/* end marker, then never leaves */
+	SHORT_PLAN,		/* says 1..3, runs two */
+	LIE_PASS,		/* status=pass, leaves with code fail */
+	LIE_FAIL,		/* a test failed, leaves with code pass */
+	LIE_COUNT,		/* counts that nobody saw */
+	SKIP_STAGE,		/* one stage never reached */
+	WILD,			/* machine lines that make no sense */
+	ASK,			/* asks for a name, greets it, passes */
+	CPUID,			/* prints CPUID leaf 1 EDX, passes */
+	ODD_CODE,		/* leaves with a code that the protocol lacks */
+	HELLO_ONLY,		/* leaves at once, for measuring */
+};
+
+#ifndef FLOOD_BYTES
+#define FLOOD_BYTES 50000000u
+#endif
+
+#define COM1		0x3f8
+#define LSR		(COM1 + 5)
+#define LSR_DATA	0x01
+#define LSR_THRE	0x20	/* room for one more byte */
+#define LSR_TEMT	0x40	/* transmitter empty: all is on the wire */
+#define EXIT_PORT	0xf4
+
+#define CODE_PASS	0x10
+#define CODE_FAIL	0x11
+#define CODE_PANIC	0x12
+#define CODE_REFUSED	0x13
+
+static inline void outb(u16 port, u8 value)
+{
+	asm volatile("outb %0, %1" : : "a"(value), "Nd"(port));
+}
+
+static inline u8 inb(u16 port)
+{
+	u8 value;
+
+	asm volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
+	return value;
+}
+
+static void putc(char c)
+{
+	while (!(inb(LSR) & LSR_THRE))
+		;
+	outb(COM1, c);
+}
+
+static void puts(const char *s)
+{
+	while (*s)
+		putc(*s++);
+}
+
+static void puthex(u32 value)
+{
+	puts("0x");
+	for (int shift = 28; shift >= 0; shift -= 4)
+		putc("0123456789abcdef"[value >> shift & 15]);
+}
+
+static char getc(void)
+{
+	while (!(inb(LSR) & LSR_DATA))
+		;
+	return inb(COM1);
+}
+
+static void __attribute__((noreturn)) halt(void)
+{
+	for (;;)
+		asm volatile("cli; hlt");
+}
+
+static void __attribute__((noreturn)) leave(u8 code)
+{
+	while (!(inb(LSR) & LSR_TEMT))
+		;
+	outb(EXIT_PORT, code);
+	halt();
+}
+
+static void hello(void)
+{
+	puts("# kgen:hello proto=1 name=bad build=0123456789ab base=i386\n"
+	     "# kgen:cpu family=6 policy=invlpg reason=detected\n"
+	     "# kgen:mmap base=0x100000 len=0x3ee0000 type=1\n"
+	     "bad kernel, fault as ordered\n"
+	     "# kgen:stage i=1 of=2 name=one\n");
+	if (FAULT != SKIP_STAGE)
+		puts("# kgen:stage i=2 of=2 name=two\n");
+}
+
+static void tests(void)
+{
+	puts("KTAP version 1\n"
+	     "1..1\n"
+	     "  KTAP version 1\n"
+	     "  # Subtest: suite\n");
+	puts(FAULT == SHORT_PLAN ? "  1..3\n" : "  1..2\n");
+	puts("  ok 1 first\n");
+	if (FAULT == FAIL || FAULT == LIE_FAIL)
+		puts("  # second: expected 4, got 5 (kernel.c:1)\n"
+		     "  not ok 2 second\n"
+		     "not ok 1 suite\n");
+	else
+		puts("  ok 2 second # SKIP needs a 386\n"
+		     "ok 1 suite\n");
+	puts("# kgen:stat k=tlb.flush_all v=3\n");
+}
+
+static void end_pass(void)
+{
+	puts("# kgen:end status=pass ok=1 fail=0 skip=1\n");
+}
+
+static void end_fail(void)
+{
+	puts("# kgen:end status=fail ok=1 fail=1 skip=0\n");
+}
+
+static void flood(u32 bytes)
+{
+	static const char line[] = "all work and no play makes jack a dull boy, "
+				   "says the line that has 64 bytes\n";
+
+	for (u32 sent = 0; sent < bytes; sent += sizeof(line) - 1)
+		puts(line);
+}
+
+static void panic_lines(void)
+{
+	puts("PANIC: page fault\n"
+	     "# kgen:panic vec=14 err=0x2 eip=");
+	puthex((u32)__builtin_return_address(0));
+	puts(" cr2=0xdeadbeef msg=\"page fault: write to \\\"nowhere\\\"\"\n"
+	     "# kgen:bt ");
+	puthex((u32)__builtin_return_address(0));
+	puts("\n"
+	     "# kgen:end status=panic ok=0 fail=0 skip=0\n");
+}
+
+static void wild_lines(void)
+{
+	puts("# kgen:stage i=banana of=2 name=two\n"
+	     "# kgen:nonsense a=b\n"
+	     "# kgen:stat k= v=\n"
+	     "# kgen:mmap base=0xzz len=1 type=1\n"
+	     "# kgen:panic\n"
+	     "# kgen:\n"
+	     "# kgen:bt fish\n"
+	     "\x01\xff\xfe nul follows: ");
+	putc(0);
+	puts("\r\n");
+}
+
+static void ask(void)
+{
+	char c;
+
+	puts("name? ");
+	puts("[");
+	while ((c = getc()) != '\n')
+		putc(c);
+	puts("] hello\n");
+}
+
+static void cpuid(void)
+{
+	u32 eax = 1, ebx, ecx = 0, edx;
+
+	asm volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+	puts("# kgen:stat k=cpuid.edx v=");
+	puthex(edx);
+	puts("\n# kgen:stat k=cpuid.family v=");
+	puthex(eax >> 8 & 15);
+	puts("\n");
+}
+
+static void triple_fault(void)
+{
+	static const struct {
+		u16 limit;
+		u32 base;
+	} __attribute__((packed)) none = { 0, 0 };
+
+	asm volatile("lidt %0; ud2" : : "m"(none));
+}
+
+void bad_main(void)
+{
+	if (FAULT == POWEROFF_SILENT)
+		halt();
+	if (FAULT == EARLY_PANIC)
+		leave(CODE_PANIC);
+	hello();
+	switch (FAULT) {
+	case TRIPLE:
+		triple_fault();
+	case HANG:
+		halt();
+	case PANIC:
+		panic_lines();
+		leave(CODE_PANIC);
+	case REFUSED:
+		puts("# kgen:panic vec=255 err=0 eip=0 cr2=0 "
+		     "msg=\"boot refused: no memory map\"\n"
+		     "# kgen:end status=refused ok=0 fail=0 skip=0\n");
+		leave(CODE_REFUSED);
+	case HALF_HANG:
+		puts("# kgen:stat k=half v=1");
+		halt();
+	case HALF_EXIT:
+		tests();
+		puts("# kgen:end status=pass ok=1");
+		leave(CODE_PASS);
+	case FLOOD:
+		flood(FLOOD_BYTES);
+		break;
+	case BABBLE:
+		for (;;)
+			flood(1u << 20);
+	case WILD:
+		wild_lines();
+		break;
+	case ASK:
+		ask();
+		break;
+	case CPUID:
+		cpuid();
+		break;
+	case HELLO_ONLY:
+		leave(CODE_PASS);
+	}
+	tests();
+	switch (FAULT) {
+	case FAIL:
+		end_fail();
+		leave(CODE_FAIL);
+	case NO_END:
+		leave(CODE_PASS);
+	case END_HANG:
+		end_pass();
+		halt();
+	case LIE_PASS:
+		end_pass();
+		leave(CODE_FAIL);
+	case LIE_FAIL:
+		end_fail();
+		leave(CODE_PASS);
+	case LIE_COUNT:
+		puts("# kgen:end status=pass ok=41 fail=0 skip=2\n");
+		leave(CODE_PASS);
+	case ODD_CODE:
+		end_pass();
+		leave(0x20);
+	default:
+		end_pass();
+		leave(CODE_PASS);
+	}
+}
