@@ -1,0 +1,206 @@
+"""Every number that a template prints, computed once from a checked description.
+
+Templates do no arithmetic: whatever a header, the linker script or a table needs stands here
+under the name that it has in the rendered code. The kernel measures the same things at boot,
+and ``_Static_assert``s in ``generated/layout.h`` hold the two together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from kgen import footprint
+from kgen.check import check
+from kgen.describe import Kernel
+from kgen.errors import DescriptionError
+from kgen.units import FOUR_GIB, KiB, PAGE_SIZE, TABLE_SPAN, show_size
+
+STAGES = (
+    "boot-paging",
+    "higher-half",
+    "multiboot",
+    "memblock",
+    "buddy",
+    "paging",
+    "kmalloc",
+    "allocate",
+)
+"""The seed's eight steps, in order, as the serial protocol names them."""
+
+FAMILIES = {"386": 3, "486": 4, "pentium": 5, "pentiumpro": 6}
+"""CPU families by the description's names, as CPUID numbers them (Intel AP-485)."""
+
+
+@dataclass(frozen=True)
+class Area:
+    """A range of virtual addresses ``[start, end)`` for the address map."""
+
+    name: str
+    start: int
+    end: int
+    note: str
+
+    @property
+    def size(self) -> str:
+        """The size for people."""
+        return show_size(self.end - self.start)
+
+
+@dataclass(frozen=True)
+class ZoneSpan:
+    """A zone's range of physical addresses ``[start, end)``; the last may end at 4 GiB."""
+
+    index: int
+    name: str
+    start: int
+    end: int
+    mapped: bool
+
+    @property
+    def last_page(self) -> int:
+        """Number of the zone's last page frame: fits 32 bits where ``end`` does not."""
+        return self.end // PAGE_SIZE - 1
+
+    @property
+    def first_page(self) -> int:
+        """Number of the zone's first page frame."""
+        return self.start // PAGE_SIZE
+
+
+@dataclass(frozen=True)
+class Derived:
+    """The numbers behind one description. Addresses and sizes are bytes unless they say pages."""
+
+    kernel: Kernel
+
+    page_size: int = PAGE_SIZE
+    table_span: int = TABLE_SPAN
+    stages: tuple[str, ...] = STAGES
+    proto: int = 1
+    exit_port: int = 0xF4
+    exit_pass: int = 0x10
+    exit_fail: int = 0x11
+    exit_panic: int = 0x12
+    exit_refused: int = 0x13
+    node_size: int = footprint.NODE_SIZE
+    arena_per_ram: int = footprint.ARENA_PER_RAM
+
+    @property
+    def cpu_family(self) -> int:
+        """CPUID family of the oldest CPU admitted: 3 for a 386."""
+        return FAMILIES[self.kernel.cpu.minimum]
+
+    @property
+    def invlpg_always(self) -> bool:
+        """Whether every CPU admitted has INVLPG (486 and later)."""
+        return self.cpu_family >= 4
+
+    @property
+    def kernel_start(self) -> int:
+        """Virtual address of the image's first byte."""
+        return self.kernel.layout.kernel_base + self.kernel.layout.load_address
+
+    @property
+    def kernel_pde(self) -> int:
+        """Index of the first page-directory entry that belongs to the kernel."""
+        return self.kernel.layout.kernel_base // TABLE_SPAN
+
+    @property
+    def direct_map_end(self) -> int:
+        """Virtual address behind the direct map; 4 GiB at most."""
+        return self.kernel.layout.kernel_base + self.kernel.layout.direct_map_limit
+
+    @property
+    def arena_end(self) -> int:
+        """Virtual address behind the arena."""
+        return self.kernel.layout.arena_base + self.kernel.layout.arena_size
+
+    @property
+    def arena_pages(self) -> int:
+        """Pages in the arena."""
+        return self.kernel.layout.arena_size // PAGE_SIZE
+
+    @property
+    def fixmap_end(self) -> int:
+        """Virtual address behind the fixmap's last slot."""
+        return self.kernel.layout.fixmap_base + self.kernel.layout.fixmap_slots * PAGE_SIZE
+
+    @property
+    def fixmap_pde(self) -> int:
+        """Index of the fixmap's page-directory entry."""
+        return self.kernel.layout.fixmap_base // TABLE_SPAN
+
+    @property
+    def early_bytes(self) -> int:
+        """Bytes that the boot mapping holds beyond the image: early data on the largest machine."""
+        return max(
+            footprint.early_bytes(self.kernel, ram) for ram in footprint.ram_bends(self.kernel)
+        )
+
+    @property
+    def image_limit(self) -> int:
+        """Bytes that the image may take so that the smallest machine boots."""
+        return footprint.image_limit(self.kernel)
+
+    @property
+    def stack_pages(self) -> int:
+        """Pages of the boot stack."""
+        return self.kernel.layout.stack_size // PAGE_SIZE
+
+    @cached_property
+    def zones(self) -> tuple[ZoneSpan, ...]:
+        """The zones in ascending order."""
+        spans, start = [], 0
+        for index, zone in enumerate(self.kernel.buddy.zones):
+            end = footprint.zone_limit(self.kernel, index)
+            mapped = end <= self.kernel.layout.direct_map_limit
+            spans.append(ZoneSpan(index, zone.name, start, end, mapped))
+            start = end
+        return tuple(spans)
+
+    @cached_property
+    def address_map(self) -> tuple[Area, ...]:
+        """The kernel's virtual address space from top to bottom, gaps included."""
+        layout = self.kernel.layout
+        areas = [
+            Area("user", 0, layout.kernel_base, "user programs; nothing is mapped yet"),
+            Area(
+                "direct map",
+                layout.kernel_base,
+                self.direct_map_end,
+                "physical 0 upwards: image, page tables, metadata",
+            ),
+            Area("arena", layout.arena_base, self.arena_end, "kmalloc, page by page"),
+            Area("fixmap", layout.fixmap_base, self.fixmap_end, "slots for any frame"),
+        ]
+        areas.sort(key=lambda area: area.start)
+        filled: list[Area] = []
+        at = 0
+        for area in areas:
+            if area.start > at:
+                filled.append(Area("", at, area.start, "unmapped"))
+            filled.append(area)
+            at = area.end
+        if at < FOUR_GIB:
+            filled.append(Area("", at, FOUR_GIB, "unmapped"))
+        return tuple(reversed(filled))
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the optional parts that this kernel has."""
+        flags = self.kernel.features
+        return tuple(name for name in type(flags).model_fields if getattr(flags, name))
+
+    @property
+    def image_limit_kib(self) -> int:
+        """:attr:`image_limit` in KiB, for messages."""
+        return self.image_limit // KiB
+
+
+def derive(kernel: Kernel, origin: str = "description") -> Derived:
+    """The numbers behind ``kernel``; DescriptionError with all problems if it is not sound."""
+    problems = check(kernel)
+    if problems:
+        raise DescriptionError(problems, origin)
+    return Derived(kernel)
