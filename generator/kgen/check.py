@@ -18,10 +18,10 @@ from kgen.describe import Kernel
 from kgen.errors import Problem
 from kgen.units import (
     FOUR_GIB,
-    KiB,
-    MiB,
     PAGE_SIZE,
     TABLE_SPAN,
+    KiB,
+    MiB,
     is_power_of_two,
     show_address,
     show_size,
@@ -278,9 +278,7 @@ def zones(kernel: Kernel) -> Iterator[Problem]:
     for index, zone in enumerate(kernel.buddy.zones):
         path, end = f"buddy.zones[{index}]", footprint.zone_limit(kernel, index)
         if zone.name in names:
-            yield Problem(
-                f"{path}.name", repr(zone.name), "two zones have this name", "rename one"
-            )
+            yield Problem(f"{path}.name", repr(zone.name), "two zones have this name", "rename one")
         names.add(zone.name)
         if end <= start:
             yield Problem(

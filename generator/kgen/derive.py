@@ -14,7 +14,7 @@ from kgen import footprint
 from kgen.check import check
 from kgen.describe import Kernel
 from kgen.errors import DescriptionError
-from kgen.units import FOUR_GIB, KiB, PAGE_SIZE, TABLE_SPAN, show_size
+from kgen.units import FOUR_GIB, PAGE_SIZE, TABLE_SPAN, KiB, show_size
 
 STAGES = (
     "boot-paging",

@@ -9,7 +9,7 @@ bend only where a limit is reached, so a proof at the bends is a proof for all s
 from __future__ import annotations
 
 from kgen.describe import Kernel
-from kgen.units import FOUR_GIB, KiB, PAGE_SIZE, TABLE_SPAN, align_up
+from kgen.units import FOUR_GIB, PAGE_SIZE, TABLE_SPAN, KiB, align_up
 
 NODE_SIZE = 8
 """sizeof(struct buddy_node) on i386: two pointers."""

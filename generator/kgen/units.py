@@ -35,7 +35,7 @@ def parse_size(text: str) -> int:
 
 
 def show_size(size: int) -> str:
-    """``size`` bytes in the largest binary unit that divides it: ``64 MiB``, ``3 KiB``, ``17 B``."""
+    """``size`` bytes in the largest binary unit that divides it: ``64 MiB``, ``3 KiB``, ``7 B``."""
     for unit, name in ((GiB, "GiB"), (MiB, "MiB"), (KiB, "KiB")):
         if size and size % unit == 0:
             return f"{size // unit} {name}"

@@ -1,0 +1,29 @@
+# Two commands bring everything up on a fresh machine: `make boot` and `make test`.
+# The tools behind them are plain: .venv/bin/kgen and .venv/bin/pytest.
+
+BIN := .venv/bin
+
+.PHONY: help setup boot test check clean
+
+help:
+	@echo 'make boot    build the default kernel and boot it under QEMU'
+	@echo 'make test    run every test, on all processors'
+	@echo 'make check   run the linters and the quick tests (nothing boots)'
+	@echo 'make setup   install what is missing; the others do it too (PYTHON=… chooses one)'
+	@echo 'make clean   remove what was built; .venv stays'
+
+setup:
+	@scripts/setup.sh
+
+boot: setup
+	$(BIN)/kgen build
+	$(BIN)/kgen boot
+
+test: setup
+	$(BIN)/pytest -n auto
+
+check: setup
+	$(BIN)/pytest -n auto -m 'not boot'
+
+clean:
+	@scripts/clean.sh
