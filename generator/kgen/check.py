@@ -28,7 +28,8 @@ from kgen.units import (
 )
 
 SMALLEST_IMAGE = 192 * KiB
-"""No kernel that kgen renders is larger than this without the user's sources."""
+"""Room for the image in the proof, more than the default kernel takes; the linker then checks
+the real one against ``footprint.image_limit``."""
 
 BOOT_MAP_CEILING = 64 * MiB
 """kernel_base must lie above what the boot page tables identity-map; they stay far below this."""
@@ -239,12 +240,12 @@ def areas_disjoint(kernel: Kernel) -> Iterator[Problem]:
 @rule("layout.stack_size")
 def stack_size(kernel: Kernel) -> Iterator[Problem]:
     size = kernel.layout.stack_size
-    if not is_power_of_two(size):
+    if size % PAGE_SIZE:
         yield Problem(
             "layout.stack_size",
             show_size(size),
-            "the stack is aligned to its size, which must be a power of two",
-            f"use {show_size(1 << (size.bit_length() - 1))} or {show_size(1 << size.bit_length())}",
+            "the stack consists of whole pages of 4 KiB, with an unmapped one below",
+            f"use {show_size(align_up(size, PAGE_SIZE))}",
         )
 
 

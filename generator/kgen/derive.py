@@ -58,9 +58,9 @@ class ZoneSpan:
     mapped: bool
 
     @property
-    def last_page(self) -> int:
-        """Number of the zone's last page frame: fits 32 bits where ``end`` does not."""
-        return self.end // PAGE_SIZE - 1
+    def end_page(self) -> int:
+        """Number of the page frame behind the zone's last: fits 32 bits where ``end`` may not."""
+        return self.end // PAGE_SIZE
 
     @property
     def first_page(self) -> int:
@@ -143,11 +143,6 @@ class Derived:
         """Bytes that the image may take so that the smallest machine boots."""
         return footprint.image_limit(self.kernel)
 
-    @property
-    def stack_pages(self) -> int:
-        """Pages of the boot stack."""
-        return self.kernel.layout.stack_size // PAGE_SIZE
-
     @cached_property
     def zones(self) -> tuple[ZoneSpan, ...]:
         """The zones in ascending order."""
@@ -158,6 +153,21 @@ class Derived:
             spans.append(ZoneSpan(index, zone.name, start, end, mapped))
             start = end
         return tuple(spans)
+
+    @property
+    def zone_any(self) -> int:
+        """Index of the highest zone: an allocation that starts there may fall back to all."""
+        return len(self.zones) - 1
+
+    @property
+    def zone_direct(self) -> int:
+        """Index of the highest zone inside the direct map."""
+        return max(zone.index for zone in self.zones if zone.mapped)
+
+    @property
+    def largest_block(self) -> int:
+        """Bytes of the buddy's largest block."""
+        return PAGE_SIZE << self.kernel.buddy.max_order
 
     @cached_property
     def address_map(self) -> tuple[Area, ...]:
@@ -191,12 +201,6 @@ class Derived:
         """Names of the optional parts that this kernel has."""
         flags = self.kernel.features
         return tuple(name for name in type(flags).model_fields if getattr(flags, name))
-
-    @property
-    def image_limit_kib(self) -> int:
-        """:attr:`image_limit` in KiB, for messages."""
-        return self.image_limit // KiB
-
 
 def derive(kernel: Kernel, origin: str = "description") -> Derived:
     """The numbers behind ``kernel``; DescriptionError with all problems if it is not sound."""

@@ -1,0 +1,37 @@
+/* Types and small helpers that every file needs. */
+#ifndef KERNEL_TYPES_H
+#define KERNEL_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * A physical address in bytes. Nothing dereferences one: phys_to_virt() turns it
+ * into a pointer where the direct map reaches it. Page frame 0 is never handed
+ * out, so 0 stands for "none".
+ */
+typedef uint32_t phys_addr_t;
+#define PHYS_NONE 0
+
+#define PAGE_SHIFT 12
+#define PAGE_SIZE (1u << PAGE_SHIFT) /* bytes; Intel SDM vol. 3, 4.3 */
+#define PAGE_MASK (~(PAGE_SIZE - 1))
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Powers of two only. */
+#define ALIGN_DOWN(x, a) ((x) & ~((__typeof__(x))(a)-1))
+#define ALIGN_UP(x, a) ALIGN_DOWN((x) + (__typeof__(x))(a)-1, a)
+#define IS_ALIGNED(x, a) (((x) & ((__typeof__(x))(a)-1)) == 0)
+
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
+
+/* Errors are negative, with Linux's names and numbers. */
+#define ENOMEM 12
+#define EFAULT 14
+#define EEXIST 17
+#define EINVAL 22
+
+#endif /* KERNEL_TYPES_H */
