@@ -33,6 +33,47 @@ FAMILIES = {"386": 3, "486": 4, "pentium": 5, "pentiumpro": 6}
 
 
 @dataclass(frozen=True)
+class Trap:
+    """An exception vector (Intel SDM vol. 3, table 6-1)."""
+
+    vector: int
+    name: str
+    has_error: bool
+
+
+_TRAP_NAMES = {
+    0: "divide error",
+    1: "debug",
+    2: "non-maskable interrupt",
+    3: "breakpoint",
+    4: "overflow",
+    5: "bound range exceeded",
+    6: "invalid opcode",
+    7: "device not available",
+    8: "double fault",
+    9: "coprocessor segment overrun",
+    10: "invalid TSS",
+    11: "segment not present",
+    12: "stack-segment fault",
+    13: "general protection",
+    14: "page fault",
+    16: "x87 floating-point error",
+    17: "alignment check",
+    18: "machine check",
+    19: "SIMD floating-point exception",
+    20: "virtualization exception",
+    21: "control protection exception",
+}
+_TRAPS_WITH_ERROR = frozenset({8, 10, 11, 12, 13, 14, 17, 21})
+
+TRAPS = tuple(
+    Trap(vector, _TRAP_NAMES.get(vector, "reserved exception"), vector in _TRAPS_WITH_ERROR)
+    for vector in range(32)
+)
+"""All 32 exception vectors."""
+
+
+@dataclass(frozen=True)
 class Area:
     """A range of virtual addresses ``[start, end)`` for the address map."""
 
@@ -77,6 +118,7 @@ class Derived:
     page_size: int = PAGE_SIZE
     table_span: int = TABLE_SPAN
     stages: tuple[str, ...] = STAGES
+    traps: tuple[Trap, ...] = TRAPS
     proto: int = 1
     exit_port: int = 0xF4
     exit_pass: int = 0x10

@@ -1,0 +1,102 @@
+/*
+ * CPU detection with the documented methods, oldest first (Intel AP-485, 5):
+ *
+ *   1. EFLAGS.AC (bit 18) cannot be toggled on a 386.
+ *   2. EFLAGS.ID (bit 21) can be toggled where CPUID exists: late 486, Pentium.
+ *   3. CPUID leaf 1 gives the family.
+ *
+ * No step executes an instruction that an older CPU lacks. `cpu=386` on the
+ * kernel command line skips all three and makes the kernel behave as on that
+ * CPU: how a newer machine, or an emulator without a 386, runs the 386's path.
+ */
+#include <arch/cpu.h>
+#include <arch/io.h>
+#include <arch/mmu.h>
+#include <generated/config.h>
+#include <kernel/boot_info.h>
+#include <kernel/panic.h>
+#include <kernel/printk.h>
+#include <kernel/string.h>
+
+struct cpu cpu = { .family = 3 };
+
+static const struct {
+	const char *name;
+	unsigned family;
+} names[] = {
+	{ "386", 3 },
+	{ "486", 4 },
+	{ "pentium", 5 },
+	{ "pentiumpro", 6 },
+};
+
+#define EFLAGS_AC (1u << 18)
+#define EFLAGS_ID (1u << 21)
+
+static bool eflags_toggles(uint32_t flag)
+{
+	uint32_t before;
+	uint32_t after;
+
+	__asm__ volatile("pushfl\n\t"
+			 "popl %0\n\t" /* before */
+			 "movl %0, %1\n\t"
+			 "xorl %2, %1\n\t"
+			 "pushl %1\n\t"
+			 "popfl\n\t"
+			 "pushfl\n\t"
+			 "popl %1\n\t" /* after */
+			 "pushl %0\n\t"
+			 "popfl" /* as it was */
+			 : "=&r"(before), "=&r"(after)
+			 : "ri"(flag)
+			 : "cc");
+	return ((before ^ after) & flag) != 0;
+}
+
+static unsigned cpuid_family(void)
+{
+	uint32_t eax = 1;
+	uint32_t ebx;
+	uint32_t ecx = 0;
+	uint32_t edx;
+
+	__asm__ volatile(CPU_GUARD(5) "cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+	return eax >> 8 & 15;
+}
+
+static unsigned detect(void)
+{
+	if (!eflags_toggles(EFLAGS_AC))
+		return 3;
+	if (!eflags_toggles(EFLAGS_ID))
+		return 4;
+	return MIN(MAX(cpuid_family(), 4u), 6u);
+}
+
+static unsigned named(const char *name)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!strcmp(names[i].name, name))
+			return names[i].family;
+	}
+	refuse_boot("cpu=%s: known are 386, 486, pentium, pentiumpro", name);
+}
+
+void cpu_init(void)
+{
+	char name[16];
+
+	cpu.forced = boot_option("cpu", name, sizeof(name));
+	cpu.family = cpu.forced ? named(name) : detect();
+	cpu.invlpg = cpu.family >= 4;
+	cpu.wp = cpu.family >= 4;
+	if (cpu.wp)
+		write_cr0(read_cr0() | CR0_WP);
+	kgen_line("cpu family=%u policy=%s reason=%s", cpu.family, cpu.invlpg ? "invlpg" : "cr3",
+		  cpu.forced ? "forced" : "detected");
+	if (cpu.family < CPU_MINIMUM_FAMILY)
+		refuse_boot("this CPU is of family %u; the kernel needs a " CPU_MINIMUM_NAME
+			    " (family %u)",
+			    cpu.family, CPU_MINIMUM_FAMILY);
+}

@@ -1,0 +1,49 @@
+/*
+ * TLB flushes, by INVLPG where the CPU has it and by reloading CR3 where not.
+ *
+ * INVLPG came with the 486. A 386 can only drop everything, which costs it a
+ * page walk for each page that it touches next: hence flush_tlb_range(), which
+ * callers give as much as they can at once, and the counters.
+ */
+#include <arch/cpu.h>
+#include <arch/io.h>
+#include <arch/tlb.h>
+
+struct tlb_stats tlb_stats;
+
+/*
+ * From so many pages on, refilling the TLB is cheaper than INVLPG for each: a
+ * 486's TLB has 32 entries, a Pentium's 64 for data.
+ */
+#define RANGE_MAX 32
+
+static inline void invlpg(uintptr_t virt)
+{
+	__asm__ volatile(CPU_GUARD(4) "invlpg (%0)" : : "r"(virt) : "memory");
+	tlb_stats.flush_page++;
+}
+
+void flush_tlb_all(void)
+{
+	write_cr3(read_cr3());
+	tlb_stats.flush_all++;
+}
+
+void flush_tlb_range(uintptr_t virt, size_t pages)
+{
+//% if derived.invlpg_always
+	if (pages > RANGE_MAX) {
+//% else
+	if (!cpu.invlpg || pages > RANGE_MAX) {
+//% endif
+		flush_tlb_all();
+		return;
+	}
+	for (; pages; pages--, virt += PAGE_SIZE)
+		invlpg(virt);
+}
+
+void flush_tlb_page(uintptr_t virt)
+{
+	flush_tlb_range(virt, 1);
+}

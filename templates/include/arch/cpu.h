@@ -1,0 +1,35 @@
+/* Which CPU this is, and what it may therefore be asked to do. */
+#ifndef ARCH_CPU_H
+#define ARCH_CPU_H
+
+#include <kernel/types.h>
+
+struct cpu {
+	unsigned family; /* 3 for a 386, as CPUID numbers them; 6 and later alike */
+	bool forced; /* by cpu= on the command line */
+	bool invlpg; /* can flush one page from the TLB: 486 and later */
+	bool wp; /* honours CR0.WP: 486 and later */
+};
+
+extern struct cpu cpu;
+
+/*
+ * Detect the CPU, or take the word of cpu=386|486|pentium|pentiumpro; print
+ * `# kgen:cpu`. Refuses to boot on a CPU older than the description's minimum,
+ * or told a name that it does not know.
+ */
+void cpu_init(void);
+
+/*
+ * Marks the instruction that follows, in the same asm statement, as one that
+ * needs a CPU of this family. kgen's verifier fails on every instruction newer
+ * than the description's minimum that does not carry this mark; whoever uses it
+ * tests `cpu` first.
+ */
+#define CPU_GUARD(family)                          \
+	"9:\n\t"                                   \
+	".pushsection .kgen.guard, \"\", @progbits\n\t" \
+	".long 9b, " #family "\n\t"                \
+	".popsection\n\t"
+
+#endif /* ARCH_CPU_H */

@@ -1,0 +1,26 @@
+/* CPU exceptions. */
+#ifndef ARCH_TRAP_H
+#define ARCH_TRAP_H
+
+#include <kernel/types.h>
+
+#define TRAP_COUNT 32 /* vectors reserved for exceptions: Intel SDM vol. 3, 6.3.1 */
+#define TRAP_PAGE_FAULT 14
+
+/* The registers as vectors.S leaves them on the stack, lowest address first. */
+struct trap_frame {
+	uint32_t edi, esi, ebp, esp_pushal, ebx, edx, ecx, eax; /* PUSHAL */
+	uint32_t vector, error; /* error: 0 where the CPU pushes none */
+	uint32_t eip, cs, eflags; /* pushed by the CPU */
+};
+
+/* Load an IDT whose first 32 gates lead to trap_handler(). */
+void trap_init(void);
+
+/* Called by vectors.S. Nothing in the kernel faults on purpose: it panics. */
+void trap_handler(const struct trap_frame *frame) __attribute__((noreturn));
+
+/* "page fault", "general protection", … */
+const char *trap_name(unsigned vector);
+
+#endif /* ARCH_TRAP_H */
