@@ -1,0 +1,219 @@
+"""The rule on instructions: none that the oldest admitted CPU lacks, outside guarded places.
+
+A compiler told ``-march=i386`` emits no newer instruction, but assembly, inline assembly and
+somebody else's objects may, and QEMU, which has no 386, would run them without a word. So every
+executable section is decoded from end to end, and each instruction's first CPU is looked up:
+iced-x86 tags it with the feature that brought it in, :data:`FAMILY` says which CPU family has it.
+
+A kernel may still *use* a newer instruction after asking the CPU. Such a place is a guard: code
+that emits the instruction also emits an entry into the section ``.kgen.guard``, which is not
+loaded, as in::
+
+    1:      invlpg (%eax)
+            .pushsection .kgen.guard
+            .long 1b, 4             /* address, family that it needs: a 486 */
+            .popsection
+
+The table is checked from both sides: an entry that points at anything else is stale, and a
+finding as well. Families are numbered as CPUID does: 3 a 386, 4 a 486, 5 a Pentium, 6 a Pentium
+Pro. 7 stands for what no family promises: floating point, MMX, SSE, and whatever else has a
+CPUID flag of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from kgen.derive import FAMILIES, Derived
+from kgen.units import show_address
+from kgen.verify.facts import Code, Facts
+from kgen.verify.finding import Finding
+
+if TYPE_CHECKING:
+    from iced_x86 import Decoder, Instruction
+
+OPTIONAL = 7
+"""The family of instructions that no ``cpu.minimum`` promises."""
+
+FAMILY = {
+    "INTEL8086": 3,
+    "INTEL186": 3,
+    "INTEL286": 3,
+    "INTEL386": 3,
+    "PAUSE": 3,  # REP NOP: older CPUs ignore the prefix
+    "INTEL486": 4,  # BSWAP CMPXCHG XADD INVD INVLPG WBINVD
+    "CPUID": 5,  # some late 486s have it; EFLAGS.ID tells
+    "CX8": 5,
+    "MSR": 5,
+    "SMM": 5,
+    "TSC": 5,
+    "CMOV": 6,
+    "RDPMC": 6,
+    "MULTIBYTENOP": 6,
+    "CET_IBT": 6,  # ENDBR32 lies among the Pentium Pro's no-operations; older CPUs fault
+}
+"""First family with each feature (Intel SDM vol. 2, AP-485); features not here are OPTIONAL."""
+
+CR4_FAMILY = 5
+"""MOV to and from CR4 came with the Pentium; iced-x86 tags each MOV to CRn as the 386's."""
+
+NAMES = {number: name for name, number in FAMILIES.items()}
+
+
+@dataclass(frozen=True)
+class Newer:
+    """An instruction newer than a 386, or bytes that are none: ``family`` 0."""
+
+    address: int
+    text: str
+    family: int
+
+
+def instructions(facts: Facts, derived: Derived) -> Iterator[Finding]:
+    """No instruction is newer than ``cpu.minimum`` unless guarded, and no guard is stale."""
+    found = newer(facts)
+    yield from _unguarded(found, facts, derived)
+    yield from _stale(found, facts)
+
+
+def _unguarded(found: Sequence[Newer], facts: Facts, derived: Derived) -> Iterator[Finding]:
+    guarded = {guard.address for guard in facts.guards}
+    wrong = [
+        item
+        for item in found
+        if not item.family or (item.family > derived.cpu_family and item.address not in guarded)
+    ]
+    places = _places(facts, [item.address for item in wrong])
+    for item in wrong:
+        if item.family:
+            yield Finding(
+                "instructions",
+                f"`{item.text}` {places[item.address]} needs {_cpu(item.family)}",
+                f"cpu.minimum is {derived.kernel.cpu.minimum}",
+                _remedy(item.family),
+            )
+        else:
+            yield Finding(
+                "instructions",
+                f"the bytes {item.text} {places[item.address]} are no instruction",
+                "everything in an executable section is decoded",
+                "mark data there with .type NAME, @object and .size, or move it to .rodata",
+            )
+
+
+def _stale(found: Sequence[Newer], facts: Facts) -> Iterator[Finding]:
+    """Entries of the guard table that do not point at an instruction needing just that family."""
+    needs = {item.address: item for item in found}
+    stale = [
+        guard
+        for guard in facts.guards
+        if guard.address not in needs or needs[guard.address].family != guard.family
+    ]
+    places = _places(facts, [guard.address for guard in stale])
+    for guard in stale:
+        item = needs.get(guard.address)
+        there = f"`{item.text}` needs {_cpu(item.family)}" if item else "a 386 has what is there"
+        yield Finding(
+            "guards",
+            f"a guard for {_cpu(guard.family)} stands {places[guard.address]}, and {there}",
+            "a guard marks an instruction that needs just that CPU",
+            "remove the entry in .kgen.guard, or set its label and family right",
+        )
+
+
+def newer(facts: Facts) -> tuple[Newer, ...]:
+    """Every instruction that a 386 lacks, in the order of addresses."""
+    return tuple(item for code in facts.code for item in _newer(code, _stops(facts, code)))
+
+
+def _newer(code: Code, pieces: list[tuple[int, int]]) -> Iterator[Newer]:
+    from iced_x86 import Decoder
+
+    family_of_code: dict[int, int] = {}
+    for start, end in pieces:
+        data = code.data[start - code.address : end - code.address]
+        decoder = Decoder(32, data, ip=start)
+        for instruction in decoder:
+            family = family_of_code.get(instruction.code)
+            if family is None:
+                family = family_of_code[instruction.code] = _family(instruction)
+            if family == 3 and _touches_cr4(instruction):
+                family = CR4_FAMILY
+            if family != 3:
+                yield _item(instruction, family, data, decoder)
+
+
+def _item(instruction: Instruction, family: int, data: bytes, decoder: Decoder) -> Newer:
+    text = str(instruction)
+    if family == 0:
+        at = instruction.ip32 - (decoder.ip - decoder.position)
+        text = data[at : at + 8].hex(" ")
+    return Newer(instruction.ip32, text, family)
+
+
+def _stops(facts: Facts, code: Code) -> list[tuple[int, int]]:
+    """The section cut at its symbols, where decoding starts anew, without its data objects."""
+    end = code.address + len(code.data)
+    inside = [s for s in facts.symbols if s.in_section and code.address <= s.address < end]
+    data = [(s.address, s.address + s.size) for s in inside if s.kind == "STT_OBJECT"]
+    cuts = sorted({code.address, end, *(s.address for s in inside), *(stop for _, stop in data)})
+    return [
+        (start, stop)
+        for start, stop in pairwise(cuts)
+        if not any(first <= start < last for first, last in data)
+    ]
+
+
+@cache
+def _features() -> dict[int, str]:
+    """iced-x86's feature numbers with their names."""
+    from iced_x86 import CpuidFeature
+
+    return {number: name for name, number in vars(CpuidFeature).items() if name.isupper()}
+
+
+def _family(instruction: Instruction) -> int:
+    """The first family that has this kind of instruction; 0 if it is none."""
+    if instruction.is_invalid:
+        return 0
+    names = (_features()[feature] for feature in instruction.cpuid_features())
+    return max(FAMILY.get(name, OPTIONAL) for name in names)
+
+
+def _touches_cr4(instruction: Instruction) -> bool:
+    from iced_x86 import Code as IcedCode
+    from iced_x86 import Register
+
+    if instruction.code == IcedCode.MOV_R32_CR:
+        return instruction.op1_register == Register.CR4
+    return instruction.code == IcedCode.MOV_CR_R32 and instruction.op0_register == Register.CR4
+
+
+def _cpu(family: int) -> str:
+    """``a 486``; for what no family promises, just that."""
+    return f"a {NAMES[family]}" if family in NAMES else "what no cpu.minimum promises"
+
+
+def _remedy(family: int) -> str:
+    guard = "ask the CPU first and mark the place in .kgen.guard"
+    if family in NAMES:
+        return f"avoid it, {guard}, or set cpu.minimum to {NAMES[family]!r}"
+    return f"compile with -mno-80387 -mno-mmx -mno-sse and no -march of your own, or {guard}"
+
+
+def _places(facts: Facts, addresses: list[int]) -> dict[int, str]:
+    """``at ADDRESS in FUNCTION (FILE:LINE)`` for each; DWARF is read only if there are any."""
+    if not addresses:
+        return {}
+    from kgen.verify.lines import lines
+
+    known = lines(facts.path, addresses)
+    return {
+        address: f"at {show_address(address)} in {facts.function_at(address)}"
+        + (f" ({known[address]})" if address in known else "")
+        for address in addresses
+    }
