@@ -1,0 +1,130 @@
+"""``manifest.json``: all that a boot knows of a kernel that was built.
+
+``kgen build`` writes it beside the image, last of all, so where it stands a
+build succeeded. Keys that are not read here are left alone.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kgen_qemu.errors import usage
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A kernel and what to expect of it.
+
+    ``directory`` holds the manifest, ``image`` is relative to it; RAM bounds
+    are bytes, both inclusive; ``build`` is the id that the kernel says in
+    ``hello``; ``stages`` are in order.
+    """
+
+    directory: Path
+    name: str
+    image: Path
+    image_sha256: str
+    image_size: int
+    build: str
+    stages: tuple[str, ...]
+    features: tuple[str, ...]
+    ram_minimum: int
+    ram_maximum: int
+    cpu_minimum: str
+
+    @property
+    def image_path(self) -> Path:
+        """Where the image is, as seen from here."""
+        return self.directory / self.image
+
+    @property
+    def build_command(self) -> str:
+        """The command that makes this anew."""
+        return build_command(self.directory)
+
+
+def build_command(directory: Path) -> str:
+    """``kgen build`` for one output folder, as typed."""
+    import shlex
+
+    name = str(directory)
+    return "kgen build" if name == "kernel_out" else f"kgen build -o {shlex.quote(name)}"
+
+
+def load_manifest(directory: Path) -> Manifest:
+    """Read ``directory/manifest.json`` and make sure that its image is the one it describes.
+
+    Raises BootError (usage) with the command to run when nothing was built,
+    the manifest cannot be read, or the image is gone or is another one.
+    """
+    path = directory / "manifest.json"
+    hint = f"run: {build_command(directory)}"
+    try:
+        data = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        raise usage(f"nothing is built in {directory}", hint) from None
+    except (OSError, ValueError) as error:
+        raise usage(f"{path} cannot be read: {error}", hint) from None
+    try:
+        manifest = _parse(directory, data)
+    except (KeyError, TypeError, ValueError) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise usage(f"{path} is malformed: {what}", hint) from None
+    _check_image(manifest, hint)
+    return manifest
+
+
+def _parse(directory: Path, data: Any) -> Manifest:
+    """JSON to Manifest; KeyError, TypeError or ValueError says what does not fit."""
+    if not isinstance(data, dict):
+        raise TypeError("not an object")
+    if data.get("schema") != SCHEMA:
+        raise ValueError(f"schema {data.get('schema')!r}, this version reads {SCHEMA}")
+    ram = _typed(data, "ram", dict)
+    return Manifest(
+        directory=directory,
+        name=_typed(data, "name", str),
+        image=Path(_typed(data, "image", str)),
+        image_sha256=_typed(data, "image_sha256", str),
+        image_size=_typed(data, "image_size", int),
+        build=_typed(data, "build", str),
+        stages=_strings(data, "stages"),
+        features=_strings(data, "features"),
+        ram_minimum=_typed(ram, "minimum", int),
+        ram_maximum=_typed(ram, "maximum", int),
+        cpu_minimum=_typed(_typed(data, "cpu", dict), "minimum", str),
+    )
+
+
+def _typed(data: dict[str, Any], key: str, kind: type) -> Any:
+    value = data[key]
+    if not isinstance(value, kind):
+        raise TypeError(f"{key!r} is {value!r}, not of type {kind.__name__}")
+    return value
+
+
+def _strings(data: dict[str, Any], key: str) -> tuple[str, ...]:
+    values = _typed(data, key, list)
+    if not all(isinstance(value, str) for value in values):
+        raise TypeError(f"{key!r} holds something that is not text")
+    return tuple(values)
+
+
+def _check_image(manifest: Manifest, hint: str) -> None:
+    """Size first, it is free; then the digest (under a millisecond for a kernel)."""
+    path = manifest.image_path
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise usage(f"the image {path} cannot be read: {error.strerror}", hint) from None
+    if len(data) != manifest.image_size or _sha256(data) != manifest.image_sha256:
+        raise usage(f"the image {path} is not the one that its manifest describes", hint)
+
+
+def _sha256(data: bytes) -> str:
+    from hashlib import sha256
+
+    return sha256(data).hexdigest()

@@ -1,0 +1,202 @@
+"""What the user asked of a boot, checked before anything starts.
+
+``boot_request()`` takes the command's options as typed and gives a ``Request``,
+or raises BootError: usage (exit 2) for what cannot be, emulator (exit 6) when
+there is no QEMU. A Request is complete: nothing later consults the user.
+"""
+
+import os
+import re
+import shlex
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kgen_qemu import cpus
+from kgen_qemu.errors import BootError, Exit, did_you_mean, usage
+from kgen_qemu.machine import (
+    ACCELS,
+    MACHINES,
+    RAM_STEP,
+    Machine,
+    find_qboot,
+    parse_size,
+    size_text,
+)
+from kgen_qemu.manifest import Manifest, load_manifest
+
+BINARY = "qemu-system-i386"
+DEFAULT_MEMORY = 64 << 20
+DEFAULT_TIMEOUT = 30.0
+INSTALL = "install it: apt-get install qemu-system-x86 | dnf install qemu-system-x86 | brew install qemu"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One boot: a kernel, a machine, what must and must not be seen, and for how long.
+
+    ``timeout`` is seconds from start to end. ``answers`` are what to type on the
+    serial line, as a script of (regex, text): when the first regex has appeared
+    its text is sent, then the second is waited for, and so on.
+    """
+
+    manifest: Manifest
+    machine: Machine
+    binary: str = BINARY
+    expect: tuple[str, ...] = ()
+    forbid: tuple[str, ...] = ()
+    timeout: float = DEFAULT_TIMEOUT
+    answers: tuple[tuple[str, str], ...] = ()
+    command: str = "kgen boot"
+
+
+def boot_request(
+    directory: Path = Path("kernel_out"),
+    *,
+    cpu: str = cpus.DEFAULT,
+    memory: str | None = None,
+    machine: str = "pc",
+    accel: str = "tcg",
+    via: str = "multiboot",
+    append: str = "",
+    modules: Sequence[str | Path] = (),
+    expect: Sequence[str] = (),
+    forbid: Sequence[str] = (),
+    timeout: float = DEFAULT_TIMEOUT,
+    answers: Sequence[tuple[str, str]] = (),
+) -> Request:
+    """Check the options of ``kgen boot`` and make them a Request.
+
+    ``memory`` is a SIZE such as ``64M``; None is 64 MiB, or the nearest that the
+    kernel admits. Each of ``modules`` is ``FILE`` or ``FILE ARGUMENTS…``.
+    """
+    _one_of("--machine", machine, MACHINES)
+    _one_of("--accel", accel, ACCELS)
+    _via(via)
+    _timeout(timeout)
+    for option, patterns in (("--expect", expect), ("--forbid", forbid)):
+        for pattern in patterns:
+            _regex(option, pattern)
+    for pattern, _ in answers:
+        _regex("answers", pattern)
+    manifest = load_manifest(directory)
+    size = _memory(memory, manifest)
+    binary = _find_binary()
+    checked_cpu = cpus.check(cpu, binary)
+    pc = Machine(
+        kernel=manifest.image,
+        cpu=checked_cpu,
+        memory=size,
+        machine=machine,
+        accel=accel,
+        append=append,
+        modules=tuple(_module(str(module), directory) for module in modules),
+        firmware=find_qboot(binary) if machine == "pc" else None,
+    )
+    options: list[tuple[str, Sequence[object]]] = [
+        ("-o", [] if directory == Path("kernel_out") else [directory]),
+        ("--cpu", [cpu]),
+        ("--memory", [size_text(size)]),
+        ("--machine", [machine]),
+        ("--accel", [] if accel == "tcg" else [accel]),
+        ("--append", [append] if append else []),
+        ("--module", modules),
+        ("--expect", expect),
+        ("--forbid", forbid),
+        ("--timeout", [] if timeout == DEFAULT_TIMEOUT else [f"{timeout:g}"]),
+    ]
+    return Request(
+        manifest=manifest,
+        machine=pc,
+        binary=binary,
+        expect=tuple(expect),
+        forbid=tuple(forbid),
+        timeout=timeout,
+        answers=tuple(answers),
+        command=_command(options),
+    )
+
+
+def _command(options: list[tuple[str, Sequence[object]]]) -> str:
+    """``kgen boot`` as one would type it; a value that begins with a dash is joined by =."""
+    words = ["kgen", "boot"]
+    for option, values in options:
+        for value in map(str, values):
+            words += [f"{option}={value}"] if value.startswith("-") else [option, value]
+    return shlex.join(words)
+
+
+def _one_of(option: str, word: str, known: tuple[str, ...]) -> None:
+    if word not in known:
+        raise usage(f"{option} {word}: not known here", did_you_mean(word, known))
+
+
+def _via(via: str) -> None:
+    if via == "grub":
+        raise usage("--via grub is not available in this version", "leave it out: Multiboot it is")
+    _one_of("--via", via, ("multiboot", "grub"))
+
+
+def _timeout(seconds: float) -> None:
+    # Written so that NaN is refused as well.
+    if not 0 < seconds < float("inf"):
+        raise usage(f"--timeout {seconds:g}: must be more than 0 seconds", "for example 2.5")
+
+
+def _regex(option: str, pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise usage(
+            f"{option} {pattern!r} is not a regular expression: {error}",
+            "escape characters such as ( [ * + ? with a backslash to mean themselves",
+        ) from None
+
+
+def _memory(text: str | None, manifest: Manifest) -> int:
+    """SIZE to bytes, within what the kernel was built for."""
+    low, high = manifest.ram_minimum, manifest.ram_maximum
+    if text is None:
+        return min(max(DEFAULT_MEMORY, low), high)
+    try:
+        size = parse_size(text)
+    except ValueError:
+        raise usage(f"--memory {text}: not a size", "write 64M, 1G, 2048K or bytes") from None
+    if size < low:
+        raise usage(
+            f"--memory {text}: {manifest.name!r} needs at least {size_text(low)}",
+            f"use --memory {size_text(low)} or more",
+        )
+    if size > high:
+        raise usage(
+            f"--memory {text}: {manifest.name!r} was built for {size_text(high)} at most",
+            f"use --memory {size_text(high)} or less",
+        )
+    if size % RAM_STEP:
+        raise usage(
+            f"--memory {text}: QEMU gives RAM in steps of {size_text(RAM_STEP)}",
+            f"use --memory {size_text(size - size % RAM_STEP)}",
+        )
+    return size
+
+
+def _module(text: str, directory: Path) -> str:
+    """``FILE ARGUMENTS…`` with FILE as seen from ``directory``, where QEMU runs.
+
+    The kernel is handed this text. A relative path keeps the log the same in
+    every checkout.
+    """
+    name, space, arguments = text.partition(" ")
+    if not os.path.isfile(name):
+        if os.path.isfile(text):
+            raise usage(f"--module {text!r}: QEMU ends a module's path at a space", "rename it")
+        raise usage(f"--module {name}: no such file")
+    return os.path.relpath(name, directory) + space + arguments
+
+
+def _find_binary() -> str:
+    binary = shutil.which(BINARY)
+    if binary is None:
+        raise BootError(Exit.EMULATOR, f"{BINARY} is not installed (not on PATH)", INSTALL)
+    return os.path.abspath(binary)

@@ -1,0 +1,84 @@
+"""The outcome of one boot, for programs (``to_json``) and for the report."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kgen_qemu.symbols import Frame
+from kgen_qemu.transcript import Panic, Transcript
+from kgen_qemu.verdict import Assertion, Name
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Result:
+    """Everything about one boot. ``memory`` is bytes, ``seconds`` from start to end of QEMU.
+
+    ``frames`` are the panic's addresses as functions and lines, where known.
+    """
+
+    verdict: Name
+    exit_code: int
+    reasons: tuple[str, ...]
+    cpu: str
+    memory: int
+    machine: str
+    accel: str
+    transcript: Transcript
+    assertions: tuple[Assertion, ...]
+    frames: tuple[Frame, ...]
+    seconds: float
+    log: Path
+    command: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that ``kgen boot --json`` prints, schema 1; plain JSON types only."""
+        said = self.transcript
+        return {
+            "schema": SCHEMA,
+            "verdict": self.verdict,
+            "exit_code": int(self.exit_code),
+            "reasons": list(self.reasons),
+            "cpu": self.cpu,
+            "memory": self.memory,
+            "machine": self.machine,
+            "accel": self.accel,
+            "stages": [{"index": stage.index, "name": stage.name} for stage in said.stages],
+            "stats": dict(said.stats),
+            "tests": {
+                "passed": said.count("ok"),
+                "failed": said.count("fail"),
+                "skipped": said.count("skip"),
+                "names": [test.name for test in said.tests],
+            },
+            "panic": self._panic(said.panic),
+            "expect": [
+                {"pattern": one.pattern, "wanted": one.wanted, "line": one.line, "holds": one.holds}
+                for one in self.assertions
+            ],
+            "seconds": round(self.seconds, 3),
+            "log": str(self.log),
+            "command": self.command,
+        }
+
+    def _panic(self, panic: Panic | None) -> dict[str, Any] | None:
+        """The panic line; one without a line (too early for it) still has a message."""
+        if self.verdict != "panic":
+            return None
+        panic = panic or Panic(self.reasons[0])
+        frames = [
+            {
+                "address": frame.address,
+                "function": frame.function,
+                "file": frame.file,
+                "line": frame.line,
+            }
+            for frame in self.frames
+        ]
+        return {
+            "message": panic.message,
+            "eip": panic.eip,
+            "cr2": panic.cr2,
+            "backtrace": frames,
+        }

@@ -1,0 +1,140 @@
+"""Addresses to function, file and line, from a kernel's symbol table and DWARF.
+
+Used when a kernel has panicked: it prints raw addresses, which are cheap and
+cannot fail, and the names are put to them here. Whatever the ELF lacks is left
+out of the frame; no ELF, however odd, makes this raise.
+
+All addresses but the first are return addresses, which point *behind* a call;
+the line wanted is that of the byte before.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One level of a backtrace; what is not known is None. ``offset`` is from the function."""
+
+    address: int
+    function: str | None = None
+    offset: int = 0
+    file: str | None = None
+    line: int | None = None
+
+    def __str__(self) -> str:
+        text = f"{self.address:#010x}"
+        if self.function:
+            text += f" {self.function}+{self.offset:#x}"
+        if self.file:
+            text += f" at {self.file}:{self.line}"
+        return text
+
+
+def symbolise(image: Path, addresses: Sequence[int]) -> tuple[Frame, ...]:
+    """A frame for each address, in order; the first is exact, the others return addresses."""
+    plain = tuple(Frame(address) for address in addresses)
+    if not addresses:
+        return plain
+    try:
+        from elftools.elf.elffile import ELFFile
+
+        with image.open("rb") as file:
+            elf = ELFFile(file)
+            functions = _functions(elf)
+            lines = _Lines(elf)
+            return tuple(
+                _frame(functions, lines, address, address - (index > 0))
+                for index, address in enumerate(addresses)
+            )
+    except Exception:  # pyelftools raises what it meets: KeyError, struct.error, its own
+        return plain
+
+
+def _frame(
+    functions: list[tuple[int, int, str]], lines: "_Lines", address: int, inside: int
+) -> Frame:
+    name, offset = _function_at(functions, inside)
+    file, line = lines.at(inside)
+    return Frame(address, name, offset + address - inside, file, line)
+
+
+def _functions(elf: Any) -> list[tuple[int, int, str]]:
+    """(start, end, name) of all code symbols, sorted. Labels of assembly have no size: end 0."""
+    table = elf.get_section_by_name(".symtab")
+    if table is None:
+        return []
+    kinds = ("STT_FUNC", "STT_NOTYPE")
+    found = []
+    for symbol in table.iter_symbols():
+        index = symbol["st_shndx"]
+        if symbol["st_info"]["type"] not in kinds or not symbol.name or isinstance(index, str):
+            continue
+        if elf.get_section(index)["sh_flags"] & 4:  # SHF_EXECINSTR
+            start, size = symbol["st_value"], symbol["st_size"]
+            found.append((start, start + size if size else 0, symbol.name))
+    return sorted(found)
+
+
+def _function_at(functions: list[tuple[int, int, str]], address: int) -> tuple[str | None, int]:
+    """The last symbol at or before the address, unless the address lies behind its end."""
+    from bisect import bisect_right
+
+    place = bisect_right(functions, (address, 1 << 64, "")) - 1
+    if place < 0:
+        return None, 0
+    start, end, name = functions[place]
+    return (name, address - start) if address < end or end == 0 else (None, 0)
+
+
+class _Lines:
+    """The line table, decoded one compilation unit at a time and only where asked."""
+
+    def __init__(self, elf: Any) -> None:
+        self._dwarf = elf.get_dwarf_info() if elf.has_dwarf_info() else None
+        self._ranges = self._dwarf.get_aranges() if self._dwarf else None
+
+    def at(self, address: int) -> tuple[str | None, int | None]:
+        """File and line of an address, or (None, None)."""
+        if self._dwarf is None or self._ranges is None:
+            return None, None
+        offset = self._ranges.cu_offset_at_addr(address)
+        if offset is None:
+            return None, None
+        unit = self._dwarf.get_CU_at(offset)
+        program = self._dwarf.line_program_for_CU(unit)
+        if program is None:
+            return None, None
+        before = None
+        for entry in program.get_entries():
+            state = entry.state
+            if state is None:
+                continue
+            if before is not None and before.address <= address < state.address:
+                return _file_name(program, before.file), before.line
+            before = None if state.end_sequence else state
+        return None, None
+
+
+def _file_name(program: Any, index: int) -> str | None:
+    """A file of the line table with its folder, as the compiler was given it.
+
+    DWARF 5 counts files and folders from 0, older ones from 1 (folder 0 is the
+    unit's own).
+    """
+    header = program.header
+    modern = header["version"] >= 5
+    entry = header["file_entry"][index if modern else index - 1]
+    folder_index = entry["dir_index"]
+    folders = header["include_directory"]
+    if not modern and folder_index == 0:
+        folder = b""
+    else:
+        folder = folders[folder_index if modern else folder_index - 1]
+    name = entry["name"].decode("utf-8", "replace")
+    # Folder 0 of DWARF 5 is where the compiler ran: names are shown as relative to it.
+    if not folder or (modern and folder_index == 0):
+        return str(name)
+    return f"{folder.decode('utf-8', 'replace')}/{name}"
