@@ -12,7 +12,7 @@ import difflib
 import sys
 from dataclasses import dataclass, replace
 from types import FrameType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
@@ -49,6 +49,17 @@ class Section(BaseModel):
             bad = {str(item["loc"][0]) for item in error.errors()}
             super().__init__(**{key: value for key, value in data.items() if key not in bad})
             self._faults = faults
+
+    def replaced(self, name: str, value: Any, where: str) -> Self:
+        """This section with another ``value`` in field ``name``; other fields keep their faults.
+
+        ``where`` says who wrote the value (``--set buddy.max_order=40``), for its own faults.
+        """
+        data = {field: getattr(self, field) for field in type(self).model_fields}
+        changed = type(self)(**(data | {name: value}))
+        kept = tuple(fault for fault in self._faults if fault.path != name)
+        changed._faults = kept + tuple(replace(fault, where=where) for fault in changed._faults)
+        return changed
 
     @property
     def faults(self) -> tuple[Fault, ...]:

@@ -1,0 +1,71 @@
+"""Writing files so that a fault leaves either the old file or the new one, never half of one.
+
+Content goes to a temporary file beside its target, which then takes the target's place in one
+step. What the operating system refuses becomes a :class:`KgenError` that names the file.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from kgen.errors import Exit, KgenError
+
+_HINTS = {
+    errno.ENOSPC: "the disk is full: free some space; what was built before is still whole",
+    errno.EDQUOT: "your disk quota is used up; what was built before is still whole",
+    errno.EFBIG: "the file would exceed the limit on file sizes (ulimit -f)",
+    errno.EACCES: "choose a folder that you may write to with -o DIR",
+    errno.EPERM: "choose a folder that you may write to with -o DIR",
+    errno.EROFS: "the file system is read-only; choose another folder with -o DIR",
+    errno.ENOTDIR: "a file is where a folder should be; choose another folder with -o DIR",
+    errno.EEXIST: "a file is where a folder should be; choose another folder with -o DIR",
+    errno.EISDIR: "a folder is where a file should be; remove it",
+}
+
+
+@contextmanager
+def named_faults(path: Path, doing: str = "write") -> Iterator[None]:
+    """Turn an OSError in the block into a KgenError that says which file could not be written."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        hint = _HINTS.get(error.errno or 0, "")
+        raise KgenError(f"cannot {doing} {path}: {reason}", hint, exit_code=Exit.BUILD) from error
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Replace ``path`` by ``data`` in one step, creating its folder if need be."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    with named_faults(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            temporary.write_bytes(data)
+            temporary.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+
+
+def write_if_changed(path: Path, data: bytes) -> bool:
+    """Write ``data`` unless ``path`` holds just that; whether it wrote. Keeps mtimes for ninja."""
+    try:
+        if path.read_bytes() == data:
+            return False
+    except OSError:
+        pass  # Missing or unreadable: writing either mends it or names the fault.
+    write_whole(path, data)
+    return True
+
+
+def shown(path: Path) -> str:
+    """``path`` as a person would type it here: relative if it is below the current folder."""
+    absolute = path if path.is_absolute() else Path.cwd() / path
+    try:
+        return str(absolute.relative_to(Path.cwd()))
+    except ValueError:
+        return str(absolute)
