@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -43,10 +43,8 @@ class Qemu:
 
     def type(self, text: str) -> None:
         """Send text on the serial line. A machine that has just ended hears nothing."""
-        try:
+        with suppress(BrokenPipeError):
             os.write(self.serial_in, text.encode("latin-1", "replace"))
-        except BrokenPipeError:
-            pass
 
     def kill(self) -> None:
         """End it at once; harmless when it has ended."""
@@ -82,7 +80,8 @@ def running(
             raise BootError(Exit.EMULATOR, f"{argv[0]} cannot be started: {error}") from None
         try:
             theirs.close()
-            assert process.stdin is not None and process.stdout is not None
+            assert process.stdin is not None
+            assert process.stdout is not None
             monitor = Monitor(ours)
             yield Qemu(process, process.stdin.fileno(), process.stdout.fileno(), monitor)
         finally:
@@ -106,7 +105,7 @@ def _tied_to_us() -> tuple[list[str], Callable[[], None] | None]:
     if sys.platform != "linux":
         return [], None
     setpriv = shutil.which("setpriv")
-    if setpriv is not None and os.path.basename(os.path.realpath(setpriv)) == "setpriv":
+    if setpriv is not None and Path(setpriv).resolve().name == "setpriv":
         return [setpriv, "--pdeathsig", "KILL"], None
     import ctypes
 
@@ -121,7 +120,7 @@ def termination_raises() -> Iterator[None]:
         yield
         return
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def stop(number: int, _frame: FrameType | None) -> None:
         raise Terminated(signal.Signals(number).name)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}

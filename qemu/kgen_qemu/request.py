@@ -29,7 +29,9 @@ from kgen_qemu.manifest import Manifest, load_manifest
 BINARY = "qemu-system-i386"
 DEFAULT_MEMORY = 64 << 20
 DEFAULT_TIMEOUT = 30.0
-INSTALL = "install it: apt-get install qemu-system-x86 | dnf install qemu-system-x86 | brew install qemu"
+INSTALL = (
+    "install it: apt-get install qemu-system-x86, dnf install qemu-system-x86 or brew install qemu"
+)
 
 
 @dataclass(frozen=True)
@@ -188,8 +190,8 @@ def _module(text: str, directory: Path) -> str:
     every checkout.
     """
     name, space, arguments = text.partition(" ")
-    if not os.path.isfile(name):
-        if os.path.isfile(text):
+    if not Path(name).is_file():
+        if Path(text).is_file():
             raise usage(f"--module {text!r}: QEMU ends a module's path at a space", "rename it")
         raise usage(f"--module {name}: no such file")
     return os.path.relpath(name, directory) + space + arguments
@@ -199,4 +201,4 @@ def _find_binary() -> str:
     binary = shutil.which(BINARY)
     if binary is None:
         raise BootError(Exit.EMULATOR, f"{BINARY} is not installed (not on PATH)", INSTALL)
-    return os.path.abspath(binary)
+    return str(Path(binary).absolute())

@@ -34,7 +34,7 @@ _HELLO = re.compile(r"# kgen:hello .*$")
 _FIELD = re.compile(r" *([A-Za-z_][\w.]*)=([^\s\"]+)(?= |$)")
 _MESSAGE = re.compile(r' *msg="(.*?)("?)$')
 _INTEGER = re.compile(r"-?(?:0[xX][0-9a-fA-F]{1,16}|\d{1,20})$")
-# NUL never carries meaning on a serial line: lines are dropped bits away from it.
+# Shown escaped. NULs are dropped before: a line that comes up or breaks yields them at will.
 _UNPRINTABLE = re.compile(r"[^\t\x20-\x7e]")
 
 

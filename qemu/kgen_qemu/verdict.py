@@ -114,7 +114,7 @@ def judge(
         ("emulator", Exit.EMULATOR, _emulator(said, ending)),
         ("timeout", Exit.TIMEOUT, _timeout(said, ending)),
         ("protocol", Exit.PROTOCOL, _protocol(said, ending, expected)),
-        ("fail", Exit.FAIL, _fail(said, ending, assertions)),
+        ("fail", Exit.FAIL, _fail(said, assertions)),
     )
     for name, code, reasons in checks:
         if reasons:
@@ -156,8 +156,9 @@ def _emulator(said: Transcript, ending: Ending) -> list[str]:
         return [f"QEMU was ended by signal {-status}, {_progress(said)}", *complaint]
     if (ending.shutdown or "").startswith("host-"):
         return [f"QEMU was ended from outside ({ending.shutdown}), {_progress(said)}", *complaint]
-    if status == 1 and (detail or said.hello is None):
-        return complaint or ["QEMU failed with status 1 and said nothing"]
+    unheard = said.hello is None and ending.shutdown is None
+    if (unheard and status not in STATUS) or (status == 1 and detail):
+        return [f"QEMU failed with status {status}", *(complaint or ["it said nothing"])]
     if status % 2 == 0 and ending.shutdown is None:
         return [f"QEMU ended with status {status} and did not say why", *complaint]
     return []
@@ -172,7 +173,7 @@ def _timeout(said: Transcript, ending: Ending) -> list[str]:
     return reasons
 
 
-def _fail(said: Transcript, ending: Ending, assertions: tuple[Assertion, ...]) -> list[str]:
+def _fail(said: Transcript, assertions: tuple[Assertion, ...]) -> list[str]:
     reasons = [f"test failed: {test.name}" for test in said.tests if test.outcome == "fail"]
     for one in assertions:
         if not one.holds:

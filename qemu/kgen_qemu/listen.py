@@ -1,0 +1,130 @@
+"""The serial line, read and answered with pexpect until QEMU ends or has to be ended.
+
+One deadline covers everything; pexpect's own clock starts anew with each
+``expect``, so the deadline is kept here and each call gets what is left of it.
+"""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import pexpect
+from pexpect.fdpexpect import fdspawn
+
+from kgen_qemu.errors import usage
+from kgen_qemu.process import Qemu
+from kgen_qemu.request import Request
+from kgen_qemu.transcript import Line, Transcript, TranscriptParser
+from kgen_qemu.verdict import Assertion, Watch
+
+GRACE = 1.0  # seconds from the end marker to the exit
+
+# pexpect searches no more than its window, so a read must fit into it.
+_READ = 4096
+_WINDOW = 4 * _READ
+_ANYTHING = re.compile(rb"(?s).+")
+_END = re.compile(rb"# kgen:end [^\n]*\n")
+_EOF, _TIMEOUT, _FOUND = range(3)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What came of listening.
+
+    ``status`` is QEMU's exit status, None if we ended it; ``timed_out`` if that
+    was for the deadline.
+    """
+
+    said: Transcript
+    assertions: tuple[Assertion, ...]
+    status: int | None
+    timed_out: bool
+
+
+class Listener:
+    """Where the serial bytes go: the log first, then the parser, the assertions, the user.
+
+    It is a file to pexpect, which writes to it whatever it reads.
+    """
+
+    def __init__(self, log: BinaryIO, watch: Watch, on_line: Callable[[str], None] | None) -> None:
+        self.parser = TranscriptParser()
+        self._log = log
+        self._watch = watch
+        self._on_line = on_line
+
+    def write(self, data: bytes) -> None:
+        """Take what was just read."""
+        try:
+            self._log.write(data)
+        except OSError as error:
+            raise usage(f"the log cannot be written: {error.strerror}") from error
+        self._pass_on(self.parser.feed(data))
+
+    def flush(self) -> None:
+        """The log is unbuffered."""
+
+    def finish(self) -> Transcript:
+        """The line is dead: what was said on it."""
+        transcript, rest = self.parser.finish()
+        self._pass_on(rest)
+        return transcript
+
+    def _pass_on(self, lines: list[Line]) -> None:
+        for line in lines:
+            self._watch.line(line.text)
+            if self._on_line is not None and not line.machine:
+                self._on_line(line.text)
+
+
+def listen(
+    qemu: Qemu,
+    log: BinaryIO,
+    request: Request,
+    deadline: float,
+    on_line: Callable[[str], None] | None,
+) -> Heard:
+    """Read and answer until QEMU ends or must be ended; ``deadline`` is a time.monotonic()."""
+    watch = Watch(request.expect, request.forbid)
+    listener = Listener(log, watch, on_line)
+    status, timed_out = _converse(qemu, listener, request, deadline)
+    return Heard(listener.finish(), watch.result(), status, timed_out)
+
+
+def _converse(
+    qemu: Qemu, listener: Listener, request: Request, deadline: float
+) -> tuple[int | None, bool]:
+    """``Heard.status`` and ``Heard.timed_out``."""
+    console = fdspawn(qemu.serial_out, maxread=_READ, searchwindowsize=_WINDOW)
+    console.logfile_read = listener
+    script = [(re.compile(regex.encode()), text) for regex, text in request.answers]
+    in_grace = False
+    while True:
+        if listener.parser.ended and not in_grace:
+            in_grace = True
+            deadline = min(deadline, time.monotonic() + GRACE)
+        patterns = [script[0][0], _END] if script else [_ANYTHING]
+        event = _await(console, patterns, deadline - time.monotonic())
+        if event == _EOF:
+            # The line closes when QEMU ends; its status is there a moment later.
+            return qemu.process.wait(), False
+        if event == _TIMEOUT:
+            qemu.kill()
+            _await(console, [], GRACE)
+            return None, not in_grace
+        if script and event == _FOUND:
+            qemu.type(script.pop(0)[1])
+
+
+def _await(console: fdspawn, patterns: list[re.Pattern[bytes]], seconds: float) -> int:
+    """Which comes first: _EOF, _TIMEOUT, or a pattern (_FOUND and up).
+
+    pexpect looks at its clock only when there is nothing to read, and a guest
+    may never stop talking: so no time left is decided here.
+    """
+    if seconds <= 0:
+        return _TIMEOUT
+    found: int = console.expect_list([pexpect.EOF, pexpect.TIMEOUT, *patterns], timeout=seconds)
+    return found
