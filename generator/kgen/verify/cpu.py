@@ -7,7 +7,7 @@ iced-x86 tags it with the feature that brought it in, :data:`FAMILY` says which 
 
 A kernel may still *use* a newer instruction after asking the CPU. Such a place is a guard: code
 that emits the instruction also emits an entry into the section ``.kgen.guard``, which is not
-loaded, as in::
+loaded (``CPU_GUARD`` in ``arch/cpu.h``), as in::
 
     1:      invlpg (%eax)
             .pushsection .kgen.guard
@@ -199,7 +199,7 @@ def _cpu(family: int) -> str:
 
 
 def _remedy(family: int) -> str:
-    guard = "ask the CPU first and mark the place in .kgen.guard"
+    guard = "ask the CPU first and mark the place with CPU_GUARD() of arch/cpu.h"
     if family in NAMES:
         return f"avoid it, {guard}, or set cpu.minimum to {NAMES[family]!r}"
     return f"compile with -mno-80387 -mno-mmx -mno-sse and no -march of your own, or {guard}"

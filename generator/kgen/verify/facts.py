@@ -228,5 +228,8 @@ def _code(elf: ELFFile) -> Iterator[Code]:
 def _guards(elf: ELFFile) -> Iterator[Guard]:
     section = elf.get_section_by_name(GUARD_SECTION)
     if section is not None:
-        for address, family in _GUARD_ENTRY.iter_unpack(section.data()):
+        table = section.data()
+        if len(table) % _GUARD_ENTRY.size:
+            raise ValueError(f"{GUARD_SECTION} holds {len(table)} bytes, no whole pairs of words")
+        for address, family in _GUARD_ENTRY.iter_unpack(table):
             yield Guard(address, family)

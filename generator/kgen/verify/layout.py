@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from kgen.derive import Derived
 from kgen.units import PAGE_SIZE, KiB, show_address, show_size
-from kgen.verify.facts import GUARD_SECTION, MULTIBOOT_SEARCH, Facts
+from kgen.verify.facts import GUARD_SECTION, MULTIBOOT_SEARCH, Facts, Section
 from kgen.verify.finding import Finding, Rule
 
 MULTIBOOT_MAGIC = 0x1BADB002
@@ -102,7 +102,7 @@ def sections(facts: Facts, derived: Derived) -> Iterator[Finding]:
     """Only the sections that the linker script names: an orphan is placed where ld likes."""
     for section in facts.sections:
         known = section.name in SECTIONS or section.name.startswith(".debug_")
-        if not known and section.kind != "SHT_NOTE" and section.kind not in RELOCATIONS:
+        if not known and not _is_note(section) and section.kind not in RELOCATIONS:
             yield Finding(
                 "sections",
                 f"there is a section {section.name!r} of {show_size(section.size)} at "
@@ -116,13 +116,17 @@ def sections(facts: Facts, derived: Derived) -> Iterator[Finding]:
 def notes(facts: Facts, derived: Derived) -> Iterator[Finding]:
     """No note: a build-id becomes a segment of its own in front of .text and shifts it."""
     for section in facts.sections:
-        if section.kind == "SHT_NOTE":
+        if _is_note(section):
             yield Finding(
                 "notes",
                 f"there is a note {section.name!r} at {show_address(section.address)}",
                 "a kernel carries none; it would be loaded, too, and shift what follows",
                 "link with --build-id=none; discard .note and .note.* in the linker script",
             )
+
+
+def _is_note(section: Section) -> bool:
+    return section.kind == "SHT_NOTE" or section.name.startswith(".note")
 
 
 def relocations(facts: Facts, derived: Derived) -> Iterator[Finding]:
@@ -139,14 +143,14 @@ def relocations(facts: Facts, derived: Derived) -> Iterator[Finding]:
 
 
 def undefined(facts: Facts, derived: Derived) -> Iterator[Finding]:
-    """Every symbol is defined; a weak one that is not would be called at address 0."""
+    """Every symbol is defined."""
     for symbol in facts.symbols:
         if not symbol.defined:
             yield Finding(
                 "undefined",
                 f"the symbol {symbol.name!r} is used and not defined",
                 "a kernel has no library to find it in",
-                "define it, or declare it without weak",
+                "define it, or link without asking for it",
             )
 
 
@@ -234,12 +238,12 @@ def image_end(facts: Facts, derived: Derived) -> Iterator[Finding]:
 
 def image_size(facts: Facts, derived: Derived) -> Iterator[Finding]:
     """The image leaves room for the allocators' data on the smallest machine."""
-    end, ram = facts.address_of("_end"), derived.kernel.ram
+    end, minimum = facts.address_of("_end"), derived.kernel.ram.minimum
     if end is not None and end - derived.kernel_start > derived.image_limit:
         yield Finding(
             "image-size",
             f"the image takes {-(-(end - derived.kernel_start) // KiB)} KiB",
-            f"for ram.minimum {show_size(ram.minimum)} it may take {derived.image_limit // KiB} KiB",
+            f"with ram.minimum {show_size(minimum)} it may take {derived.image_limit // KiB} KiB",
             "raise ram.minimum, lower ram.maximum, or build less into the kernel",
         )
 
