@@ -36,6 +36,11 @@ class Tree:
             for file in self.files
         }
 
+    @property
+    def source_map_json(self) -> bytes:
+        """:attr:`source_map` as it is kept beside the objects."""
+        return json.dumps(self.source_map, separators=(",", ":")).encode()
+
     def write(self, folder: Path, record: Path) -> bool:
         """Make ``folder`` hold these files; ``record`` lists what kgen wrote there. If changed."""
         before = _recorded(record)

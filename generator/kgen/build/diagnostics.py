@@ -1,0 +1,154 @@
+"""What gcc and ld print, in terms of what a person can change.
+
+The compiler speaks of rendered files. Each of its places is followed by the template's line, from
+the source map; places in the user's own files stay as they are. The linker speaks of symbols and
+sizes: those that have a known cause become the name of what to change.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kgen.errors import Exit, KgenError
+from kgen.files import shown
+
+_PLACE = re.compile(r"^(?P<file>[^\s:][^:\n]*):(?P<line>\d+)(?P<column>:\d+)?: (?P<text>.*)$")
+_INCLUDED = re.compile(r"(?P<before>(?:In file included |\s+)from )(?P<file>[^:\n]+):(?P<line>\d+)")
+_FAILED = re.compile(r"^FAILED: (?:\[code=\d+\] )?(?P<output>\S+)")
+_UNDEFINED = re.compile(r"undefined reference to [`'](?P<symbol>[^`']+)'")
+_DOUBLE = re.compile(r"multiple definition of [`'](?P<symbol>[^`']+)'")
+_OVERFLOW = re.compile(r"region [`'](?P<region>[^`']+)' overflowed by (?P<bytes>\d+) bytes?")
+_OWN = re.compile(r"\bkgen: (?P<text>.+?)\s*$")
+_NO_SPACE = "No space left on device"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the compiler's places come from: the output folder, the map, the user's files."""
+
+    root: Path
+    source_map: Mapping[str, Mapping[str, Any]]
+    users: Sequence[Path] = ()
+
+    def place(self, file: str, line: int) -> str:
+        """``kernel_out/src/mm/buddy.c:12``, and the template's line if it is a rendered file."""
+        path = Path(file)
+        text = f"{shown(path if path.is_absolute() else self.root / path)}:{line}"
+        template = self.template(file, line)
+        return f"{text} ({template})" if template else text
+
+    def template(self, file: str, line: int) -> str:
+        """``templates/mm/buddy.c:14`` behind line ``line`` of a rendered file, or nothing."""
+        entry = self.source_map.get(file.removeprefix("src/")) if file.startswith("src/") else None
+        if entry is None or not 0 < line <= len(entry["lines"]):
+            return ""
+        return f"templates/{entry['template']}:{entry['lines'][line - 1]}"
+
+
+def explain(output: str, sources: Sources) -> KgenError:
+    """The error (exit 3) behind ninja's ``output``."""
+    blocks = list(_blocks(output))
+    links = [text for target, text in blocks if target.startswith("build/unverified.")]
+    if _NO_SPACE in output:
+        return _error("the disk is full", "free some space; what was built before is still whole")
+    if links:
+        return _link_error(links[0], sources)
+    text = "\n".join(located(text, sources) for _, text in blocks) or output.strip()
+    count = "1 file" if len(blocks) == 1 else f"{len(blocks)} files"
+    hint = "places in (…) are the templates' lines" if "(templates/" in text else ""
+    return _error(f"the compiler refused {count}\n{text}" if blocks else text, hint)
+
+
+def located(text: str, sources: Sources) -> str:
+    """Compiler output with each place as :meth:`Sources.place` shows it."""
+    return "\n".join(_located_line(line, sources) for line in text.splitlines())
+
+
+def warnings(output: str, sources: Sources) -> str:
+    """What the tools printed though they succeeded: warnings about the user's files."""
+    lines = [line for line in output.splitlines() if not line.startswith("ninja: ")]
+    return located("\n".join(lines), sources).strip("\n")
+
+
+def _located_line(line: str, sources: Sources) -> str:
+    included = _INCLUDED.match(line)
+    if included:
+        place = sources.place(included["file"], int(included["line"]))
+        return f"{included['before']}{place}{line[included.end() :]}"
+    match = _PLACE.match(line)
+    if not match:
+        return line
+    place = sources.place(match["file"], int(match["line"]))
+    return f"{place}: {match['text']}"
+
+
+def _blocks(output: str) -> Iterator[tuple[str, str]]:
+    """For each failed command its target and what it printed, without ninja's own lines."""
+    target, lines = "", list[str]()
+    skip = False
+    for line in output.splitlines():
+        failed = _FAILED.match(line)
+        if failed or line.startswith("ninja: "):
+            if target:
+                yield target, "\n".join(lines)
+            target, lines = (failed["output"] if failed else ""), []
+            skip = failed is not None
+        elif skip:
+            skip = False  # ninja repeats the command line, which tells a reader nothing.
+        elif target:
+            lines.append(line)
+    if target:
+        yield target, "\n".join(lines)
+
+
+def _link_error(text: str, sources: Sources) -> KgenError:
+    own = [match["text"] for line in text.splitlines() if (match := _OWN.search(line))]
+    if own:
+        return _error("\n".join(dict.fromkeys(own)))
+    undefined = sorted({match["symbol"] for match in _UNDEFINED.finditer(text)})
+    if "kernel_main" in undefined:
+        return _no_kernel_main(sources)
+    overflow = _OVERFLOW.search(text)
+    if overflow:
+        return _error(
+            f"the kernel is {overflow['bytes']} bytes too large for {overflow['region']}",
+            "raise ram.minimum, or set compiler.optimize to 's'",
+        )
+    places = located(text, sources)
+    if undefined:
+        names = ", ".join(undefined)
+        return _error(f"nothing defines {names}\n{places}", _undefined_hint(undefined, sources))
+    double = sorted({match["symbol"] for match in _DOUBLE.finditer(text)})
+    if double:
+        hint = "the kernel has its own; rename yours" if sources.users else ""
+        return _error(f"defined twice: {', '.join(double)}\n{places}", hint)
+    return _error(f"the linker failed\n{places}")
+
+
+def _no_kernel_main(sources: Sources) -> KgenError:
+    names = [shown(path) for path in sources.users]
+    if not names:
+        return _error("nothing defines kernel_main", "the templates lack kernel/demo.c")
+    who = (
+        f"{names[0]} does not define" if len(names) == 1 else f"none of {', '.join(names)} defines"
+    )
+    return _error(
+        f"{who} void kernel_main(void)",
+        "it is what the kernel calls at stage `allocate`; define it, not static, in one of them",
+    )
+
+
+def _undefined_hint(undefined: Sequence[str], sources: Sources) -> str:
+    if any(name.startswith(("__atomic", "__sync")) for name in undefined):
+        return "a 386 has no atomic instructions; raise cpu.minimum, or disable interrupts instead"
+    if any(re.fullmatch(r"__\w+[sd]i[34]|__\w+[sdtx]f\w+", name) for name in undefined):
+        return "the compiler's run-time library is not linked; avoid the arithmetic that needs it"
+    return "declare and define it in one of your sources" if sources.users else ""
+
+
+def _error(what: str, hint: str = "") -> KgenError:
+    return KgenError(what, hint, exit_code=Exit.BUILD)

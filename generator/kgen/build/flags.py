@@ -1,0 +1,60 @@
+"""How a freestanding i386 kernel is compiled and linked, and why each flag is there."""
+
+from __future__ import annotations
+
+from kgen.describe import Kernel
+
+ARCHITECTURES = {"386": "i386", "486": "i486", "pentium": "pentium", "pentiumpro": "pentiumpro"}
+"""gcc's -march for each ``cpu.minimum``. Left alone, distributions' gcc emits i686 code (CMOV)."""
+
+_TARGET = (
+    "-m32",
+    "-std=gnu11",
+    "-ffreestanding",  # no hosted library to assume
+    "-fno-pic",  # the kernel is linked at one address
+    "-fno-pie",
+    "-fcf-protection=none",  # ENDBR32 faults on a real 386 and 486
+    "-mno-sse",  # the kernel saves no vector or FPU state
+    "-mno-mmx",
+    "-mno-80387",
+    "-fno-stack-protector",  # its canary lives in thread storage
+    "-fno-asynchronous-unwind-tables",  # nobody reads .eh_frame
+    "-fno-omit-frame-pointer",  # a panic walks the frames
+    "-fno-common",
+    "-g",
+    "-gno-record-gcc-switches",  # they would put host paths into the ELF
+)
+
+_WARNINGS = (
+    "-Wall",
+    "-Wextra",
+    "-Wstrict-prototypes",
+    "-Wmissing-prototypes",
+    "-Wundef",
+    "-Wvla",
+)
+
+OWN_WARNINGS = (*_WARNINGS, "-Werror")
+"""For the kernel's own sources."""
+
+USER_WARNINGS = _WARNINGS
+"""For the user's: shown, never fatal."""
+
+LINK = (
+    "-m",
+    "elf_i386",
+    "--build-id=none",  # its note would become a segment of its own
+    "-z",
+    "noexecstack",
+    "-z",
+    "max-page-size=4096",
+    "--fatal-warnings",
+    "--no-undefined",
+)
+"""The linker's flags. No library: the distribution's libgcc begins its functions with ENDBR32."""
+
+
+def compile_flags(kernel: Kernel) -> tuple[str, ...]:
+    """Flags for every C and assembly file of ``kernel``, without paths and warnings."""
+    architecture = ARCHITECTURES[kernel.cpu.minimum]
+    return (*_TARGET, f"-march={architecture}", f"-O{kernel.compiler.optimize}")

@@ -1,0 +1,177 @@
+"""The build graph: which object comes from which source, as build.ninja and for editors.
+
+Every command runs in the output folder and names files relative to it, and the compiler is told
+to leave absolute folders out of its debug information. So the same description makes the same
+kernel.elf, bit for bit, wherever it is built.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ninja.ninja_syntax import Writer
+
+from kgen.build.flags import LINK, OWN_WARNINGS, USER_WARNINGS
+from kgen.build.folder import Folder
+from kgen.build.toolchain import Toolchain
+
+LINKER_SCRIPT = "src/linker/kernel.ld"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One object: from ``source`` (relative to the output folder, or the user's absolute path)."""
+
+    source: str
+    object: str
+    users: bool
+
+    @property
+    def label(self) -> str:
+        """The source as progress shows it."""
+        return Path(self.source).name if self.users else self.source.removeprefix("src/")
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Everything that ninja has to know. ``user_folder`` is the description's, absolute."""
+
+    folder: Folder
+    toolchain: Toolchain
+    flags: tuple[str, ...]
+    units: tuple[Unit, ...]
+    user_folder: Path
+
+    def command(self, unit: Unit) -> list[str]:
+        """The compiler's arguments for ``unit``, the dependency file's among them."""
+        warnings = USER_WARNINGS if unit.users else OWN_WARNINGS
+        users = ["-I", str(self.user_folder)] if unit.users else []
+        depfile = ["-MMD", "-MF", f"{unit.object}.d"]
+        return [
+            self.toolchain.compiler,
+            *self.flags,
+            *warnings,
+            *self._prefix_maps(unit),
+            "-nostdinc",
+            "-isystem",
+            self.toolchain.headers,
+            "-I",
+            "src/include",
+            *users,
+            *depfile,
+            "-c",
+            unit.source,
+            "-o",
+            unit.object,
+        ]
+
+    def link_command(self) -> list[str]:
+        """The linker's arguments."""
+        elf, listing = (
+            self._relative(self.folder.candidate),
+            self._relative(self.folder.candidate_map),
+        )
+        objects = [unit.object for unit in self.units]
+        return [
+            self.toolchain.linker,
+            *LINK,
+            f"-Map={listing}",
+            "-T",
+            LINKER_SCRIPT,
+            "-o",
+            elf,
+            *objects,
+        ]
+
+    def ninja(self) -> str:
+        """The text of build.ninja."""
+        text = io.StringIO()
+        writer = Writer(text, width=100)  # type: ignore[arg-type]  # its stub says str
+        writer.comment("Written by kgen build; run it with: ninja -C DIR -f build/build.ninja")
+        writer.variable("ninja_required_version", "1.8")
+        writer.variable("builddir", "build")
+        for rule, description, depfile in (
+            ("compile", "compile $label", "$out.d"),
+            ("link", "link $out", None),
+        ):
+            writer.newline()
+            deps = "gcc" if depfile else None
+            writer.rule(rule, "$command", description, depfile=depfile, deps=deps)
+        toolchain = [self._relative(self.folder.toolchain)]
+        for unit in self.units:
+            writer.newline()
+            variables = {"command": _shell(self.command(unit)), "label": _plain(unit.label)}
+            writer.build([unit.object], "compile", [unit.source], toolchain, variables=variables)
+        writer.newline()
+        writer.build(
+            [self._relative(self.folder.candidate)],
+            "link",
+            [unit.object for unit in self.units],
+            [LINKER_SCRIPT, *toolchain],
+            variables={"command": _shell(self.link_command())},
+            implicit_outputs=[self._relative(self.folder.candidate_map)],
+        )
+        writer.default(self._relative(self.folder.candidate))
+        return text.getvalue()
+
+    def compile_commands(self) -> str:
+        """The text of compile_commands.json (clang's JSON compilation database)."""
+        entries = [
+            {
+                "directory": str(self.folder.root),
+                "file": unit.source,
+                "output": unit.object,
+                "arguments": self.command(unit),
+            }
+            for unit in self.units
+        ]
+        return json.dumps(entries, indent=1) + "\n"
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self.folder.root).as_posix()
+
+    def _prefix_maps(self, unit: Unit) -> Iterator[str]:
+        """Absolute folders and what stands for them in debug information; the innermost last."""
+        pairs = {self.toolchain.headers: "toolchain"}
+        if unit.users:
+            source = Path(unit.source)
+            if not source.is_relative_to(self.user_folder):
+                pairs[str(source.parent)] = "user"
+            pairs[str(self.user_folder)] = "user"
+        pairs[str(self.folder.root)] = "."
+        for path in sorted(pairs, key=len):
+            yield f"-ffile-prefix-map={path}={pairs[path]}"
+
+
+def units(outputs: Sequence[str], sources: Sequence[Path]) -> tuple[Unit, ...]:
+    """Objects for rendered ``outputs`` (paths below src) and the user's ``sources`` (absolute)."""
+    own = [
+        Unit(f"src/{path}", f"build/obj/{path}.o", users=False)
+        for path in sorted(outputs)
+        if path.endswith((".c", ".S"))
+    ]
+    names: list[str] = []
+    for source in sources:
+        name, number = source.name, 2
+        while name in names:
+            name, number = f"{source.stem}-{number}{source.suffix}", number + 1
+        names.append(name)
+    theirs = [
+        Unit(str(source), f"build/obj/user/{name}.o", users=True)
+        for source, name in zip(sources, names, strict=True)
+    ]
+    return (*own, *theirs)
+
+
+def _shell(command: Sequence[str]) -> str:
+    """A command for the shell, inside a ninja variable."""
+    return _plain(shlex.join(command))
+
+
+def _plain(text: str) -> str:
+    return text.replace("$", "$$")

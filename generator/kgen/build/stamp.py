@@ -1,0 +1,47 @@
+"""The stamp of the last build: what it was made from and what it made.
+
+If both are as they were, there is nothing to render and only ninja is asked (it alone knows which
+headers a user's file includes). Sizes and times of files stand for their contents, as in make and
+git. The key is taken *before* anything is read, so an edit during a build is not missed later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from kgen.build.folder import Folder
+from kgen.files import write_whole
+
+
+def key(parts: Iterable[object], files: Iterable[Path]) -> str:
+    """A hash over ``parts`` (anything that JSON can hold) and the state of ``files``."""
+    state = [list(parts), [_state(path) for path in files]]
+    return hashlib.sha256(json.dumps(state).encode()).hexdigest()
+
+
+def matches(folder: Folder, wanted: str) -> bool:
+    """Whether the last build had this key and all that it made is untouched."""
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        stamp = json.loads(folder.stamp.read_text())
+        made = [_state(Path(path)) for path, *_ in stamp["made"]]
+        return bool(stamp["key"] == wanted and stamp["made"] == made)
+    return False
+
+
+def leave(folder: Folder, made_from: str, made: Iterable[Path]) -> None:
+    """Remember a finished build."""
+    stamp = {"key": made_from, "made": [_state(path) for path in made]}
+    write_whole(folder.stamp, json.dumps(stamp).encode())
+
+
+def _state(path: Path) -> list[object]:
+    """A file's path, time of change and size; nothing for the latter two if it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return [str(path), None, None]
+    return [str(path), status.st_mtime_ns, status.st_size]

@@ -1,0 +1,143 @@
+"""Finding a compiler and a linker that can make an i386 kernel.
+
+A cross compiler is preferred; the system's gcc does as well, since ``-m32 -ffreestanding`` needs
+no 32-bit libraries. A candidate counts only if it compiles and links a probe with the very flags
+of a kernel. The answer is kept in the output folder and asked again when a program changes.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from kgen.build.flags import LINK
+from kgen.errors import Exit, KgenError
+from kgen.files import write_if_changed
+
+CANDIDATES = ("i686-elf-gcc", "i686-linux-gnu-gcc", "gcc")
+"""Programs that are tried, in this order. ``gcc -m32`` is another name for the last."""
+
+OLDEST_GCC = 9
+"""Major version from which gcc knows all flags that kernels are compiled with."""
+
+_INSTALL = (
+    "install one:  Debian, Ubuntu: apt-get install gcc binutils"
+    "   Fedora: dnf install gcc binutils   macOS: brew install i686-elf-gcc"
+)
+
+_PROBE = """\
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+int probe(int64_t value) { return (int)(value >> 7) + (int)sizeof(va_list); }
+"""
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """Programs that make a kernel: ``compiler``, its ``linker``, its own ``headers`` folder."""
+
+    name: str
+    version: str
+    compiler: str
+    linker: str
+    headers: str
+
+
+@dataclass(frozen=True)
+class _RefusedError(Exception):
+    """Why a candidate cannot be used."""
+
+    reason: str
+
+
+def identity(choice: str) -> list[list[object]]:
+    """What could change the answer of :func:`discover`: each candidate's program and its time."""
+    found: list[list[object]] = []
+    for name in (*_candidates(choice), "ld"):
+        path = shutil.which(name)
+        if path:
+            status = Path(path).stat()
+            found.append([path, status.st_mtime_ns, status.st_size])
+    return found
+
+
+def discover(choice: str, flags: Sequence[str], cache: Path) -> Toolchain:
+    """The first candidate that works, or the one chosen; KgenError (exit 3) if there is none.
+
+    ``cache`` is written only if the answer changed, so that objects may depend on it.
+    """
+    asked: list[object] = [choice, identity(choice), list(flags)]
+    known = _cached(cache, asked)
+    if known:
+        return known
+    refusals: list[str] = []
+    for name in _candidates(choice):
+        path = shutil.which(name)
+        if path is None:
+            refusals.append(f"{name}: not found")
+            continue
+        try:
+            toolchain = _probe(name, path, flags)
+        except _RefusedError as refusal:
+            refusals.append(f"{name}: {refusal.reason}")
+            continue
+        text = json.dumps({"asked": asked, "answer": asdict(toolchain)}, indent=1)
+        write_if_changed(cache, text.encode())
+        return toolchain
+    lines = "\n".join(f"  {line}" for line in refusals)
+    raise KgenError(f"no compiler for an i386 kernel\n{lines}", _INSTALL, exit_code=Exit.BUILD)
+
+
+def _candidates(choice: str) -> tuple[str, ...]:
+    return CANDIDATES if choice == "auto" else (choice.removesuffix(" -m32"),)
+
+
+def _cached(cache: Path, asked: list[object]) -> Toolchain | None:
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        kept = json.loads(cache.read_text())
+        if kept["asked"] == asked:
+            return Toolchain(**kept["answer"])
+    return None
+
+
+def _probe(name: str, path: str, flags: Sequence[str]) -> Toolchain:
+    """The toolchain behind ``path`` after it has compiled and linked a probe."""
+    version = _run([path, "-dumpfullversion", "-dumpversion"]).strip()
+    major = version.split(".")[0]
+    if not major.isdigit() or int(major) < OLDEST_GCC:
+        raise _RefusedError(f"{path} is version {version}; gcc {OLDEST_GCC} or later is needed")
+    linker = _run([path, "-print-prog-name=ld"]).strip()
+    headers = _run([path, "-print-file-name=include"]).strip()
+    resolved = shutil.which(linker)
+    if resolved is None:
+        raise _RefusedError(f"its linker ({linker}) is missing: install binutils")
+    with tempfile.TemporaryDirectory(prefix="kgen-probe-") as folder:
+        source, elf = Path(folder, "probe.c"), Path(folder, "probe.elf")
+        compiled = source.with_suffix(".o")
+        source.write_text(_PROBE)
+        includes = ["-nostdinc", "-isystem", headers]
+        _run([path, *flags, *includes, "-c", str(source), "-o", str(compiled)])
+        _run([resolved, *LINK, "-e", "probe", str(compiled), "-o", str(elf)])
+    return Toolchain(name, version, path, resolved, headers)
+
+
+def _run(command: list[str]) -> str:
+    """Standard output of a command; _RefusedError with its first complaint if it fails."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=60, check=False, errors="replace"
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise _RefusedError(f"{command[0]} cannot be run: {error}") from None
+    if done.returncode:
+        complaint = (done.stderr.strip() or f"exit status {done.returncode}").splitlines()
+        telling = [line for line in complaint if "error" in line] or complaint
+        raise _RefusedError(telling[0])
+    return done.stdout

@@ -1,0 +1,85 @@
+"""What a person sees of a build in the works: which of its steps is under way.
+
+``described → rendered → built → verified`` on a terminal, nothing at all in a pipe. rich is
+imported only where it draws, and only once there is work to show.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+STEPS = ("described", "rendered", "built", "verified")
+"""What has been reached when a step is done, in order."""
+
+
+class Progress:
+    """A quiet one: for pipes, tests and whoever calls the pipeline from Python."""
+
+    def step(self, index: int, detail: str = "") -> None:
+        """Work towards ``STEPS[index]`` is under way; ``detail`` says at what."""
+
+    def waiting(self, folder: str) -> None:
+        """Another build holds ``folder``."""
+
+    def close(self) -> None:
+        """There is nothing more to show."""
+
+
+class TerminalProgress(Progress):
+    """One line on standard error that shows the way, and disappears in the end."""
+
+    def __init__(self) -> None:
+        self._status: Status | None = None
+
+    def step(self, index: int, detail: str = "") -> None:
+        done = " → ".join(f"[green]{name}[/]" for name in STEPS[:index])
+        now = f"[bold]{STEPS[index]}[/]…" + (f" [dim]{_escaped(detail)}[/]" if detail else "")
+        text = f"{done} → {now}" if done else now
+        if self._status is None:
+            from rich.console import Console
+
+            self._status = Console(stderr=True, highlight=False).status(text)
+            self._status.start()
+        else:
+            self._status.update(text)
+
+    def waiting(self, folder: str) -> None:
+        self.close()
+        say_error(f"kgen: waiting for another build in {folder}")
+
+    def close(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+
+def progress() -> Progress:
+    """The one that suits where standard error goes."""
+    dumb = os.environ.get("TERM") == "dumb"
+    return TerminalProgress() if sys.stderr.isatty() and not dumb else Progress()
+
+
+def say(text: str) -> None:
+    """Print to standard output; a reader that went away (``| head``) is no error of ours."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # Python flushes standard output once more when it exits; give it somewhere to go.
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def say_error(text: str) -> None:
+    """Print to standard error, in order with standard output."""
+    with suppress(BrokenPipeError):
+        print(text, file=sys.stderr, flush=True)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", r"\[")
