@@ -14,6 +14,9 @@ void panic_trap(const struct trap_frame *frame) __attribute__((noreturn, cold));
 /* Not a bug but a machine on which this kernel can't run: say which, end. */
 void refuse_boot(const char *format, ...) __attribute__((noreturn, cold, format(printf, 1, 2)));
 
+/* The boot is over: print `# kgen:end`, exit accordingly. */
+void kernel_end(bool passed) __attribute__((noreturn));
+
 #define BUG_ON(condition)                                                   \
 	do {                                                                \
 		if (__builtin_expect(!!(condition), 0))                     \

@@ -1,0 +1,25 @@
+/*
+ * The fixmap: a few virtual pages with a page table of their own, present from
+ * the first instruction on, that show any page frame for a moment. It reaches
+ * memory that the direct map does not, or not yet.
+ */
+#ifndef ARCH_FIXMAP_H
+#define ARCH_FIXMAP_H
+
+#include <kernel/types.h>
+
+enum fixmap_slot {
+	FIXMAP_READ, /* phys_read() */
+	FIXMAP_TEST, /* in-kernel tests */
+};
+
+/* Show the frame at phys (page-aligned) in a slot until the next call for it. */
+void *fixmap_map(enum fixmap_slot slot, phys_addr_t phys);
+
+/* Leave the slot empty. */
+void fixmap_unmap(enum fixmap_slot slot);
+
+/* Copy n bytes from physical memory, wherever it is. */
+void phys_read(phys_addr_t from, void *to, size_t n);
+
+#endif /* ARCH_FIXMAP_H */

@@ -1,0 +1,97 @@
+/*
+ * In-kernel tests, reported as KTAP version 1.
+ *
+ *     KTEST(buddy, splits_and_merges)
+ *     {
+ *             uintptr_t page = alloc_pages(ZONE_ANY, 0);
+ *
+ *             KTEST_EXPECT_NE(test, page, PHYS_NONE);
+ *             free_pages(page, 0);
+ *             KTEST_EXPECT_EQ(test, pages_check(), BUDDY_OK);
+ *     }
+ *
+ * They run after stage `allocate`, suite by suite, in the order in which the
+ * files are linked (by path) and the tests stand in them. A test may register
+ * itself from any source file, the user's own included.
+ */
+#ifndef KERNEL_KTEST_H
+#define KERNEL_KTEST_H
+
+#include <kernel/types.h>
+
+struct ktest {
+	const char *suite;
+	const char *name;
+	bool failed;
+	const char *skipped; /* why, or NULL */
+};
+
+struct ktest_case {
+	const char *suite;
+	const char *name;
+	void (*run)(struct ktest *test);
+};
+
+struct ktest_counts {
+	unsigned ok;
+	unsigned fail;
+	unsigned skip;
+};
+
+extern struct ktest_counts ktest_counts;
+
+/* Run all tests there are; false if one failed. */
+bool ktest_run_all(void);
+
+#define KTEST_IN(section_name, suite_, name_)                               \
+	static void ktest_##suite_##_##name_(struct ktest *test);           \
+	static const struct ktest_case ktest_case_##suite_##_##name_        \
+		__attribute__((used, section(section_name), aligned(4))) = { \
+			#suite_, #name_, ktest_##suite_##_##name_           \
+		};                                                          \
+	static void ktest_##suite_##_##name_(struct ktest *test             \
+					     __attribute__((unused)))
+
+/* Define a test of a suite. */
+#define KTEST(suite, name) KTEST_IN(".ktests", suite, name)
+
+/* The same, to run after all others: what must hold when everything is over. */
+#define KTEST_FINAL(suite, name) KTEST_IN(".ktests.final", suite, name)
+
+/* Expectations note a failure and go on. */
+#define KTEST_EXPECT(test, condition) \
+	ktest_expect(test, !!(condition), __FILE__, __LINE__, #condition)
+#define KTEST_EXPECT_EQ(test, a, b) KTEST_COMPARE(test, a, ==, b)
+#define KTEST_EXPECT_NE(test, a, b) KTEST_COMPARE(test, a, !=, b)
+#define KTEST_EXPECT_LE(test, a, b) KTEST_COMPARE(test, a, <=, b)
+#define KTEST_EXPECT_GE(test, a, b) KTEST_COMPARE(test, a, >=, b)
+#define KTEST_EXPECT_NULL(test, a) KTEST_COMPARE(test, (uintptr_t)(a), ==, 0)
+#define KTEST_EXPECT_NOT_NULL(test, a) KTEST_COMPARE(test, (uintptr_t)(a), !=, 0)
+
+/* The same, but a failure ends the test: it must stand in the test function itself. */
+#define KTEST_ASSERT(test, condition)                  \
+	do {                                           \
+		if (!KTEST_EXPECT(test, (condition)))  \
+			return;                        \
+	} while (0)
+
+/* End the test: it can't say anything on this machine. */
+#define KTEST_SKIP(test, why)            \
+	do {                             \
+		(test)->skipped = (why); \
+		return;                  \
+	} while (0)
+
+#define KTEST_COMPARE(test, a, op, b)                                                     \
+	({                                                                                \
+		unsigned long long ktest_a = (unsigned long long)(a);                     \
+		unsigned long long ktest_b = (unsigned long long)(b);                     \
+		ktest_compare(test, ktest_a op ktest_b, __FILE__, __LINE__,               \
+			      #a " " #op " " #b, ktest_a, ktest_b);                       \
+	})
+
+bool ktest_expect(struct ktest *test, bool holds, const char *file, int line, const char *text);
+bool ktest_compare(struct ktest *test, bool holds, const char *file, int line, const char *text,
+		   unsigned long long a, unsigned long long b);
+
+#endif /* KERNEL_KTEST_H */

@@ -1,0 +1,70 @@
+/*
+ * kmalloc: memory of any size for the kernel.
+ *
+ * Every allocation consists of pages of its own, mapped one behind the other in
+ * the arena, with unmapped guard pages behind; they need not be contiguous in
+ * physical memory. Contracts are Linux's.
+ */
+#ifndef MM_KMALLOC_H
+#define MM_KMALLOC_H
+
+#include <generated/config.h>
+#include <kernel/types.h>
+
+/* In front of each allocation. */
+typedef struct block_header {
+	size_t size; /* bytes asked for */
+	uint32_t magic; /* KMALLOC_MAGIC while allocated */
+} block_header_t;
+
+/* What kmalloc(0) returns: not NULL, not to be touched, may be freed. */
+#define ZERO_SIZE_PTR ((void *)16)
+
+/* Call once, when pages can be mapped. */
+void kmalloc_init(void);
+
+/*
+ * size bytes, aligned to KMALLOC_ALIGNMENT; what they hold is not defined. NULL
+ * if no memory or no addresses are left; never panics. Free with kfree().
+ */
+void *kmalloc(size_t size);
+
+/* The same, all bytes 0. */
+void *kzalloc(size_t size);
+
+/* An array of n elements of size bytes, all 0; NULL if n * size overflows. */
+void *kcalloc(size_t n, size_t size);
+
+/* The same as kmalloc(), aligned to `align`, a power of two; else NULL. */
+void *kmalloc_aligned(size_t size, size_t align);
+
+/*
+ * Change the size, keeping what fits of the content; the result may be elsewhere.
+ * krealloc(NULL, n) is kmalloc(n), krealloc(p, 0) frees p. If it fails it returns
+ * NULL, and p stays as it was.
+ */
+void *krealloc(void *pointer, size_t size);
+
+/*
+ * Give memory back. NULL and ZERO_SIZE_PTR are fine; panics on anything else that
+ * kmalloc() did not return, was freed already, or whose header was overwritten.
+ */
+void kfree(void *pointer);
+
+/* Bytes that may be used behind pointer: as many as asked for, or more. */
+size_t ksize(const void *pointer);
+
+struct kmalloc_stats {
+	unsigned long allocs;
+	unsigned long frees;
+	unsigned long failures; /* NULL returned */
+	size_t live_pages; /* mapped at this moment */
+	size_t peak_pages;
+};
+
+extern struct kmalloc_stats kmalloc_stats;
+
+/* Verify arena, counters and page tables against each other. NULL, or what is wrong. */
+const char *kmalloc_check(void);
+
+#endif /* MM_KMALLOC_H */

@@ -1,0 +1,63 @@
+/*
+ * The machine's memory map: from what the firmware says to what can be used.
+ *
+ * Pure: no hardware, no printing; also built and tested on the host.
+ */
+#ifndef MM_MEMMAP_H
+#define MM_MEMMAP_H
+
+#include <generated/config.h>
+#include <kernel/types.h>
+
+/* Types of the E820 interface (ACPI 6.5, 15.1). Every other value is reserved. */
+enum {
+	MEMORY_AVAILABLE = 1,
+	MEMORY_RESERVED = 2,
+	MEMORY_ACPI_RECLAIMABLE = 3,
+	MEMORY_ACPI_NVS = 4,
+	MEMORY_BAD = 5,
+};
+
+struct memmap_entry {
+	uint64_t base; /* bytes */
+	uint64_t length; /* bytes; base + length may wrap */
+	uint32_t type;
+};
+
+/* What was reported: any order, overlapping, unaligned, of any type. */
+struct memmap {
+	unsigned count;
+	unsigned dropped; /* entries for which there was no room */
+	struct memmap_entry entries[MAP_ENTRIES];
+};
+
+/* A stretch of one type; both ends multiples of PAGE_SIZE. */
+struct memmap_range {
+	uint64_t start;
+	uint64_t end; /* behind the last byte */
+	uint32_t type;
+};
+
+/* n entries have at most 2n distinct ends, hence 2n - 1 stretches between them. */
+#define MEMMAP_RANGES (2 * MAP_ENTRIES)
+
+struct memmap_ranges {
+	unsigned count;
+	struct memmap_range ranges[MEMMAP_RANGES];
+};
+
+/*
+ * Add an entry. If the table is full, availability gives way: an available entry
+ * is dropped, any other takes the place of an available one. What is lost is
+ * thus never taken for usable.
+ */
+void memmap_add(struct memmap *map, uint64_t base, uint64_t length, uint32_t type);
+
+/*
+ * Sorted, disjoint, clipped to pages: available memory inwards, all other
+ * outwards; where entries overlap, the stricter type wins; neighbours of one type
+ * are joined. What no entry covers is in no range.
+ */
+void memmap_normalise(const struct memmap *map, struct memmap_ranges *out);
+
+#endif /* MM_MEMMAP_H */

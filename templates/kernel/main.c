@@ -1,0 +1,197 @@
+/*
+ * kmain(): the eight steps, in order.
+ *
+ * Each step ends with what it claims, for people, and `# kgen:stage` for
+ * programs. The first two have happened in boot.S; here they are only reported,
+ * once there is a serial line to do so.
+ */
+#include <arch/cpu.h>
+#include <arch/io.h>
+#include <arch/mmu.h>
+#include <arch/paging.h>
+#include <arch/sections.h>
+#include <arch/serial.h>
+#include <arch/tlb.h>
+#include <arch/trap.h>
+#include <generated/build.h>
+#include <generated/config.h>
+#include <generated/stages.h>
+#include <kernel/boot_info.h>
+#include <kernel/ktest.h>
+#include <kernel/main.h>
+#include <kernel/panic.h>
+#include <kernel/printk.h>
+#include <mm/early.h>
+#include <mm/kmalloc.h>
+#include <mm/page.h>
+
+static void stage_done(enum boot_stage stage)
+{
+	static const char *const names[] = STAGE_NAMES;
+
+	kgen_line("stage i=%d of=%d name=%s", stage, STAGE_COUNT, names[stage]);
+}
+
+/* Step 1, done by boot.S: say what the CPU uses. */
+static void report_boot_paging(void)
+{
+	BUG_ON(!(read_cr0() & CR0_PG));
+	BUG_ON((read_cr3() & PTE_FRAME) != VIRT_TO_PHYS((uintptr_t)boot_page_directory));
+	printk("boot paging: directory at 0x%x, %u page tables, physical 0-0x%x mapped\n",
+	       read_cr3(), boot_mapped_end() / TABLE_SPAN, boot_mapped_end() - 1);
+	stage_done(STAGE_BOOT_PAGING);
+}
+
+/* Step 2, done by boot.S: show where we are, and burn the bridge. */
+static void leave_lower_half(void)
+{
+	uintptr_t eip;
+	uintptr_t esp;
+
+	__asm__ volatile("call 1f\n1:\tpopl %0\n\tmovl %%esp, %1" : "=r"(eip), "=r"(esp));
+	BUG_ON(eip < KERNEL_BASE || esp < KERNEL_BASE);
+	boot_drop_identity();
+	printk("higher half: eip=0x%x esp=0x%x, identity map gone\n", eip, esp);
+	stage_done(STAGE_HIGHER_HALF);
+}
+
+/* Step 3: what the loader told us; multiboot_read() has copied it. */
+static void report_boot_info(void)
+{
+	const struct memmap *map = &boot_info.map;
+
+	printk("multiboot: flags=0x%x, %u map entries%s, %u modules, command line \"%s\"\n",
+	       boot_info.flags, map->count, boot_info.map_made ? " made from mem_upper" : "",
+	       boot_info.module_count, boot_info.cmdline);
+	for (unsigned i = 0; i < map->count; i++)
+		kgen_line("mmap base=0x%llx len=0x%llx type=%u", map->entries[i].base,
+			  map->entries[i].length, map->entries[i].type);
+	if (map->dropped)
+		printk("multiboot: %u map entries did not fit (raise memblock.map_entries)\n",
+		       map->dropped);
+	for (unsigned i = 0; i < boot_info.module_count; i++)
+		printk("multiboot: module \"%s\" at 0x%x-0x%x\n", boot_info.modules[i].name,
+		       boot_info.modules[i].start, boot_info.modules[i].end);
+	if (boot_info.modules_dropped)
+		printk("multiboot: %u modules not kept (raise memblock.modules)\n",
+		       boot_info.modules_dropped);
+	stage_done(STAGE_MULTIBOOT);
+}
+
+/* Step 4: a bump allocator, and from it what must exist before the next step. */
+static void start_memblock(void)
+{
+	phys_addr_t ram_end = memory_init();
+
+	zones_reserve(ram_end);
+	paging_reserve(ram_end);
+	BUG_ON(memblock_check(&memblock));
+	for (unsigned i = 0; i < memblock.memory.count; i++)
+		printk("memblock: memory   0x%08x-0x%08x\n", memblock.memory.regions[i].start,
+		       memblock.memory.regions[i].end - 1);
+	for (unsigned i = 0; i < memblock.reserved.count; i++)
+		printk("memblock: reserved 0x%08x-0x%08x\n", memblock.reserved.regions[i].start,
+		       memblock.reserved.regions[i].end - 1);
+	kgen_stat((unsigned long)(memory_stats.available >> 10), "mem.available_kib");
+	kgen_stat((unsigned long)(memory_stats.above_4g >> 10), "mem.above_4g_kib");
+	kgen_stat(_end - _kernel_start, "mem.kernel");
+	kgen_stat(memory_stats.boot_modules, "mem.modules");
+	kgen_stat(memblock.allocated, "memblock.allocated");
+	stage_done(STAGE_MEMBLOCK);
+}
+
+/* Step 5: all pages that are left go to the buddies. */
+static void start_buddy(void)
+{
+	zones_init();
+	BUG_ON(pages_check());
+	for (unsigned i = 0; i < ZONE_COUNT; i++) {
+		const buddy_t *b = &zones[i].buddy;
+
+		printk("buddy: zone %s from 0x%x, %u pages, %u free\n", zones[i].name, b->base,
+		       b->pages, b->free_pages);
+		kgen_stat(b->free_pages, "buddy.%s.free_pages", zones[i].name);
+	}
+	stage_done(STAGE_BUDDY);
+}
+
+/* Step 6: the page directory that stays. */
+static void start_paging(void)
+{
+	const char *fault;
+
+	paging_init();
+	fault = paging_check();
+	if (fault)
+		panic("page directory: %s", fault);
+	printk("paging: directory at 0x%x, %u page tables, %u pages mapped directly, "
+	       "%u MiB of arena\n",
+	       read_cr3(), paging_stats.tables, paging_stats.direct_pages,
+	       paging_stats.arena_pages >> 8);
+	kgen_stat(paging_stats.direct_pages, "paging.direct_pages");
+	kgen_stat(paging_stats.tables, "paging.tables");
+	stage_done(STAGE_PAGING);
+}
+
+/* Step 7: kmalloc, tried once. */
+static void start_kmalloc(void)
+{
+	void *first;
+
+	kmalloc_init();
+	first = kmalloc(1);
+	BUG_ON(!first || !virt_to_phys(first));
+	printk("kmalloc: first address %p, in page frame 0x%x\n", first,
+	       virt_to_phys(first) & PAGE_MASK);
+	kfree(first);
+	stage_done(STAGE_KMALLOC);
+}
+
+static void print_stats(const struct free_profile *initial)
+{
+	struct free_profile now;
+
+	free_profile_read(&now);
+	page_print_profile("init", initial);
+	page_print_profile("end", &now);
+	for (unsigned i = 0; i < ZONE_COUNT; i++) {
+		kgen_stat(zones[i].allocs, "page.%s.allocs", zones[i].name);
+		kgen_stat(zones[i].frees, "page.%s.frees", zones[i].name);
+	}
+	kgen_stat(page_stats.failures, "page.failures");
+	kgen_stat(kmalloc_stats.allocs, "kmalloc.allocs");
+	kgen_stat(kmalloc_stats.frees, "kmalloc.frees");
+	kgen_stat(kmalloc_stats.failures, "kmalloc.failures");
+	kgen_stat(kmalloc_stats.peak_pages, "kmalloc.peak_pages");
+	kgen_stat(tlb_stats.flush_page, "tlb.flush_page");
+	kgen_stat(tlb_stats.flush_all, "tlb.flush_all");
+}
+
+void kmain(uint32_t magic, phys_addr_t info)
+{
+	struct free_profile initial;
+	bool passed;
+
+	serial_init();
+	trap_init();
+	kgen_line("hello proto=%d name=%s build=%s base=i386", PROTO_VERSION, KERNEL_NAME,
+		  BUILD_ID);
+	multiboot_read(magic, info); /* the command line may force the CPU */
+	cpu_init();
+
+	report_boot_paging();
+	leave_lower_half();
+	report_boot_info();
+	start_memblock();
+	start_buddy();
+	start_paging();
+	start_kmalloc();
+	free_profile_read(&initial);
+
+	kernel_main(); /* step 8 */
+	stage_done(STAGE_ALLOCATE);
+
+	passed = ktest_run_all();
+	print_stats(&initial);
+	kernel_end(passed);
+}

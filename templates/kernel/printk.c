@@ -1,0 +1,70 @@
+/*
+ * The log, on the serial line.
+ *
+ * A machine line is formatted whole, then written on a line of its own, so that
+ * text which someone left without a newline can't run into it.
+ */
+#include <arch/serial.h>
+#include <kernel/printk.h>
+#include <kernel/string.h>
+#include <kernel/types.h>
+
+#define PREFIX "# kgen:"
+
+static bool mid_line; /* the last byte written was not a newline */
+
+static void write(const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '\n')
+			serial_putc('\r');
+		serial_putc(*text);
+		mid_line = *text != '\n';
+	}
+}
+
+void printk(const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	write(text);
+}
+
+/* Protocol lines are printable ASCII. */
+static void write_line(char *line)
+{
+	for (char *at = line; *at; at++) {
+		if (*at < ' ' || *at > '~')
+			*at = '?';
+	}
+	if (mid_line)
+		write("\n");
+	write(line);
+	write("\n");
+}
+
+void kgen_line(const char *format, ...)
+{
+	char line[LOG_LINE_MAX + 1] = PREFIX;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line + strlen(PREFIX), sizeof(line) - strlen(PREFIX), format, args);
+	va_end(args);
+	write_line(line);
+}
+
+void kgen_stat(unsigned long value, const char *key, ...)
+{
+	char name[96];
+	va_list args;
+
+	va_start(args, key);
+	vsnprintf(name, sizeof(name), key, args);
+	va_end(args);
+	kgen_line("stat k=%s v=%lu", name, value);
+}

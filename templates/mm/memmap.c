@@ -1,0 +1,138 @@
+/*
+ * memmap: makes sense of any memory map.
+ *
+ * Firmware reports entries that may be unsorted, overlapping, unaligned, of
+ * unknown type, above 4 GiB or wrapping around 2^64. memmap_normalise():
+ *
+ *   1. rounds each entry to pages: available memory inwards, so that no page is
+ *      used of which a part is not there; everything else outwards;
+ *   2. collects all ends, sorted: between two neighbouring ends nothing changes;
+ *   3. for each such stretch asks all entries that cover it; the strictest wins:
+ *
+ *        available      |=================|
+ *        reserved                |=====|      |==|
+ *        result         | avail  |resv.|avail| |resv.|
+ *
+ *   4. joins neighbours of one type.
+ *
+ * With n entries that is O(n^2), for n below a hundred, once.
+ *
+ * Invariants of the result: start < end, both page-aligned; sorted; disjoint; no
+ * two touching ranges of one type.
+ */
+#include <mm/memmap.h>
+
+#define PAGE_MASK64 (~(uint64_t)(PAGE_SIZE - 1))
+
+/* Strictness: available memory yields to memory that ACPI lets go, and both to all else. */
+static unsigned rank(uint32_t type)
+{
+	switch (type) {
+	case MEMORY_AVAILABLE:
+		return 0;
+	case MEMORY_ACPI_RECLAIMABLE:
+		return 1;
+	case MEMORY_RESERVED:
+		return 2;
+	case MEMORY_ACPI_NVS:
+		return 3;
+	default: /* bad, or unknown and therefore to be left alone */
+		return 4;
+	}
+}
+
+void memmap_add(struct memmap *map, uint64_t base, uint64_t length, uint32_t type)
+{
+	struct memmap_entry *slot = NULL;
+
+	if (map->count < MAP_ENTRIES) {
+		slot = &map->entries[map->count++];
+	} else {
+		map->dropped++;
+		if (type == MEMORY_AVAILABLE)
+			return;
+		for (unsigned i = 0; i < MAP_ENTRIES && !slot; i++) {
+			if (map->entries[i].type == MEMORY_AVAILABLE)
+				slot = &map->entries[i];
+		}
+		if (!slot) /* nothing is available: nothing can be taken by mistake */
+			return;
+	}
+	*slot = (struct memmap_entry){ base, length, type };
+}
+
+/* The entry in whole pages; start == end if nothing is left of it. */
+static struct memmap_range clip(const struct memmap_entry *entry)
+{
+	uint64_t end = entry->base + entry->length;
+	struct memmap_range range = { entry->base & PAGE_MASK64, 0, entry->type };
+
+	if (end < entry->base) /* beyond 2^64 */
+		end = UINT64_MAX;
+	range.end = end & PAGE_MASK64;
+	if (entry->type == MEMORY_AVAILABLE) {
+		if (range.start != entry->base)
+			range.start += PAGE_SIZE;
+	} else if (range.end != end && range.end != PAGE_MASK64) {
+		range.end += PAGE_SIZE;
+	}
+	if (!entry->length || range.end < range.start)
+		range.end = range.start;
+	return range;
+}
+
+/* Insert into a sorted array without repeats; returns the new count. */
+static unsigned insert(uint64_t *ends, unsigned count, uint64_t value)
+{
+	unsigned at = count;
+
+	while (at > 0 && ends[at - 1] > value)
+		at--;
+	if (at > 0 && ends[at - 1] == value)
+		return count;
+	for (unsigned i = count; i > at; i--)
+		ends[i] = ends[i - 1];
+	ends[at] = value;
+	return count + 1;
+}
+
+static void append(struct memmap_ranges *out, uint64_t start, uint64_t end, uint32_t type)
+{
+	struct memmap_range *last = out->count ? &out->ranges[out->count - 1] : NULL;
+
+	if (last && last->end == start && last->type == type)
+		last->end = end;
+	else
+		out->ranges[out->count++] = (struct memmap_range){ start, end, type };
+}
+
+void memmap_normalise(const struct memmap *map, struct memmap_ranges *out)
+{
+	uint64_t ends[2 * MAP_ENTRIES];
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < map->count; i++) {
+		struct memmap_range range = clip(&map->entries[i]);
+
+		if (range.start == range.end)
+			continue;
+		count = insert(ends, count, range.start);
+		count = insert(ends, count, range.end);
+	}
+
+	out->count = 0;
+	for (unsigned cut = 0; cut + 1 < count; cut++) {
+		const struct memmap_entry *strictest = NULL;
+
+		for (unsigned i = 0; i < map->count; i++) {
+			const struct memmap_entry *entry = &map->entries[i];
+			struct memmap_range range = clip(entry);
+
+			if (range.start <= ends[cut] && range.end > ends[cut] &&
+			    (!strictest || rank(entry->type) > rank(strictest->type)))
+				strictest = entry;
+		}
+		if (strictest)
+			append(out, ends[cut], ends[cut + 1], strictest->type);
+	}
+}
