@@ -7,10 +7,12 @@
  */
 #include <kernel/types.h>
 
+/* Which of the three gcc calls depends on what a function needs: quotient, rest or both. */
+uint64_t __udivmoddi4(uint64_t n, uint64_t d, uint64_t *remainder);
 uint64_t __udivdi3(uint64_t n, uint64_t d);
 uint64_t __umoddi3(uint64_t n, uint64_t d);
 
-static uint64_t divide(uint64_t n, uint64_t d, uint64_t *remainder)
+uint64_t __udivmoddi4(uint64_t n, uint64_t d, uint64_t *remainder)
 {
 	uint64_t quotient = 0;
 	uint64_t rest = 0;
@@ -22,21 +24,20 @@ static uint64_t divide(uint64_t n, uint64_t d, uint64_t *remainder)
 			quotient |= 1ull << bit;
 		}
 	}
-	*remainder = rest;
+	if (remainder)
+		*remainder = rest;
 	return quotient;
 }
 
 uint64_t __udivdi3(uint64_t n, uint64_t d)
 {
-	uint64_t remainder;
-
-	return divide(n, d, &remainder);
+	return __udivmoddi4(n, d, NULL);
 }
 
 uint64_t __umoddi3(uint64_t n, uint64_t d)
 {
 	uint64_t remainder;
 
-	divide(n, d, &remainder);
+	__udivmoddi4(n, d, &remainder);
 	return remainder;
 }
