@@ -6,89 +6,74 @@ do cost little more than Python itself. Exit codes are the contract's (:class:`k
 
 from __future__ import annotations
 
-import re
 import signal
 import sys
+from collections.abc import Callable
 from inspect import cleandoc
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-import typer
-from typer.core import TyperCommand, TyperGroup
+import click
 
 import kgen
 from kgen.errors import Exit, KgenError
 from kgen.progress import progress, say, say_error
 
 if TYPE_CHECKING:
-    from kgen.load import Loaded
     from kgen.pipeline import Built
 
+_CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
-class _AsWritten:
-    """Help text in the lines that its author wrote: examples are to be copied."""
 
-    help: str | None
+_Body = Callable[..., None]
 
-    def format_help_text(self, _context: Any, formatter: Any) -> None:
+
+class _AsWritten(click.Command):
+    """A command whose help keeps the lines that its author wrote: examples are to be copied."""
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for line in ["", *cleandoc(self.help or "").splitlines()]:
             formatter.write(f"  {line}".rstrip() + "\n")
 
 
-class _Group(_AsWritten, TyperGroup):
-    pass
+class _Verbs(_AsWritten, click.Group):
+    """The group of verbs, listed in the order in which people use them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
 
 
-class _Verb(_AsWritten, TyperCommand):
-    pass
-
-
-_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-
-app = typer.Typer(
-    name="kgen",
-    cls=_Group,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings=_CONTEXT,
-)
-
-Description = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="DESCRIPTION",
-        show_default=False,
-        help="Python file that binds `kernel`; left out: kernel.py here, else the default kernel.",
-    ),
-]
-Sets = Annotated[
-    list[str],
-    typer.Option(
+def _described(verb: _Body) -> _Body:
+    """Add the argument and the option that say which kernel is meant."""
+    verb = click.option(
         "--set",
+        "sets",
         metavar="KEY=VALUE",
-        show_default=False,
-        help="Override one field, e.g. buddy.max_order=8. May be repeated.",
-    ),
-]
-Out = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Output folder.")]
+        multiple=True,
+        help="Override one field, e.g. buddy.max_order=8. Repeatable.",
+    )(verb)
+    return click.argument(
+        "description", required=False, type=click.Path(path_type=Path), metavar="[DESCRIPTION]"
+    )(verb)
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        say(f"kgen {kgen.__version__}")
-        raise typer.Exit
+def _output(verb: _Body) -> _Body:
+    """Add the option that names the output folder."""
+    return click.option(
+        "-o",
+        "--output",
+        "out",
+        metavar="DIR",
+        type=click.Path(path_type=Path),
+        default=Path("kernel_out"),
+        show_default=True,
+        help="Output folder.",
+    )(verb)
 
 
-@app.callback()
-def _kgen(
-    _version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_show_version, is_eager=True, help="Print the version and exit."
-        ),
-    ] = False,
-) -> None:
+@click.group(cls=_Verbs, context_settings=_CONTEXT)
+@click.version_option(kgen.__version__, prog_name="kgen", message="%(prog)s %(version)s")
+def app() -> None:
     """Describe an i386 kernel's memory subsystem in Python; build it, verify it, boot it.
 
         kgen build                       the default kernel, into kernel_out/
@@ -102,19 +87,17 @@ def _kgen(
     """
 
 
-@app.command(cls=_Verb, context_settings=_CONTEXT)
-def build(
-    description: Description = None,
-    out: Out = Path("kernel_out"),
-    sets: Sets = [],  # noqa: B006 (typer copies it)
-    toolchain: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="i686-elf-gcc, i686-linux-gnu-gcc, gcc, or auto: the first of them that works.",
-        ),
-    ] = "auto",
-) -> None:
+@app.command(cls=_AsWritten, context_settings=_CONTEXT)
+@_described
+@_output
+@click.option(
+    "--toolchain",
+    metavar="NAME",
+    default="auto",
+    show_default=True,
+    help="i686-elf-gcc, i686-linux-gnu-gcc, gcc, or auto: the first of them that works.",
+)
+def build(description: Path | None, sets: tuple[str, ...], out: Path, toolchain: str) -> None:
     """Build kernel.elf from a description, and verify it.
 
         kgen build                              kernel.py here, or the default kernel
@@ -129,11 +112,11 @@ def build(
     mended. A failed build leaves the former kernel.elf whole.
     """
     from kgen.pipeline import Request
-    from kgen.pipeline import build as run
+    from kgen.pipeline import build as run_build
 
     shower = progress()
     try:
-        built = run(Request(description, tuple(sets), out, toolchain), shower)
+        built = run_build(Request(description, sets, out, toolchain), shower)
     finally:
         shower.close()
     _report(built)
@@ -152,14 +135,16 @@ def _report(built: Built) -> None:
         say(f"kgen: nothing to redo: {where} is up to date")
 
 
-@app.command(cls=_Verb, context_settings=_CONTEXT)
-def check(description: Description = None, sets: Sets = []) -> None:  # noqa: B006
+@app.command(cls=_AsWritten, context_settings=_CONTEXT)
+@_described
+def check(description: Path | None, sets: tuple[str, ...]) -> None:
     """Prove a description sound, and build nothing.
 
         kgen check
         kgen check examples/tiny.py --set layout.kernel_base=0x80000000
 
-    The proof holds for every RAM size that it admits. Prints the address map that follows, or all its problems (exit code 2).
+    The proof holds for every RAM size that it admits. Prints the address map that follows, or all
+    problems (exit code 2).
     """
     from kgen.load import load, prove
     from kgen.units import show_address
@@ -172,8 +157,9 @@ def check(description: Description = None, sets: Sets = []) -> None:  # noqa: B0
         say(f"  {span}  {area.name:<11} {area.size:>10}  {area.note}")
 
 
-@app.command(cls=_Verb, context_settings=_CONTEXT)
-def describe(description: Description = None, sets: Sets = []) -> None:  # noqa: B006
+@app.command(cls=_AsWritten, context_settings=_CONTEXT)
+@_described
+def describe(description: Path | None, sets: tuple[str, ...]) -> None:
     """List every field that a description may set.
 
         kgen describe                           the default kernel
@@ -184,82 +170,76 @@ def describe(description: Description = None, sets: Sets = []) -> None:  # noqa:
     from kgen.load import load
     from kgen.reference import reference
 
-    loaded: Loaded = load(description, sets)
-    for line in reference(loaded.kernel):
+    for line in reference(load(description, sets).kernel):
         say(line)
 
 
-@app.command(cls=_Verb, context_settings=_CONTEXT)
-def boot(
-    out: Out = Path("kernel_out"),
-    cpu: Annotated[
-        str, typer.Option(metavar="NAME", help="QEMU's name: 486, pentium, pentium3, qemu32, max.")
-    ] = "qemu32",
-    memory: Annotated[
-        str | None,
-        typer.Option(metavar="SIZE", show_default="64M", help="RAM: 64M, 1G, 2048K."),
-    ] = None,
-    machine: Annotated[str, typer.Option(metavar="NAME", help="pc, q35 or isapc.")] = "pc",
-    accel: Annotated[str, typer.Option(metavar="NAME", help="tcg or kvm.")] = "tcg",
-    via: Annotated[
-        str, typer.Option(metavar="NAME", help="Who loads the kernel: multiboot or grub.")
-    ] = "multiboot",
-    append: Annotated[
-        str,
-        typer.Option(metavar="TEXT", show_default=False, help="The kernel's command line."),
-    ] = "",
-    module: Annotated[
-        list[str],
-        typer.Option(metavar="FILE", show_default=False, help="Multiboot module. Repeatable."),
-    ] = [],  # noqa: B006
-    expect: Annotated[
-        list[str],
-        typer.Option(metavar="REGEX", show_default=False, help="A line that must appear."),
-    ] = [],  # noqa: B006
-    forbid: Annotated[
-        list[str],
-        typer.Option(metavar="REGEX", show_default=False, help="A line that must not appear."),
-    ] = [],  # noqa: B006
-    timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", help="For the whole boot; may be fractional.")
-    ] = 30.0,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object and nothing else.")
-    ] = False,
-) -> None:
+@app.command(cls=_AsWritten, context_settings=_CONTEXT)
+@_output
+@click.option(
+    "--cpu",
+    metavar="NAME",
+    default="qemu32",
+    show_default=True,
+    help="QEMU's name: 486, pentium, pentium3, qemu32, max.",
+)
+@click.option("--memory", metavar="SIZE", show_default="64M", help="RAM: 64M, 1G, 2048K.")
+@click.option(
+    "--machine", metavar="NAME", default="pc", show_default=True, help="pc, q35 or isapc."
+)
+@click.option("--accel", metavar="NAME", default="tcg", show_default=True, help="tcg or kvm.")
+@click.option(
+    "--via",
+    metavar="NAME",
+    default="multiboot",
+    show_default=True,
+    help="Who loads the kernel: multiboot or grub.",
+)
+@click.option("--append", metavar="TEXT", default="", help="The kernel's command line.")
+@click.option(
+    "--module",
+    "modules",
+    metavar="FILE",
+    multiple=True,
+    help="Multiboot module, FILE or 'FILE ARGUMENTS'. Repeatable.",
+)
+@click.option(
+    "--expect", metavar="REGEX", multiple=True, help="Must be found in a line. Repeatable."
+)
+@click.option(
+    "--forbid", metavar="REGEX", multiple=True, help="Must not be found in any line. Repeatable."
+)
+@click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=float,
+    default=30.0,
+    show_default=True,
+    help="For the whole boot; may be fractional.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+def boot(out: Path, as_json: bool, **options: Any) -> None:
     """Boot what was built, show its log, and judge it.
 
         kgen boot                               64 MiB, QEMU's default 32-bit CPU
         kgen boot --cpu 486 --memory 4M
-        kgen boot --expect 'buddy: .* free' --forbid 'BUG' --timeout 2.5
-        kgen boot --append 'cpu=386' --json | jq .stats
+        kgen boot --expect 'buddy: .* free' --forbid BUG --timeout 2.5
+        kgen boot --append cpu=386 --json | jq .stats
 
     A pass needs every stage in order, a complete test plan, no panic, every --expect and no
     --forbid; otherwise the exit code says what went wrong.
     """
     import kgen_qemu
 
-    request = kgen_qemu.boot_request(
-        out,
-        cpu=cpu,
-        memory=memory,
-        machine=machine,
-        accel=accel,
-        via=via,
-        append=append,
-        modules=module,
-        expect=expect,
-        forbid=forbid,
-        timeout=timeout,
-    )
-    result = kgen_qemu.boot(request, on_line=None if json else say)
-    if json:
-        from json import dumps
+    request = kgen_qemu.boot_request(out, **options)
+    result = kgen_qemu.boot(request, on_line=None if as_json else say)
+    if as_json:
+        import json
 
-        say(dumps(result.to_json()))
+        say(json.dumps(result.to_json()))
     else:
         kgen_qemu.print_report(result)
-    raise typer.Exit(int(result.exit_code))
+    raise click.exceptions.Exit(int(result.exit_code))
 
 
 # --- what becomes of errors -----------------------------------------------------
@@ -274,15 +254,15 @@ def main() -> NoReturn:
 def run(arguments: list[str]) -> int:
     """Run the command with ``arguments``; its exit code. Errors are printed, none is raised."""
     try:
-        code: Any = app(arguments or ["--help"], prog_name="kgen", standalone_mode=False)
+        code = app.main(arguments or ["--help"], prog_name="kgen", standalone_mode=False)
         return int(code or Exit.PASS) if arguments else Exit.USAGE
     except KgenError as error:
         _complain(error.what, error.hint)
         return error.exit_code
-    except typer.TyperException as error:
-        _complain(re.sub(r" \(Possible options: .*\)$", "", error.format_message()), _hint(error))
+    except click.ClickException as error:
+        _complain(error.format_message(), _hint(error))
         return Exit.USAGE
-    except (KeyboardInterrupt, typer.Abort):
+    except (KeyboardInterrupt, click.Abort):
         say_error("kgen: interrupted")
         return Exit.INTERRUPTED
     except BrokenPipeError:
@@ -302,12 +282,9 @@ def _complain(what: str, hint: str) -> None:
         say_error(f"    {hint}")
 
 
-def _hint(error: typer.TyperException) -> str:
-    near = getattr(error, "possibilities", None)
-    context = getattr(error, "ctx", None)
-    verb = context.command_path if context else "kgen"
-    suggestion = f"did you mean {' or '.join(sorted(near))}? " if near else ""
-    return f"{suggestion}`{verb} --help` lists what there is"
+def _hint(error: click.ClickException) -> str:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return f"`{context.command_path if context else 'kgen'} --help` lists what there is"
 
 
 def _unforeseen(error: Exception) -> int:

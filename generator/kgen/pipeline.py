@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import kgen
 from kgen.build import stamp, toolchain
 from kgen.build.folder import Folder
-from kgen.build.run import run_ninja
+from kgen.build.run import is_current, run_ninja
 from kgen.files import shown, write_if_changed
 from kgen.paths import templates_dir
 from kgen.progress import Progress
@@ -73,7 +73,7 @@ def build(request: Request, progress: Progress) -> Built:
     key = _key(request, loaded)
     if folder.stamp.exists():
         with folder.locked(lambda: progress.waiting(shown(folder.root))) as lock:
-            if _is_current(folder, key, lock):
+            if stamp.matches(folder, key) and is_current(folder, lock=lock):
                 return _built(folder, start, changed=False)
     progress.step(0)
     from kgen.load import load, prove
@@ -125,13 +125,6 @@ def _own_files(templates: Path) -> Iterator[Path]:
     """kgen itself and its templates: either may be under development."""
     for folder, pattern in ((Path(kgen.__file__).parent, "*.py"), (templates, "*")):
         yield from sorted(path for path in folder.rglob(pattern) if path.is_file())
-
-
-def _is_current(folder: Folder, key: str, lock: int) -> bool:
-    if not stamp.matches(folder, key):
-        return False
-    outcome = run_ninja(folder, lock=lock)
-    return outcome.ok and not outcome.worked
 
 
 def _built(folder: Folder, start: float, *, changed: bool) -> Built:

@@ -18,10 +18,12 @@ from kgen.files import shown
 
 _PLACE = re.compile(r"^(?P<file>[^\s:][^:\n]*):(?P<line>\d+)(?P<column>:\d+)?: (?P<text>.*)$")
 _INCLUDED = re.compile(r"(?P<before>(?:In file included |\s+)from )(?P<file>[^:\n]+):(?P<line>\d+)")
+_WITHIN = re.compile(r"^(?P<file>[^\s:][^:\n]*)(?=: (?:In function|At top level|in function))")
 _FAILED = re.compile(r"^FAILED: (?:\[code=\d+\] )?(?P<output>\S+)")
 _UNDEFINED = re.compile(r"undefined reference to [`'](?P<symbol>[^`']+)'")
 _DOUBLE = re.compile(r"multiple definition of [`'](?P<symbol>[^`']+)'")
 _OVERFLOW = re.compile(r"region [`'](?P<region>[^`']+)' overflowed by (?P<bytes>\d+) bytes?")
+_LINKER = re.compile(r"^\S*\bld(?:\.bfd)?: ")
 _OWN = re.compile(r"\bkgen: (?P<text>.+?)\s*$")
 _NO_SPACE = "No space left on device"
 
@@ -34,16 +36,28 @@ class Sources:
     source_map: Mapping[str, Mapping[str, Any]]
     users: Sequence[Path] = ()
 
-    def place(self, file: str, line: int) -> str:
+    def place(self, file: str, line: int, column: str = "") -> str:
         """``kernel_out/src/mm/buddy.c:12``, and the template's line if it is a rendered file."""
-        path = Path(file)
-        text = f"{shown(path if path.is_absolute() else self.root / path)}:{line}"
-        template = self.template(file, line)
+        name = Path(file).as_posix()
+        text = f"{shown(self._path(name))}:{line}{column}"
+        template = self._template(name, line)
         return f"{text} ({template})" if template else text
 
-    def template(self, file: str, line: int) -> str:
+    def file(self, file: str) -> str:
+        """``kernel_out/src/mm/buddy.c`` for what the tools call ``src/mm/buddy.c``."""
+        return shown(self._path(Path(file).as_posix()))
+
+    def _path(self, name: str) -> Path:
+        """The file behind ``name``; debug information says ``user/`` for the user's own."""
+        if name.startswith("user/"):
+            for path in self.users:
+                if path.as_posix().endswith(name.removeprefix("user")):
+                    return path
+        return self.root / name
+
+    def _template(self, name: str, line: int) -> str:
         """``templates/mm/buddy.c:14`` behind line ``line`` of a rendered file, or nothing."""
-        entry = self.source_map.get(file.removeprefix("src/")) if file.startswith("src/") else None
+        entry = self.source_map.get(name.removeprefix("src/")) if name.startswith("src/") else None
         if entry is None or not 0 < line <= len(entry["lines"]):
             return ""
         return f"templates/{entry['template']}:{entry['lines'][line - 1]}"
@@ -79,10 +93,13 @@ def _located_line(line: str, sources: Sources) -> str:
     if included:
         place = sources.place(included["file"], int(included["line"]))
         return f"{included['before']}{place}{line[included.end() :]}"
-    match = _PLACE.match(line)
+    within = _WITHIN.match(line)
+    if within:
+        return f"{sources.file(within['file'])}{line[within.end() :]}"
+    match = _PLACE.match(_LINKER.sub("", line))
     if not match:
         return line
-    place = sources.place(match["file"], int(match["line"]))
+    place = sources.place(match["file"], int(match["line"]), match["column"] or "")
     return f"{place}: {match['text']}"
 
 
@@ -118,15 +135,29 @@ def _link_error(text: str, sources: Sources) -> KgenError:
             f"the kernel is {overflow['bytes']} bytes too large for {overflow['region']}",
             "raise ram.minimum, or set compiler.optimize to 's'",
         )
-    places = located(text, sources)
     if undefined:
-        names = ", ".join(undefined)
-        return _error(f"nothing defines {names}\n{places}", _undefined_hint(undefined, sources))
+        return _error(
+            f"nothing defines\n{_uses(text, sources)}", _undefined_hint(undefined, sources)
+        )
+    places = "\n".join(_LINKER.sub("", line) for line in located(text, sources).splitlines())
     double = sorted({match["symbol"] for match in _DOUBLE.finditer(text)})
     if double:
         hint = "the kernel has its own; rename yours" if sources.users else ""
         return _error(f"defined twice: {', '.join(double)}\n{places}", hint)
     return _error(f"the linker failed\n{places}")
+
+
+def _uses(text: str, sources: Sources) -> str:
+    """Each undefined symbol with the first place that uses it."""
+    first: dict[str, str] = {}
+    for line in text.splitlines():
+        match = _UNDEFINED.search(line)
+        if match:
+            place = _PLACE.match(_LINKER.sub("", line))
+            where = sources.place(place["file"], int(place["line"])) if place else line
+            first.setdefault(match["symbol"], where)
+    width = max(map(len, first))
+    return "\n".join(f"  {name:<{width}}  used at {where}" for name, where in sorted(first.items()))
 
 
 def _no_kernel_main(sources: Sources) -> KgenError:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from kgen.describe import Kernel
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kgen.describe import Kernel
 
 ARCHITECTURES = {"386": "i386", "486": "i486", "pentium": "pentium", "pentiumpro": "pentiumpro"}
 """gcc's -march for each ``cpu.minimum``. Left alone, distributions' gcc emits i686 code (CMOV)."""
@@ -48,7 +51,6 @@ LINK = (
     "noexecstack",
     "-z",
     "max-page-size=4096",
-    "--fatal-warnings",
     "--no-undefined",
 )
 """The linker's flags. No library: the distribution's libgcc begins its functions with ENDBR32."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -22,11 +23,23 @@ _GRACE = 5.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What ninja did: whether all succeeded, whether anything ran, and what the tools printed."""
+    """What ninja did: whether all succeeded, and what the tools printed."""
 
     ok: bool
-    worked: bool
     output: str
+
+
+def is_current(folder: Folder, *, lock: int) -> bool:
+    """Whether ninja would find nothing to do; nothing is run."""
+    done = subprocess.run(
+        [*_command(folder), "-n"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        env=_environment(),
+        pass_fds=(lock,),
+    )
+    return done.returncode == 0 and b"no work to do" in done.stdout
 
 
 def run_ninja(
@@ -37,9 +50,8 @@ def run_ninja(
     ``on_step`` hears of each finished step: how many are done, how many there are, which it was.
     The lock's descriptor is inherited, so the folder stays locked until the last compiler ends.
     """
-    command = [_ninja(), "-C", str(folder.root), "-f", "build/build.ninja", "-k", "0"]
     process = subprocess.Popen(
-        command,
+        [*_command(folder), "-k", "0"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -49,13 +61,11 @@ def run_ninja(
         pass_fds=(lock,),
     )
     lines: list[str] = []
-    worked = False
     try:
         assert process.stdout is not None
         for line in process.stdout:
             step = _STATUS.match(line)
             if step:
-                worked = True
                 if on_step:
                     on_step(int(step[1]), int(step[2]), step[3])
             else:
@@ -64,7 +74,11 @@ def run_ninja(
     except BaseException:
         _stop(process)
         raise
-    return Outcome(status == 0, worked, "".join(lines))
+    return Outcome(status == 0, "".join(lines))
+
+
+def _command(folder: Folder) -> list[str]:
+    return [_ninja(), "-C", str(folder.root), "-f", "build/build.ninja"]
 
 
 def _ninja() -> str:
@@ -78,8 +92,6 @@ def _ninja() -> str:
 
 def _environment() -> dict[str, str]:
     """Ours, with the messages of the tools in the form that we read."""
-    import os
-
     dropped = {"NINJAFLAGS", "CPATH", "C_INCLUDE_PATH", "GCC_COLORS", "LD_LIBRARY_PATH"}
     kept = {name: value for name, value in os.environ.items() if name not in dropped}
     return {**kept, "NINJA_STATUS": _STATUS_FORMAT, "LC_ALL": "C", "TERM": "dumb"}
