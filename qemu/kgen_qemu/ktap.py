@@ -44,7 +44,7 @@ _BAIL_OUT = re.compile(r"Bail out!\s*(.*)$")
 
 
 @dataclass(frozen=True)
-class Test:
+class CaseResult:
     """One leaf: ``name`` is ``suite.test``; ``message`` what was said of it."""
 
     name: str
@@ -61,14 +61,14 @@ class _Level:
     plan: int | None = None
     results: int = 0
     failures: int = 0
-    tests: list[Test] = field(default_factory=list)
+    tests: list[CaseResult] = field(default_factory=list)
 
 
 class KtapReader:
     """Feed it lines with ``line()``; call ``finish()`` once, then read the fields."""
 
     def __init__(self) -> None:
-        self.tests: list[Test] = []
+        self.tests: list[CaseResult] = []
         self.problems: list[str] = []
         self.bail_out: str | None = None
         self.started = False
@@ -176,7 +176,7 @@ class KtapReader:
         skipped = directive.upper().startswith("SKIP")
         outcome: Outcome = "fail" if failed else "skip" if skipped else "ok"
         message = (*self._message, *([directive] if directive else []))
-        level.tests.append(Test(name, outcome, message))
+        level.tests.append(CaseResult(name, outcome, message))
 
     def _close(self) -> None:
         """End the innermost level: check its plan, hand its tests to the next one out."""
@@ -186,7 +186,7 @@ class KtapReader:
         elif level.plan != level.results:
             self._problem(f"{_called(level)}: plan 1..{level.plan}, but {level.results} results")
         prefix = f"{level.name}." if level.name else ""
-        tests = [Test(prefix + test.name, test.outcome, test.message) for test in level.tests]
+        tests = [CaseResult(prefix + test.name, test.outcome, test.message) for test in level.tests]
         (self._levels[-1].tests if self._levels else self.tests).extend(tests)
 
     def _problem(self, text: str) -> None:

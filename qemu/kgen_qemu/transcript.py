@@ -23,7 +23,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from kgen_qemu.ktap import MAX_PROBLEMS, MAX_RECORDS, KtapReader, Test
+from kgen_qemu.ktap import MAX_PROBLEMS, MAX_RECORDS, KtapReader, CaseResult
 
 MAX_MACHINE_LINE = 200  # bytes, from the protocol
 MAX_LINE = 4096  # bytes kept of any line; the rest of it is dropped
@@ -108,7 +108,7 @@ class Transcript:
     memory_map: tuple[Region, ...] = ()
     stages: tuple[Stage, ...] = ()
     stats: dict[str, int] = field(default_factory=dict)
-    tests: tuple[Test, ...] = ()
+    tests: tuple[CaseResult, ...] = ()
     has_report: bool = False
     bail_out: str | None = None
     panic: Panic | None = None
@@ -212,6 +212,8 @@ class TranscriptParser:
             match = _HELLO.search(raw)
             raw = safe = match[0] if match else ""
         machine = _MACHINE.match(raw)
+        if machine is not None and machine[1] == "panic":
+            self._take_panic(machine[2] or "")  # however damaged the line may be
         if machine is None:
             self._text_line(safe)
         elif clipped or len(raw) > MAX_MACHINE_LINE:
@@ -231,7 +233,7 @@ class TranscriptParser:
         if machine is not None:
             self._problem(f"the log stops in the middle of a machine line: {safe}")
             if machine[1] == "panic":
-                self._take_panic(_fields(machine[2] or "")[0])
+                self._take_panic(machine[2] or "")
         lines.append(Line(safe, machine is not None))
 
     # Lines to facts.
@@ -248,8 +250,6 @@ class TranscriptParser:
             self._backtrace(rest, text)
             return
         fields, whole = _fields(rest)
-        if word == "panic":
-            self._take_panic(fields)
         if not whole:
             self._problem(f"malformed machine line: {text}")
             return
@@ -284,9 +284,10 @@ class TranscriptParser:
             case "":
                 raise ValueError("no word after kgen:")
 
-    def _take_panic(self, fields: dict[str, str]) -> None:
+    def _take_panic(self, rest: str) -> None:
         """The first panic stands; one that follows is its echo."""
         if self._panic is None:
+            fields, _ = _fields(rest)
             number = {key: _int(value) for key, value in fields.items() if _is_int(value)}
             self._panic = Panic(
                 message=fields.get("msg", "no message"),
