@@ -81,6 +81,14 @@ def test_a_bad_linker_script_breaks_its_rule_alone(
     assert broken(build(script=edits), default) == rules
 
 
+@pytest.mark.parametrize(("symbol", "why"), [("count", "no executable"), ("halt", "in halt")])
+def test_an_entry_is_told_by_its_place(
+    symbol: str, why: str, build: Build, default: Derived
+) -> None:
+    (finding,) = findings(facts(build(script={"ENTRY(_start)": f"ENTRY({symbol})"})), default)
+    assert why in finding.elf
+
+
 def test_an_undefined_symbol_is_refused(build: Build, default: Derived) -> None:
     assert broken(build(link=("--undefined=nobody",)), default) == {"undefined"}
 
