@@ -191,6 +191,7 @@ void kmain(uint32_t magic, phys_addr_t info)
 	kernel_main(); /* step 8 */
 	stage_done(STAGE_ALLOCATE);
 
+	free_profile_note(); /* the tests must leave it as it is now */
 	passed = ktest_run_all();
 	print_stats(&initial);
 	kernel_end(passed);

@@ -68,7 +68,7 @@ static void read_string(phys_addr_t from, char *to, size_t size)
 	to[i] = '\0';
 }
 
-static void read_map(phys_addr_t from, uint32_t length)
+void multiboot_read_map(phys_addr_t from, uint32_t length, struct memmap *map)
 {
 	struct multiboot_mmap entry;
 	uint32_t at = 0;
@@ -77,7 +77,7 @@ static void read_map(phys_addr_t from, uint32_t length)
 		phys_read(from + at, &entry, sizeof(entry));
 		if (entry.size < sizeof(entry) - sizeof(entry.size))
 			break; /* not an entry: what follows can't be found */
-		memmap_add(&boot_info.map, entry.base, entry.length, entry.type);
+		memmap_add(map, entry.base, entry.length, entry.type);
 		if (entry.size > length - at - sizeof(entry.size))
 			break; /* cut short */
 		at += entry.size + sizeof(entry.size);
@@ -116,7 +116,7 @@ void multiboot_read(uint32_t magic, phys_addr_t info)
 	if (raw.flags & INFO_CMDLINE)
 		read_string(raw.cmdline, boot_info.cmdline, sizeof(boot_info.cmdline));
 	if (raw.flags & INFO_MMAP) {
-		read_map(raw.mmap_addr, raw.mmap_length);
+		multiboot_read_map(raw.mmap_addr, raw.mmap_length, &boot_info.map);
 	} else if (raw.flags & INFO_MEMORY) {
 		boot_info.map_made = true;
 		memmap_add(&boot_info.map, 0, (uint64_t)raw.mem_lower << 10, MEMORY_AVAILABLE);

@@ -91,6 +91,12 @@ static void put_text(struct out *out, struct spec *spec, const char *text)
 	put_padded(out, spec, text ? text : "(null)", strlen(text ? text : "(null)"));
 }
 
+static void put_char(struct out *out, struct spec *spec, char c)
+{
+	spec->zero = false;
+	put_padded(out, spec, &c, 1);
+}
+
 static void put_pointer(struct out *out, const void *pointer)
 {
 	struct spec spec = { .zero = true, .width = 2 * sizeof(pointer) };
@@ -128,7 +134,7 @@ int vsnprintf(char *buf, size_t size, const char *format, va_list args)
 				   *format == 'x' ? 16 : 10, false);
 			break;
 		case 'c':
-			put(&out, (char)va_arg(args, int));
+			put_char(&out, &spec, (char)va_arg(args, int));
 			break;
 		case 's':
 			put_text(&out, &spec, va_arg(args, const char *));

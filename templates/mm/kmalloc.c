@@ -144,8 +144,7 @@ void *kcalloc(size_t n, size_t size)
 	return kzalloc(bytes);
 }
 
-/* What is wrong with a pointer that someone wants to free, in words; NULL if nothing. */
-static const char *fault_of(const void *pointer)
+const char *kmalloc_fault(const void *pointer)
 {
 	uintptr_t addr = (uintptr_t)pointer;
 	uintptr_t virt;
@@ -170,7 +169,7 @@ static const char *fault_of(const void *pointer)
 
 static void verify(const char *caller, const void *pointer)
 {
-	const char *fault = fault_of(pointer);
+	const char *fault = kmalloc_fault(pointer);
 
 	if (fault)
 		panic("%s(%p): %s", caller, pointer, fault);

@@ -15,6 +15,7 @@
 
 struct zone zones[ZONE_COUNT];
 struct page_stats page_stats;
+struct free_profile free_profile_noted;
 
 static const struct {
 	const char *name;
@@ -117,6 +118,11 @@ void free_profile_read(struct free_profile *profile)
 		for (unsigned order = 0; order <= MAX_ORDER; order++)
 			profile->blocks[i][order] = zones[i].buddy.free_count[order];
 	}
+}
+
+void free_profile_note(void)
+{
+	free_profile_read(&free_profile_noted);
 }
 
 void page_print_profile(const char *when, const struct free_profile *profile)

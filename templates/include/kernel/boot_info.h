@@ -38,6 +38,13 @@ extern struct boot_info boot_info;
 void multiboot_read(uint32_t magic, phys_addr_t info);
 
 /*
+ * Add the entries of a Multiboot memory map of `length` bytes at `from` to `map`.
+ * Each entry begins with the size of the rest of it; the walk ends at the first
+ * that cannot be one, or is cut short.
+ */
+void multiboot_read_map(phys_addr_t from, uint32_t length, struct memmap *map);
+
+/*
  * Value of the option `key=value` on the command line, cut to size bytes with
  * the NUL; the last one wins. False if there is none.
  */

@@ -46,13 +46,13 @@ bool ktest_run_all(void);
 #define KTEST_IN(section_name, suite_, name_)                               \
 	static void ktest_##suite_##_##name_(struct ktest *test);           \
 	static const struct ktest_case ktest_case_##suite_##_##name_        \
-		__attribute__((used, section(section_name), aligned(4))) = { \
+		__attribute__((used, no_reorder, section(section_name), aligned(4))) = { \
 			#suite_, #name_, ktest_##suite_##_##name_           \
 		};                                                          \
 	static void ktest_##suite_##_##name_(struct ktest *test             \
 					     __attribute__((unused)))
 
-/* Define a test of a suite. */
+/* Define a test of a suite. (no_reorder: gcc would emit a file's cases backwards.) */
 #define KTEST(suite, name) KTEST_IN(".ktests", suite, name)
 
 /* The same, to run after all others: what must hold when everything is over. */

@@ -54,6 +54,12 @@ void kfree(void *pointer);
 /* Bytes that may be used behind pointer: as many as asked for, or more. */
 size_t ksize(const void *pointer);
 
+/*
+ * What is wrong with a pointer that someone wants to free, in words; NULL if
+ * nothing is. Costs O(1): reads the header and three page-table entries.
+ */
+const char *kmalloc_fault(const void *pointer);
+
 struct kmalloc_stats {
 	unsigned long allocs;
 	unsigned long frees;

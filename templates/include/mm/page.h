@@ -50,6 +50,10 @@ struct free_profile {
 
 void free_profile_read(struct free_profile *profile);
 
+/* The profile at the moment of the last free_profile_note(). */
+extern struct free_profile free_profile_noted;
+void free_profile_note(void);
+
 /* Print counters as `# kgen:stat` lines: page.WHEN.ZONE.oN for each order. */
 void page_print_profile(const char *when, const struct free_profile *profile);
 

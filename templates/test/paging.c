@@ -1,0 +1,102 @@
+/* Tests of the page tables and of TLB flushing. */
+#include <arch/cpu.h>
+#include <arch/paging.h>
+#include <arch/sections.h>
+#include <arch/tlb.h>
+#include <kernel/ktest.h>
+#include <kernel/panic.h>
+#include <mm/page.h>
+
+/* A page of the arena that nobody uses: the last one that has a page table. */
+static uintptr_t spare_page(void)
+{
+	return ARENA_BASE + (paging_stats.arena_pages - 1) * PAGE_SIZE;
+}
+
+KTEST(paging, directory_is_sound)
+{
+	const char *fault = paging_check();
+
+	KTEST_EXPECT_NULL(test, fault);
+}
+
+KTEST(paging, identity_map_is_gone)
+{
+	KTEST_EXPECT_EQ(test, virt_to_phys((void *)KERNEL_LOAD), PHYS_NONE);
+	KTEST_EXPECT_EQ(test, virt_to_phys((void *)0), PHYS_NONE);
+	KTEST_EXPECT_EQ(test, virt_to_phys((void *)0xfff), PHYS_NONE);
+}
+
+KTEST(paging, image_is_mapped)
+{
+	KTEST_EXPECT_EQ(test, virt_to_phys(_kernel_start), KERNEL_LOAD);
+	KTEST_EXPECT_EQ(test, virt_to_phys(&cpu), VIRT_TO_PHYS((uintptr_t)&cpu));
+}
+
+KTEST(paging, maps_and_unmaps)
+{
+	uintptr_t virt = spare_page();
+	phys_addr_t frame = alloc_pages(ZONE_ANY, 0);
+
+	KTEST_ASSERT(test, frame);
+	KTEST_EXPECT_EQ(test, virt_to_phys((void *)virt), PHYS_NONE);
+	KTEST_EXPECT_EQ(test, map_page(virt, frame, MAP_WRITE), 0);
+	KTEST_EXPECT_EQ(test, virt_to_phys((void *)(virt + 5)), frame + 5);
+	KTEST_EXPECT_EQ(test, map_page(virt, frame, MAP_WRITE), -EEXIST);
+	KTEST_EXPECT_EQ(test, map_page(virt + 1, frame, MAP_WRITE), -EINVAL);
+	KTEST_EXPECT_EQ(test, map_page(KERNEL_BASE - PAGE_SIZE, frame, MAP_WRITE), -EFAULT);
+	KTEST_EXPECT_EQ(test, unmap_page(virt), frame);
+	KTEST_EXPECT_EQ(test, virt_to_phys((void *)virt), PHYS_NONE);
+	KTEST_EXPECT_EQ(test, unmap_page(virt), PHYS_NONE);
+	free_pages(frame, 0);
+}
+
+/* Two frames at one address, one after the other: a stale TLB shows the first. */
+static void remap(struct ktest *test, phys_addr_t first, phys_addr_t second)
+{
+	volatile uint32_t *word = (volatile uint32_t *)spare_page();
+
+	BUG_ON(map_page((uintptr_t)word, second, MAP_WRITE));
+	*word = 2;
+	unmap_page((uintptr_t)word);
+	BUG_ON(map_page((uintptr_t)word, first, MAP_WRITE));
+	*word = 1;
+	unmap_page((uintptr_t)word);
+	BUG_ON(map_page((uintptr_t)word, second, MAP_WRITE));
+	KTEST_EXPECT_EQ(test, *word, 2);
+	unmap_page((uintptr_t)word);
+}
+
+KTEST(paging, unmapping_flushes)
+{
+	phys_addr_t first = alloc_pages(ZONE_ANY, 0);
+	phys_addr_t second = alloc_pages(ZONE_ANY, 0);
+
+	KTEST_ASSERT(test, first && second);
+	remap(test, first, second);
+	free_pages(first, 0);
+	free_pages(second, 0);
+}
+
+KTEST(paging, mapping_does_not_flush)
+{
+	unsigned long flushes = tlb_stats.flush_page + tlb_stats.flush_all;
+	phys_addr_t frame = alloc_pages(ZONE_ANY, 0);
+
+	KTEST_ASSERT(test, frame);
+	KTEST_EXPECT_EQ(test, map_page(spare_page(), frame, MAP_WRITE), 0);
+	KTEST_EXPECT_EQ(test, tlb_stats.flush_page + tlb_stats.flush_all, flushes);
+	unmap_page(spare_page());
+	KTEST_EXPECT_EQ(test, tlb_stats.flush_page + tlb_stats.flush_all, flushes + 1);
+	free_pages(frame, 0);
+}
+
+/* What flushes a page is what the CPU has, or what it was told to have. */
+KTEST(paging, flushes_with_what_the_cpu_has)
+{
+	struct tlb_stats stats = tlb_stats;
+
+	flush_tlb_page(spare_page());
+	KTEST_EXPECT_EQ(test, tlb_stats.flush_page - stats.flush_page, cpu.family >= 4);
+	KTEST_EXPECT_EQ(test, tlb_stats.flush_all - stats.flush_all, cpu.family < 4);
+}
