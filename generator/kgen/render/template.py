@@ -23,7 +23,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 from jinja2.exceptions import TemplateSyntaxError
 from jinja2.ext import Extension
-from jinja2.lexer import Token
+from jinja2.lexer import Token, TokenStream
 
 from kgen.errors import Exit, KgenError
 from kgen.render.plan import Output
@@ -35,7 +35,7 @@ _MARK, _MARK_END = "\x0e", "\x0f"
 
 _STATEMENT = re.compile(r"^[ \t]*//%[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 _COMMENT = re.compile(r"^[ \t]*//#.*$", re.MULTILINE)
-_MARKED = re.compile(f"{_MARK}([0-9]+){_MARK_END}")
+_MARKED = re.compile(f"{_MARK}([^{_MARK_END}]*):([0-9]+){_MARK_END}")
 _C_LIKE = (".c", ".S", ".h", ".ld", ".inc")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _BANNER = "Rendered by kgen from templates/{}; change the template, not this file."
@@ -98,13 +98,14 @@ FILTERS: dict[str, Callable[..., object]] = {
 class _Marks(Extension):
     """Puts the template's line number before each piece of its text."""
 
-    def filter_stream(self, stream: Iterable[Token]) -> Iterator[Token]:
+    def filter_stream(self, stream: TokenStream) -> Iterator[Token]:
+        name = stream.name or ""
         for token in stream:
             if token.type == "data":
-                yield Token(token.lineno, "data", _marked(token.value, token.lineno))
+                yield Token(token.lineno, "data", _marked(name, token.value, token.lineno))
                 continue
             if token.type == "variable_begin":
-                yield Token(token.lineno, "data", _mark(token.lineno))
+                yield Token(token.lineno, "data", _mark(name, token.lineno))
             yield token
 
 
@@ -130,13 +131,13 @@ class _Suggesting(StrictUndefined):
         return message + _meant(name, known)
 
 
-def _mark(line: int) -> str:
-    return f"{_MARK}{line}{_MARK_END}"
+def _mark(name: str, line: int) -> str:
+    return f"{_MARK}{name}:{line}{_MARK_END}"
 
 
-def _marked(text: str, line: int) -> str:
+def _marked(name: str, text: str, line: int) -> str:
     pieces = _LINE.findall(text)
-    return "".join(f"{_mark(line + index)}{piece}" for index, piece in enumerate(pieces))
+    return "".join(f"{_mark(name, line + index)}{piece}" for index, piece in enumerate(pieces))
 
 
 def _meant(name: str, known: Iterable[str]) -> str:
@@ -148,7 +149,7 @@ class Renderer:
     """Renders the templates of one folder with one set of names."""
 
     def __init__(self, folder: Path, names: Mapping[str, Any]) -> None:
-        self._names = names
+        self._folder, self._names = folder, names
         loader = FileSystemLoader(folder, encoding="utf-8")
         common: dict[str, Any] = {
             "loader": loader,
@@ -180,28 +181,32 @@ class Renderer:
         try:
             marked = environment.get_template(output.template).render(names)
         except Exception as error:
-            raise _located(output.template, error, names) from error
+            raise self._located(output.template, error, names) from error
         return _finished(output, marked)
 
-
-def _located(template: str, error: Exception, names: Mapping[str, Any]) -> KgenError:
-    """The error with the template's name and line; any exception here is a template's bug."""
-    line: int | None = None
-    if isinstance(error, TemplateSyntaxError):
-        template, line = error.name or template, error.lineno
-    else:
-        for frame in traceback.extract_tb(error.__traceback__):
-            # Jinja rewrites tracebacks so that a template's frames have its file and line.
-            if frame.filename.endswith(f"/{template}"):
-                line = frame.lineno
-    text = str(error) if isinstance(error, TemplateError) else f"{type(error).__name__}: {error}"
-    undefined = re.fullmatch(r"'(\w+)' is undefined", text)
-    if undefined:
-        text += _meant(undefined[1], names)
-    place = f"templates/{template}" + (f":{line}" if line else "")
-    return KgenError(
-        f"{place}: {text}", "the template is at fault, not the description", exit_code=Exit.BUILD
-    )
+    def _located(self, template: str, error: Exception, names: Mapping[str, Any]) -> KgenError:
+        """The error with the template's name and line; any exception here is a template's bug."""
+        line: int | None = None
+        if isinstance(error, TemplateSyntaxError):
+            template, line = error.name or template, error.lineno
+        else:
+            for frame in traceback.extract_tb(error.__traceback__):
+                # Jinja rewrites tracebacks so that a template's frames have its file and line.
+                if Path(frame.filename).is_relative_to(self._folder):
+                    template = Path(frame.filename).relative_to(self._folder).as_posix()
+                    line = frame.lineno
+        text = (
+            str(error) if isinstance(error, TemplateError) else f"{type(error).__name__}: {error}"
+        )
+        undefined = re.fullmatch(r"'(\w+)' is undefined", text)
+        if undefined:
+            text += _meant(undefined[1], names)
+        place = f"templates/{template}" + (f":{line}" if line else "")
+        return KgenError(
+            f"{place}: {text}",
+            "the template is at fault, not the description",
+            exit_code=Exit.BUILD,
+        )
 
 
 def _finished(output: Output, marked: str) -> Rendered:
@@ -209,8 +214,9 @@ def _finished(output: Output, marked: str) -> Rendered:
     texts, lines = [_banner(output), ""], [0, 0]
     at = 0
     for row in marked.split("\n"):
-        mark = _MARKED.search(row)
-        at = int(mark[1]) if mark else at
+        # Lines of a macro from elsewhere belong to the line that calls it.
+        own = (int(line) for name, line in _MARKED.findall(row) if name == output.template)
+        at = next(own, at)
         text = _MARKED.sub("", row).rstrip()
         if text or texts[-1]:
             texts.append(text)

@@ -1,0 +1,5 @@
+#include <kernel.h>
+void kernel_main(void)
+{
+	answer = 42;
+}

@@ -1,0 +1,2 @@
+#include <kernel.h>
+int answer;

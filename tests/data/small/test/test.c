@@ -1,0 +1,3 @@
+/* tests */
+extern int tested;
+int tested;
