@@ -57,10 +57,15 @@ class Listener:
 
     def write(self, data: bytes) -> None:
         """Take what was just read."""
+        rest = data
         try:
-            self._log.write(data)
+            while rest:  # unbuffered: a disk that is filling up may take a part
+                rest = rest[self._log.write(rest) :]
         except OSError as error:
-            raise usage(f"the log cannot be written: {error.strerror}") from error
+            raise usage(
+                f"the log {self._log.name} cannot be written: {error.strerror}",
+                "free some space and boot again",
+            ) from error
         self._pass_on(self.parser.feed(data))
 
     def flush(self) -> None:

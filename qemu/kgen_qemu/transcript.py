@@ -23,7 +23,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from kgen_qemu.ktap import MAX_PROBLEMS, MAX_RECORDS, KtapReader, CaseResult
+from kgen_qemu.ktap import MAX_PROBLEMS, MAX_RECORDS, CaseResult, KtapReader
 
 MAX_MACHINE_LINE = 200  # bytes, from the protocol
 MAX_LINE = 4096  # bytes kept of any line; the rest of it is dropped

@@ -16,13 +16,14 @@ enum fault {
 	FAIL,			/* a test fails, honestly reported */
 	TRIPLE,			/* no IDT, then an exception */
 	HANG,			/* stands still after the first stage */
-	POWEROFF_SILENT,	/* halts for ever with nothing said at all */
+	SILENT,			/* halts for ever with nothing said at all */
 	EARLY_PANIC,		/* exit code for panic, serial line never up */
 	PANIC,			/* panic line, backtrace, end marker, exit code */
 	REFUSED,		/* boot refused, by name */
 	HALF_HANG,		/* stops in the middle of a line */
 	HALF_EXIT,		/* leaves with code pass in the middle of a line */
-	FLOOD,			/* FLOOD_BYTES of text, then a proper pass */
+	LONG,			/* 200 KB of text, then a proper pass */
+	FLOOD,			/* 50 MB of text, then a proper pass */
 	BABBLE,			/* text for ever */
 	NO_END,			/* leaves with code pass, no end marker */
 	END_HANG,		/* end marker, then never leaves */
@@ -33,14 +34,11 @@ enum fault {
 	SKIP_STAGE,		/* one stage never reached */
 	WILD,			/* machine lines that make no sense */
 	ASK,			/* asks for a name, greets it, passes */
-	CPUID,			/* prints CPUID leaf 1 EDX, passes */
+	CPUID,			/* prints CPUID leaf 1, passes */
+	LOADED,			/* prints command line and modules as loaded, passes */
+	SWITCH_OFF,		/* ACPI power-off: QEMU ends with status 0 */
 	ODD_CODE,		/* leaves with a code that the protocol lacks */
-	HELLO_ONLY,		/* leaves at once, for measuring */
 };
-
-#ifndef FLOOD_BYTES
-#define FLOOD_BYTES 50000000u
-#endif
 
 #define COM1		0x3f8
 #define LSR		(COM1 + 5)
@@ -57,6 +55,16 @@ enum fault {
 static inline void outb(u16 port, u8 value)
 {
 	asm volatile("outb %0, %1" : : "a"(value), "Nd"(port));
+}
+
+static inline void outw(u16 port, u16 value)
+{
+	asm volatile("outw %0, %1" : : "a"(value), "Nd"(port));
+}
+
+static inline void outl(u16 port, u32 value)
+{
+	asm volatile("outl %0, %1" : : "a"(value), "Nd"(port));
 }
 
 static inline u8 inb(u16 port)
@@ -149,14 +157,14 @@ static void end_fail(void)
 
 static void flood(u32 bytes)
 {
-	static const char line[] = "all work and no play makes jack a dull boy, "
-				   "says the line that has 64 bytes\n";
+	static const char line[] = "all work and no play makes jack a dull boy; a line of 64 bytes.\n";
 
+	_Static_assert(sizeof(line) - 1 == 64, "the line says so");
 	for (u32 sent = 0; sent < bytes; sent += sizeof(line) - 1)
 		puts(line);
 }
 
-static void panic_lines(void)
+static void __attribute__((noinline)) panic_lines(void)
 {
 	puts("PANIC: page fault\n"
 	     "# kgen:panic vec=14 err=0x2 eip=");
@@ -174,7 +182,6 @@ static void wild_lines(void)
 	     "# kgen:nonsense a=b\n"
 	     "# kgen:stat k= v=\n"
 	     "# kgen:mmap base=0xzz len=1 type=1\n"
-	     "# kgen:panic\n"
 	     "# kgen:\n"
 	     "# kgen:bt fish\n"
 	     "\x01\xff\xfe nul follows: ");
@@ -193,6 +200,19 @@ static void ask(void)
 	puts("] hello\n");
 }
 
+/* PIIX4 power management, as QEMU wires it: map its registers, then sleep state 5. */
+static void __attribute__((noreturn)) switch_off(void)
+{
+	const u32 function = 0x80000000u | 1u << 11 | 3u << 8;	/* PCI 00:01.3 */
+
+	outl(0xcf8, function | 0x40);
+	outl(0xcfc, 0x600 | 1);			/* PMBA */
+	outl(0xcf8, function | 0x80);
+	outl(0xcfc, 1);				/* PMREGMISC: decode it */
+	outw(0x604, 1u << 13);			/* PM1_CNT: SLP_EN, type 0 */
+	halt();
+}
+
 static void cpuid(void)
 {
 	u32 eax = 1, ebx, ecx = 0, edx;
@@ -202,6 +222,32 @@ static void cpuid(void)
 	puthex(edx);
 	puts("\n# kgen:stat k=cpuid.family v=");
 	puthex(eax >> 8 & 15);
+	puts("\n");
+}
+
+/* The fields of Multiboot information 1 that are read here. */
+struct multiboot {
+	u32 flags, mem[2], boot_device;
+	const char *cmdline;
+	u32 mods_count;
+	const struct {
+		u32 start, end;
+		const char *text;
+		u32 reserved;
+	} *mods;
+};
+
+static void loaded(const struct multiboot *mbi)
+{
+	puts("cmdline: ");
+	puts(mbi->cmdline);
+	for (u32 i = 0; i < mbi->mods_count; i++) {
+		puts("\nmodule: ");
+		puts(mbi->mods[i].text);
+		puts(": ");
+		for (u32 at = mbi->mods[i].start; at < mbi->mods[i].end; at++)
+			putc(*(const char *)at);
+	}
 	puts("\n");
 }
 
@@ -215,14 +261,16 @@ static void triple_fault(void)
 	asm volatile("lidt %0; ud2" : : "m"(none));
 }
 
-void bad_main(void)
+void bad_main(const struct multiboot *mbi)
 {
-	if (FAULT == POWEROFF_SILENT)
+	const enum fault fault = FAULT;
+
+	if (FAULT == SILENT)
 		halt();
 	if (FAULT == EARLY_PANIC)
 		leave(CODE_PANIC);
 	hello();
-	switch (FAULT) {
+	switch (fault) {
 	case TRIPLE:
 		triple_fault();
 	case HANG:
@@ -242,8 +290,11 @@ void bad_main(void)
 		tests();
 		puts("# kgen:end status=pass ok=1");
 		leave(CODE_PASS);
+	case LONG:
+		flood(200000);
+		break;
 	case FLOOD:
-		flood(FLOOD_BYTES);
+		flood(50000000);
 		break;
 	case BABBLE:
 		for (;;)
@@ -257,11 +308,16 @@ void bad_main(void)
 	case CPUID:
 		cpuid();
 		break;
-	case HELLO_ONLY:
-		leave(CODE_PASS);
+	case LOADED:
+		loaded(mbi);
+		break;
+	case SWITCH_OFF:
+		switch_off();
+	default:
+		break;
 	}
 	tests();
-	switch (FAULT) {
+	switch (fault) {
 	case FAIL:
 		end_fail();
 		leave(CODE_FAIL);

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kgen_qemu.ktap import MAX_RECORDS, KtapReader, CaseResult
+from kgen_qemu.ktap import MAX_RECORDS, CaseResult, KtapReader
 
 
 def read(text: str) -> KtapReader:
