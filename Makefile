@@ -3,12 +3,13 @@
 
 BIN := .venv/bin
 
-.PHONY: help setup boot test check clean
+.PHONY: help setup boot test check format clean
 
 help:
 	@echo 'make boot    build the default kernel and boot it under QEMU'
 	@echo 'make test    run every test, on all processors'
 	@echo 'make check   run the linters and the quick tests (nothing boots)'
+	@echo 'make format  format Python and C as the linters want it'
 	@echo 'make setup   install what is missing; the others do it too (PYTHON=… chooses one)'
 	@echo 'make clean   remove what was built; .venv stays'
 
@@ -24,6 +25,10 @@ test: setup
 
 check: setup
 	$(BIN)/pytest -n auto -m 'not boot'
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $$(git ls-files 'templates/*.c' 'templates/*.h')
 
 clean:
 	@scripts/clean.sh
