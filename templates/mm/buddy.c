@@ -99,6 +99,20 @@ static inline void unlink_node(buddy_t *b, struct buddy_node *node, unsigned ord
 	b->free_count[order]--;
 }
 
+/* Rule 2: make a block free, merged with its buddy as often as that is free, too. */
+static void release(buddy_t *b, size_t frame, unsigned order)
+{
+	while (order < b->max_order && !toggle_pair(b, frame, order)) {
+		size_t buddy = frame ^ (size_t)1 << order;
+
+		unlink_node(b, &b->nodes[buddy], order);
+		clear_head(b, frame | buddy); /* the upper of the two */
+		frame &= buddy; /* the lower */
+		order++;
+	}
+	push(b, frame, order);
+}
+
 static inline uintptr_t allocated_mark(unsigned order)
 {
 	return order * 2 + 1;
@@ -168,9 +182,7 @@ enum buddy_error buddy_add(buddy_t *b, uintptr_t start, uintptr_t end)
 		while (order < b->max_order && IS_ALIGNED(frame, (size_t)2 << order) &&
 		       frame + ((size_t)2 << order) <= last)
 			order++;
-		push(b, frame, order);
-		if (order < b->max_order)
-			toggle_pair(b, frame, order);
+		release(b, frame, order);
 		frame += (size_t)1 << order;
 	}
 	return BUDDY_OK;
@@ -254,15 +266,7 @@ enum buddy_error buddy_free(buddy_t *b, uintptr_t addr, unsigned order)
 		return BUDDY_ERR_ORDER;
 
 	b->free_pages += (size_t)1 << order;
-	while (order < b->max_order && !toggle_pair(b, frame, order)) {
-		size_t buddy = frame ^ (size_t)1 << order;
-
-		unlink_node(b, &b->nodes[buddy], order);
-		clear_head(b, frame | buddy); /* the upper of the two */
-		frame &= buddy; /* the lower */
-		order++;
-	}
-	push(b, frame, order);
+	release(b, frame, order);
 	return BUDDY_OK;
 }
 

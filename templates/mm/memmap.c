@@ -71,8 +71,9 @@ static struct memmap_range clip(const struct memmap_entry *entry)
 		end = UINT64_MAX;
 	range.end = end & PAGE_MASK64;
 	if (entry->type == MEMORY_AVAILABLE) {
+		/* Not `+= PAGE_SIZE` in any case: that would wrap in the last page. */
 		if (range.start != entry->base)
-			range.start += PAGE_SIZE;
+			range.start = range.start < range.end ? range.start + PAGE_SIZE : range.end;
 	} else if (range.end != end && range.end != PAGE_MASK64) {
 		range.end += PAGE_SIZE;
 	}
