@@ -69,7 +69,7 @@ def check(name: str, binary: str) -> str:
     if model not in names():
         every = _listed(binary)
         if model not in every:
-            hint = did_you_mean(model, every)
+            hint = did_you_mean(model, (*names(), *every))
             if hint.startswith("known"):
                 hint = f"known: {', '.join(names())}; all: {binary} -cpu help"
             raise usage(f"--cpu {name}: no such CPU model", hint)

@@ -81,7 +81,7 @@ def parse_size(text: str) -> int:
     shift = {"K": 10, "M": 20, "G": 30}.get(text[-1:].upper(), 0)
     digits = text[:-1] if shift else text
     if not (digits.isascii() and digits.isdigit()):
-        raise ValueError(text)
+        raise ValueError(f"{text!r} is not a size")
     return int(digits) << shift
 
 

@@ -58,7 +58,7 @@ def _frame(
 ) -> Frame:
     name, offset = _function_at(functions, inside)
     file, line = lines.at(inside)
-    return Frame(address, name, offset + address - inside, file, line)
+    return Frame(address, name, offset + address - inside if name else 0, file, line)
 
 
 def _functions(elf: Any) -> list[tuple[int, int, str]]:

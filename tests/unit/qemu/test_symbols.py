@@ -1,0 +1,85 @@
+"""Addresses to names, on an ELF built here, a stripped one, and files that are none."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from kgen_qemu.symbols import Frame, symbolise
+
+SOURCE = """\
+int inner(int x)
+{
+	asm volatile("nop");
+	return x + 1;
+}
+
+int outer(int x)
+{
+	return inner(x) + 2;
+}
+"""
+
+
+@pytest.fixture(scope="module", params=["-gdwarf-4", "-gdwarf-5"])
+def elf(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("elf")
+    (folder / "mm").mkdir()
+    (folder / "mm" / "two.c").write_text(SOURCE)
+    flags = "-m32 -O0 -ffreestanding -fno-pic -no-pie -nostdlib -Wl,-Ttext=0xc0100000 -Wl,-e,outer"
+    subprocess.run(
+        ["gcc", *flags.split(), request.param, "mm/two.c", "-o", "k.elf"], cwd=folder, check=True
+    )
+    return folder / "k.elf"
+
+
+def addresses(elf: Path) -> dict[str, int]:
+    text = subprocess.run(["nm", str(elf)], capture_output=True, text=True, check=True).stdout
+    return {name: int(value, 16) for value, name in re.findall(r"(\w+) [tT] (\w+)", text)}
+
+
+def test_function_file_and_line(elf: Path) -> None:
+    start = addresses(elf)
+    (frame,) = symbolise(elf, [start["outer"]])
+    assert frame == Frame(start["outer"], "outer", 0, "mm/two.c", 8)
+    assert str(frame) == f"{start['outer']:#010x} outer+0x0 at mm/two.c:8"
+
+
+def test_a_return_address_is_of_the_call_before_it(elf: Path) -> None:
+    """The first byte of outer, taken as a return address, lies behind inner's last."""
+    start = addresses(elf)
+    exact, returning = symbolise(elf, [start["outer"], start["outer"]])
+    assert exact.function == "outer"
+    assert returning.function == "inner"
+    assert returning.line == 5
+    assert returning.offset == start["outer"] - start["inner"]
+
+
+def test_unknown_addresses_stay_bare(elf: Path) -> None:
+    assert symbolise(elf, [0, 0xFFFFFFFF]) == (Frame(0), Frame(0xFFFFFFFF))
+
+
+def test_a_stripped_elf(elf: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.elf"
+    subprocess.run(["strip", str(elf), "-o", str(bare)], check=True)
+    assert symbolise(bare, [0xC0100000]) == (Frame(0xC0100000),)
+
+
+def test_symbols_without_lines(elf: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.elf"
+    subprocess.run(["strip", "-g", str(elf), "-o", str(bare)], check=True)
+    start = addresses(elf)["inner"]
+    assert symbolise(bare, [start]) == (Frame(start, "inner"),)
+
+
+@pytest.mark.parametrize("size", [0, 4, 52, 300, 5000])
+def test_a_cut_elf_never_raises(elf: Path, tmp_path: Path, size: int) -> None:
+    cut = tmp_path / "cut.elf"
+    cut.write_bytes(elf.read_bytes()[:size])
+    assert symbolise(cut, [0xC0100000]) == (Frame(0xC0100000),)
+
+
+def test_no_file_and_no_addresses(tmp_path: Path) -> None:
+    assert symbolise(tmp_path / "none", [1]) == (Frame(1),)
+    assert symbolise(tmp_path / "none", []) == ()
