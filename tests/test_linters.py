@@ -46,7 +46,11 @@ def run(name: str, *arguments: str, mend: str = "") -> None:
 def tracked(*suffixes: str) -> Iterator[Path]:
     """Files under version control, all or those with one of ``suffixes``."""
     listed = subprocess.run(
-        [tool("git"), "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+        [tool("git"), "-c", "safe.directory=*", "ls-files", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     for name in listed.stdout.split("\0"):
         path = ROOT / name

@@ -1,0 +1,268 @@
+"""``make setup`` on machines that lack something, played with stand-ins for the system's tools.
+
+Each test runs scripts/setup.sh in a folder of its own, where PATH holds a few real tools and
+scripts that only write down how they were called.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+REAL = ("sh", "dirname", "cat", "cksum", "head", "tr", "rm", "mv", "mkdir", "cp", "chmod", "env")
+
+RECORD = '#!/bin/sh\necho "$(basename "$0") $*" >>"$LOG"\n'
+
+# Answers version checks, makes a .venv that holds itself, and records what pip is asked for.
+PYTHON = """#!/bin/sh
+case "$*" in
+*'version_info < '*) exit {old} ;;
+*ensurepip*) exit {bare} ;;
+*'%d.%d-venv'*) echo python3.11-venv ;;
+--version) echo Python 3.11.2 ;;
+'-m venv .venv') mkdir -p .venv/bin; cp "$0" .venv/bin/python ;;
+*'pip install'*) echo "pip $*" >>"$LOG"; exit {pip} ;;
+esac
+"""
+
+APT = (
+    RECORD
+    + """[ "$1" = update ] || for tool in {provides}; do cp "$STUB" "$BIN/$tool"; done
+"""
+)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine's root folder, its PATH and the log of what its tools were asked."""
+
+    folder: Path
+
+    @property
+    def bin(self) -> Path:
+        return self.folder / "bin"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log"
+
+    @property
+    def calls(self) -> list[str]:
+        return self.log.read_text().splitlines() if self.log.exists() else []
+
+    def tool(self, name: str, text: str = RECORD) -> None:
+        """Install the stand-in ``name``."""
+        (self.bin / name).write_text(text)
+        (self.bin / name).chmod(0o755)
+
+    def python(self, *, old: int = 0, bare: int = 0, pip: int = 0) -> None:
+        """Install a python3, too old, without ensurepip, or with a failing pip."""
+        self.tool("python3", PYTHON.format(old=old, bare=bare, pip=pip))
+
+    def user(self, number: int, system: str = "Linux x86_64") -> None:
+        """Say who is at work, and on what."""
+        self.tool("id", f"#!/bin/sh\necho {number}\n")
+        self.tool("uname", f"#!/bin/sh\necho '{system}'\n")
+
+    def setup(self) -> subprocess.CompletedProcess[str]:
+        """Run scripts/setup.sh."""
+        names = {"LOG": self.log, "BIN": self.bin, "STUB": self.folder / "stub", "PATH": self.bin}
+        return subprocess.run(
+            [self.folder / "kgen/scripts/setup.sh"],
+            env={name: str(value) for name, value in names.items()},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """Debian with compiler, QEMU and python3, used by root; kgen is a fresh clone."""
+    made = Machine(tmp_path)
+    made.bin.mkdir()
+    (tmp_path / "stub").write_text(RECORD)
+    (tmp_path / "stub").chmod(0o755)
+    for name in (*REAL, "basename"):
+        found = shutil.which(name)
+        assert found is not None
+        (made.bin / name).symlink_to(found)
+    for name in ("gcc", "ld", "qemu-system-i386"):
+        made.tool(name)
+    made.tool("apt-get", APT.format(provides="gcc ld qemu-system-i386"))
+    made.python()
+    made.user(0)
+    clone = tmp_path / "kgen"
+    (clone / "scripts").mkdir(parents=True)
+    for name in ("pyproject.toml", "constraints.txt", "scripts/setup.sh"):
+        shutil.copy(ROOT / name, clone / name)
+    return made
+
+
+def test_a_whole_machine_gets_its_venv_and_nothing_else(machine: Machine) -> None:
+    done = machine.setup()
+    assert done.returncode == 0, done.stderr
+    (call,) = machine.calls
+    assert call.startswith("pip -m pip install")
+    assert "--editable .[dev]" in call
+
+
+def test_the_second_run_does_nothing(machine: Machine) -> None:
+    machine.setup()
+    machine.log.unlink()
+    done = machine.setup()
+    assert (done.returncode, done.stdout, machine.calls) == (0, "", [])
+
+
+@pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt"])
+def test_a_changed_requirement_is_installed(name: str, machine: Machine) -> None:
+    machine.setup()
+    keep = machine.folder / "kgen/.venv/keep"
+    keep.touch()
+    with (machine.folder / "kgen" / name).open("a") as file:
+        file.write("# changed\n")
+    machine.setup()
+    assert len(machine.calls) == 2
+    assert keep.exists()
+
+
+def test_an_interrupted_venv_is_made_afresh(machine: Machine) -> None:
+    machine.python(pip=1)
+    assert machine.setup().returncode == 1
+    remains = machine.folder / "kgen/.venv/remains"
+    remains.touch()
+    machine.python()
+    assert machine.setup().returncode == 0
+    assert not remains.exists()
+
+
+def test_a_checkout_that_moved_gets_a_new_venv(machine: Machine) -> None:
+    machine.setup()
+    (machine.folder / "kgen/.venv/old").touch()
+    stamp = machine.folder / "kgen/.venv/kgen-setup"
+    stamp.write_text(stamp.read_text().replace(str(machine.folder), "/elsewhere"))
+    assert machine.setup().returncode == 0
+    assert not (machine.folder / "kgen/.venv/old").exists()
+
+
+def test_a_venv_whose_python_is_gone_is_made_afresh(machine: Machine) -> None:
+    machine.setup()
+    (machine.folder / "kgen/.venv/bin/python").unlink()
+    assert machine.setup().returncode == 0
+    assert len(machine.calls) == 2
+
+
+def test_missing_packages_come_from_apt(machine: Machine) -> None:
+    for name in ("gcc", "qemu-system-i386"):
+        (machine.bin / name).unlink()
+    machine.python(bare=1)
+    done = machine.setup()
+    assert done.returncode == 0, done.stderr
+    update, install = machine.calls[:2]
+    assert update == "apt-get update -qq"
+    assert install.startswith("apt-get install -y -qq --no-install-recommends gcc")
+    assert install.endswith("qemu-system-x86 python3.11-venv")
+
+
+def test_on_other_processors_the_cross_compiler_is_installed(machine: Machine) -> None:
+    machine.user(0, "Linux aarch64")
+    machine.setup()
+    assert "gcc-i686-linux-gnu" in machine.calls[1]
+
+
+def test_sudo_is_used_by_others_than_root(machine: Machine) -> None:
+    machine.user(1000)
+    (machine.bin / "qemu-system-i386").unlink()
+    machine.tool("sudo", RECORD + 'exec "$@"\n')
+    assert machine.setup().returncode == 0
+    assert machine.calls[0].startswith("sudo ")
+    assert any(call.startswith("sudo ") and "qemu-system-x86" in call for call in machine.calls)
+
+
+def test_without_sudo_the_exact_line_is_printed(machine: Machine) -> None:
+    machine.user(1000)
+    (machine.bin / "qemu-system-i386").unlink()
+    done = machine.setup()
+    assert done.returncode == 1
+    assert "apt-get install" in done.stderr
+    assert "qemu-system-x86" in done.stderr
+    assert machine.calls == []
+
+
+@pytest.mark.parametrize(
+    ("manager", "line"),
+    [
+        ("brew", "brew install i686-elf-gcc qemu"),
+        ("dnf", "sudo dnf install gcc binutils make qemu-system-x86-core python3"),
+        ("pacman", "sudo pacman -S --needed"),
+        ("true", "install gcc for i386"),
+    ],
+)
+def test_without_apt_the_line_for_that_system_is_printed(
+    manager: str, line: str, machine: Machine
+) -> None:
+    for name in ("qemu-system-i386", "apt-get"):
+        (machine.bin / name).unlink()
+    machine.tool(manager)
+    done = machine.setup()
+    assert done.returncode == 1
+    assert line in done.stderr
+    assert machine.calls == []
+
+
+def test_a_failing_apt_stops_with_its_packages(machine: Machine) -> None:
+    (machine.bin / "qemu-system-i386").unlink()
+    machine.tool("apt-get", RECORD + '[ "$1" = update ]\n')
+    done = machine.setup()
+    assert done.returncode == 1
+    assert "could not install: qemu-system-x86" in done.stderr
+    assert not (machine.folder / "kgen/.venv").exists()
+
+
+def test_an_old_python_is_named(machine: Machine) -> None:
+    machine.python(old=1)
+    done = machine.setup()
+    assert done.returncode == 1
+    assert "Python 3.11" in done.stderr
+    assert "make setup PYTHON=" in done.stderr
+
+
+def test_a_failing_pip_leaves_no_stamp(machine: Machine) -> None:
+    machine.python(pip=1)
+    done = machine.setup()
+    assert done.returncode == 1
+    assert "pip could not install" in done.stderr
+    assert not (machine.folder / "kgen/.venv/kgen-setup").exists()
+
+
+def test_a_failed_upgrade_is_not_built_upon(machine: Machine) -> None:
+    machine.setup()
+    venv = machine.folder / "kgen/.venv"
+    machine.python(pip=1)
+    shutil.copy(machine.bin / "python3", venv / "bin/python")
+    with (machine.folder / "kgen/pyproject.toml").open("a") as file:
+        file.write("# changed\n")
+    assert machine.setup().returncode == 1
+    (venv / "remains").touch()
+    machine.python()
+    assert machine.setup().returncode == 0
+    assert not (venv / "remains").exists()
+
+
+def test_a_tool_that_went_away_is_installed_again(machine: Machine) -> None:
+    machine.setup()
+    (machine.bin / "qemu-system-i386").unlink()
+    assert machine.setup().returncode == 0
+    assert machine.calls[-1].endswith(" qemu-system-x86")
+
+
+def test_a_python_without_ensurepip_gets_its_package(machine: Machine) -> None:
+    machine.python(bare=1)
+    machine.setup()
+    assert machine.calls[1].endswith("--no-install-recommends python3.11-venv")
