@@ -20,6 +20,7 @@ from kgen_qemu.transcript import Line, Transcript, TranscriptParser
 from kgen_qemu.verdict import Assertion, Watch
 
 GRACE = 1.0  # seconds from the end marker to the exit
+LOCATE = 0.5  # seconds at most for QEMU to say where a kernel stands still
 
 # pexpect searches no more than its window, so a read must fit into it.
 _READ = 4096
@@ -102,7 +103,7 @@ def _converse(
     qemu: Qemu, listener: Listener, request: Request, deadline: float
 ) -> tuple[int | None, bool]:
     """``Heard.status`` and ``Heard.timed_out``."""
-    console = fdspawn(qemu.serial_out, maxread=_READ, searchwindowsize=_WINDOW)
+    console = fdspawn(qemu.serial_out, maxread=_READ, searchwindowsize=_WINDOW, use_poll=True)
     console.logfile_read = listener
     script = [(re.compile(regex.encode()), text) for regex, text in request.answers]
     in_grace = False
@@ -116,6 +117,8 @@ def _converse(
             # The line closes when QEMU ends; its status is there a moment later.
             return qemu.process.wait(), False
         if event == _TIMEOUT:
+            if not in_grace:
+                qemu.monitor.locate(LOCATE)
             qemu.kill()
             _await(console, [], GRACE)
             return None, not in_grace

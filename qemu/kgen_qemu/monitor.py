@@ -1,10 +1,11 @@
-"""QEMU's own account of a boot, over QMP: why it ended, and where a triple fault struck.
+"""QEMU's own account of a boot, over QMP: why it ended, and where it was then.
 
 QMP is JSON, one object a line. Ours is a short dialogue: we ask for the
 machine to run (it was started halted, so that nothing can happen unheard) and
 wait. When it shuts down QEMU says why and, being told ``-no-shutdown``, keeps
 the machine as it was: we read the registers and only then let QEMU go. A kernel
-that leaves through the exit port ends QEMU at once, with no event at all.
+that leaves through the exit port ends QEMU at once, with no event at all. One
+that stands still is asked where, just before its end (``locate``).
 
 qemu.qmp speaks all of QMP, but importing it takes longer than a boot.
 """
@@ -13,6 +14,7 @@ import json
 import re
 import socket
 import threading
+from contextlib import suppress
 from typing import Any
 
 _REGISTER = re.compile(r"\b(EIP|CR2)=([0-9a-f]{8,16})")
@@ -25,12 +27,21 @@ class Monitor:
         self._channel = channel
         self._shutdown: str | None = None
         self._registers: dict[str, int] = {}
+        self._running = threading.Event()
+        self._located = threading.Event()
         self._thread = threading.Thread(target=self._talk, name="qmp", daemon=True)
         self._thread.start()
 
     def join(self) -> None:
         """Wait until QEMU has closed its end; to be called when it has ended."""
         self._thread.join(timeout=5)
+
+    def locate(self, seconds: float) -> None:
+        """Have ``registers`` say where the machine is now; wait no longer than ``seconds``."""
+        if self._running.is_set():
+            with suppress(OSError):
+                self._ask("human-monitor-command", {"command-line": "info registers"})
+                self._located.wait(seconds)
 
     @property
     def shutdown(self) -> str | None:
@@ -39,7 +50,7 @@ class Monitor:
 
     @property
     def registers(self) -> dict[str, int]:
-        """EIP and CR2 as they were at the shutdown; empty when not known."""
+        """EIP and CR2 when the machine shut down or was located; empty when not known."""
         return self._registers
 
     def _talk(self) -> None:
@@ -57,8 +68,11 @@ class Monitor:
             self._shutdown = str(message["data"]["reason"])
             self._ask("human-monitor-command", {"command-line": "info registers"})
             self._ask("quit")
+        elif message.get("event") == "RESUME":
+            self._running.set()
         elif isinstance(answer := message.get("return"), str):
             self._registers = {name: int(value, 16) for name, value in _REGISTER.findall(answer)}
+            self._located.set()
 
     def _ask(self, command: str, arguments: dict[str, str] | None = None) -> None:
         message = {"execute": command, "arguments": arguments or {}}

@@ -26,7 +26,7 @@ def outcome(
         timed_out=heard.timed_out,
         timeout=request.timeout,
         stderr=complaint,
-        place=_place(manifest.image_path, monitor),
+        place=_place(manifest.image_path, monitor.registers),
     )
     expected = Expected(
         stages=manifest.stages,
@@ -63,12 +63,12 @@ def _frames(image: Path, said: Transcript) -> tuple[Frame, ...]:
     return symbolise(image, addresses)
 
 
-def _place(image: Path, monitor: Monitor) -> str:
-    """Where a machine was when it reset itself, for the verdict's reason."""
-    if monitor.shutdown != "guest-reset" or "EIP" not in monitor.registers:
+def _place(image: Path, registers: dict[str, int]) -> str:
+    """Where a machine was when it reset itself or stood still, for the verdict's reason."""
+    if "EIP" not in registers:
         return ""
-    (frame,) = symbolise(image, [monitor.registers["EIP"]])
-    return f"{frame}, CR2 {monitor.registers.get('CR2', 0):#010x}"
+    (frame,) = symbolise(image, [registers["EIP"]])
+    return f"{frame}, CR2 {registers.get('CR2', 0):#010x}"
 
 
 def _age(binary: str, verdict: Verdict, status: int | None) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kgen_qemu.errors import Exit
-from kgen_qemu.transcript import Stage, Transcript
+from kgen_qemu.transcript import Hello, Stage, Transcript
 
 Name = Literal["pass", "fail", "panic", "timeout", "emulator", "protocol", "reset"]
 
@@ -37,7 +37,8 @@ class Ending:
 
     ``status`` is its exit status, negative for a signal, None if we had to end
     it. ``shutdown`` is QMP's reason, where it gave one. ``timed_out`` if the
-    deadline of ``timeout`` seconds passed. ``stderr`` is QEMU's own complaint.
+    deadline of ``timeout`` seconds passed. ``stderr`` is QEMU's own complaint,
+    ``place`` where in the kernel the machine was at the last, empty if not known.
     """
 
     status: int | None
@@ -143,8 +144,7 @@ def _panic(said: Transcript, ending: Ending) -> list[str]:
 def _reset(said: Transcript, ending: Ending) -> list[str]:
     if ending.shutdown != "guest-reset":
         return []
-    place = f" at {ending.place}" if ending.place else ""
-    return [f"the machine reset itself (triple fault){place}, {_progress(said)}"]
+    return [f"the machine reset itself (triple fault), {_progress(said)}", *_where(ending)]
 
 
 def _emulator(said: Transcript, ending: Ending) -> list[str]:
@@ -164,10 +164,14 @@ def _emulator(said: Transcript, ending: Ending) -> list[str]:
     return []
 
 
+def _where(ending: Ending) -> list[str]:
+    return [f"it was at {ending.place}"] if ending.place else []
+
+
 def _timeout(said: Transcript, ending: Ending) -> list[str]:
     if not ending.timed_out:
         return []
-    reasons = [f"no end within {ending.timeout:g} s, {_progress(said)}"]
+    reasons = [f"no end within {ending.timeout:g} s, {_progress(said)}", *_where(ending)]
     if said.last_line:
         reasons.append(f"last line: {said.last_line[:200]}")
     return reasons
@@ -183,8 +187,9 @@ def _fail(said: Transcript, assertions: tuple[Assertion, ...]) -> list[str]:
 
 
 def _protocol(said: Transcript, ending: Ending, expected: Expected) -> list[str]:
-    reasons = _identity(said, expected)
-    reasons += said.problems
+    if said.hello is None:
+        return ["no hello line: nothing that speaks this protocol was heard"]
+    reasons = [*_identity(said.hello, expected), *said.problems]
     if said.bail_out is not None:
         reasons.append(f"the tests were given up: {said.bail_out}")
     if said.end is None:
@@ -196,10 +201,7 @@ def _protocol(said: Transcript, ending: Ending, expected: Expected) -> list[str]
     return reasons + _counts(said)
 
 
-def _identity(said: Transcript, expected: Expected) -> list[str]:
-    hello = said.hello
-    if hello is None:
-        return ["no hello line: nothing that speaks this protocol was heard"]
+def _identity(hello: Hello, expected: Expected) -> list[str]:
     if hello.proto != PROTO:
         return [f"the kernel speaks protocol {hello.proto}, this version reads {PROTO}"]
     if expected.build is not None and hello.build != expected.build:

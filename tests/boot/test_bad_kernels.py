@@ -106,8 +106,9 @@ def boot(folder: Path, **options: Any) -> Result:
 VERDICTS = [
     # fault, verdict, exit code, what a reason must say, timeout in seconds
     ("FAIL", "fail", 1, "test failed: suite.second", 20),
-    ("TRIPLE", "reset", 8, r"triple fault\) at 0x0010\w+ \w+\+0x\w+ at .*kernel.c:\d+", 20),
+    ("TRIPLE", "reset", 8, r"it was at 0x0010\w+ \w+\+0x\w+ at .*kernel.c:\d+", 20),
     ("HANG", "timeout", 5, r"no end within 0.5 s, after stage two \(2 of 2\)", 0.5),
+    ("HANG", "timeout", 5, r"it was at 0x0010\w+ \w+\+0x\w+ at .*kernel.c:\d+", 0.5),
     ("SILENT", "timeout", 5, "no end within 0.5 s, before hello", 0.5),
     ("EARLY_PANIC", "panic", 4, "before its serial line was up", 20),
     ("PANIC", "panic", 4, 'the kernel panicked: page fault: write to "nowhere"', 20),

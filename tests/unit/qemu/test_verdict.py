@@ -97,7 +97,7 @@ def test_a_pass_that_panicked_is_a_panic(recorded: Recorded) -> None:
 def test_a_reset_beats_a_missing_end(recorded: Recorded) -> None:
     found = verdict(recorded("no_end"), 0, shutdown="guest-reset", place="0x1 f+0x0")
     assert (found.name, found.exit_code) == ("reset", 8)
-    assert "at 0x1 f+0x0" in found.reasons[0]
+    assert found.reasons[1] == "it was at 0x1 f+0x0"
 
 
 def test_a_timeout_beats_failed_tests(recorded: Recorded) -> None:
