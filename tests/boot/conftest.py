@@ -1,0 +1,112 @@
+"""What the boot tests share: kernels that are built once per run, and a boot of one.
+
+The default kernel is built once for all xdist workers; every other kernel starts as a copy of
+its output folder, so that ninja compiles what differs and nothing else. A folder is named after
+what it is made from, and a lock on it lets one worker build while the others wait.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import kgen_qemu
+from kgen.pipeline import Request, build
+from kgen.progress import Progress
+from kgen_qemu.result import Result
+
+SOURCES = Path(__file__).parents[1] / "kernels"
+
+Boot = Callable[..., Result]
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """Output folders below ``root``, shared by all workers of this run."""
+
+    root: Path
+    _built: dict[str, Path] = field(default_factory=dict)
+
+    def default(self) -> Path:
+        """The output folder of the default kernel."""
+        return self._once("default", lambda out: _build(Request(out=out)))
+
+    def user(self, *sources: str, sets: Sequence[str] = ()) -> Path:
+        """The folder of a kernel with sources from tests/kernels and ``--set`` options."""
+        settings = list(sets)
+        if sources:
+            settings.append("sources=" + ",".join(str(SOURCES / name) for name in sources))
+        name = "-".join([*(Path(name).stem for name in sources), _digest(settings)])
+        return self._once(name, lambda out: self._from_default(Request(out=out, sets=(*settings,))))
+
+    def mutant(self, name: str, templates: Path) -> Path:
+        """The folder of the default kernel as these templates give it."""
+        make = lambda out: self._from_default(Request(out=out, templates=templates))  # noqa: E731
+        return self._once(f"mutant-{name}", make)
+
+    def _from_default(self, request: Request) -> None:
+        if not request.out.exists():
+            partial = request.out.with_suffix(".partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            shutil.copytree(self.default(), partial)
+            partial.rename(request.out)
+        _build(request)
+
+    def _once(self, name: str, make: Callable[[Path], None]) -> Path:
+        if name not in self._built:
+            folder = self.root / name
+            with _locked(self.root / f"{name}.lock"):
+                make(folder)
+            self._built[name] = folder
+        return self._built[name]
+
+
+def _build(request: Request) -> None:
+    built = build(request, Progress())
+    assert not built.warnings
+
+
+def _digest(settings: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(settings).encode()).hexdigest()[:8]
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> Kernels:
+    """Builds kernels; each once per run, however many workers ask for it."""
+    base = tmp_path_factory.getbasetemp()
+    # xdist gives each worker a folder of its own; what they share lies above those.
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "kernels"
+    root.mkdir(exist_ok=True)
+    return Kernels(root)
+
+
+@pytest.fixture(scope="session")
+def default(kernels: Kernels) -> Path:
+    """The output folder of the default kernel."""
+    return kernels.default()
+
+
+@pytest.fixture(scope="session")
+def boot() -> Boot:
+    """``kgen boot`` without its command line: ``boot(folder, memory="16M")``."""
+
+    def run(folder: Path, **options: Any) -> Result:
+        return kgen_qemu.boot(kgen_qemu.boot_request(folder, **options))
+
+    return run

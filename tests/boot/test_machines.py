@@ -1,0 +1,180 @@
+"""The default kernel on every CPU, RAM size, machine and firmware: it passes, and its log agrees.
+
+What is asserted of each boot is the contract's pass (all stages, a complete plan, no panic), and
+from the counters that every block of every zone is free again at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+import kgen_qemu
+from kgen.derive import STAGES
+from kgen_qemu.errors import BootError, Exit
+from kgen_qemu.result import Result
+
+pytestmark = pytest.mark.boot
+
+CPUS = ["486", "pentium", "pentium3", "qemu32", "max"]
+SIZES = ["2M", "4M", "16M", "64M", "256M", "1G", "3G", "3584M", "4G"]
+
+Boot = Callable[..., Result]
+
+
+class Kernels(Protocol):
+    """What the fixture ``kernels`` offers (conftest.py)."""
+
+    def user(self, *sources: str, sets: Sequence[str] = ()) -> Path: ...
+
+
+def profile(result: Result, when: str) -> dict[str, int]:
+    """Free blocks by ``ZONE.oORDER``, after initialisation (``init``) or at the end (``end``)."""
+    prefix = f"page.{when}."
+    stats = result.transcript.stats
+    return {key.removeprefix(prefix): n for key, n in stats.items() if key.startswith(prefix)}
+
+
+def free_pages(profile: dict[str, int]) -> int:
+    return sum(blocks << int(key.rpartition(".o")[2]) for key, blocks in profile.items())
+
+
+def assert_sound(result: Result) -> None:
+    """A pass, and no page lost."""
+    assert result.verdict == "pass", (result.reasons, result.log.read_text())
+    assert tuple(stage.name for stage in result.transcript.stages) == STAGES
+    assert result.transcript.count("ok") > 50
+    assert result.transcript.count("fail") == 0
+    init = profile(result, "init")
+    assert init == profile(result, "end")
+    stats = result.transcript.stats
+    zones = {key.split(".")[0] for key in init}
+    assert free_pages(init) == sum(stats[f"buddy.{zone}.free_pages"] for zone in zones)
+    for zone in zones:
+        assert stats[f"page.{zone}.allocs"] == stats[f"page.{zone}.frees"]
+    assert stats["kmalloc.allocs"] == stats["kmalloc.frees"] > 0
+
+
+def assert_all_ram_counted(result: Result) -> None:
+    """Available is what the loader said, in whole pages and less the last; it is free or used."""
+    stats = result.transcript.stats
+    below = above = 0
+    for region in result.transcript.memory_map:
+        if region.kind == 1:
+            start, end = -(-region.base // 4096), (region.base + region.length) // 4096
+            below += max(min(end, 0xFFFFF) - min(start, 0xFFFFF), 0) * 4
+            above += max(end - max(start, 0x100000), 0) * 4
+    assert stats["mem.available_kib"] == below
+    assert stats["mem.above_4g_kib"] == above
+    assert (above > 0) == (result.memory >= 3584 << 20)
+    taken = below // 4 - free_pages(profile(result, "init"))
+    used = (stats["mem.kernel"] + stats["memblock.allocated"]) / 4096
+    # Page 0 is never used; what memblock gave out and the image end within pages.
+    assert used <= taken - 1 <= used + 8
+
+
+@pytest.mark.parametrize("memory", SIZES)
+@pytest.mark.parametrize("cpu", CPUS)
+def test_every_cpu_with_every_memory(default: Path, boot: Boot, cpu: str, memory: str) -> None:
+    result = boot(default, cpu=cpu, memory=memory)
+    assert_sound(result)
+    assert_all_ram_counted(result)
+    assert result.transcript.cpu is not None
+    assert result.transcript.cpu.policy == "invlpg"
+    assert result.transcript.cpu.reason == "detected"
+    assert result.transcript.stats["tlb.flush_page"] > 0
+
+
+@pytest.mark.parametrize("machine", ["q35", "isapc"])
+@pytest.mark.parametrize("memory", ["2M", "64M"])
+def test_other_machines(default: Path, boot: Boot, machine: str, memory: str) -> None:
+    assert_sound(boot(default, machine=machine, memory=memory, cpu="486"))
+
+
+def test_seabios(default: Path) -> None:
+    """``pc`` boots with qboot where QEMU has it; SeaBIOS reports another map."""
+    request = kgen_qemu.boot_request(default)
+    plain = kgen_qemu.boot(replace(request, machine=replace(request.machine, firmware=None)))
+    assert_sound(plain)
+    if request.machine.firmware is not None:
+        quick = kgen_qemu.boot(request)
+        assert quick.transcript.memory_map != plain.transcript.memory_map
+
+
+# --- cpu= on the command line -----------------------------------------------------
+
+
+@pytest.mark.parametrize("memory", ["2M", "256M"])
+def test_as_a_386(default: Path, boot: Boot, memory: str) -> None:
+    """Told that it is a 386, the kernel executes no INVLPG and reloads CR3 instead."""
+    result = boot(default, cpu="486", memory=memory, append="cpu=386")
+    assert_sound(result)
+    cpu = result.transcript.cpu
+    assert cpu is not None
+    assert (cpu.family, cpu.policy, cpu.reason) == (3, "cr3", "forced")
+    assert result.transcript.stats["tlb.flush_page"] == 0
+    assert result.transcript.stats["tlb.flush_all"] > 0
+
+
+@pytest.mark.parametrize(("name", "family"), [("486", 4), ("pentium", 5), ("pentiumpro", 6)])
+def test_forced_families(default: Path, boot: Boot, name: str, family: int) -> None:
+    result = boot(default, append=f"quiet cpu=386 cpu={name}")  # the last one wins
+    assert_sound(result)
+    cpu = result.transcript.cpu
+    assert cpu is not None
+    assert (cpu.family, cpu.policy, cpu.reason) == (family, "invlpg", "forced")
+
+
+@pytest.mark.parametrize(("cpu", "family"), [("486", 4), ("pentium", 5), ("pentium3", 6)])
+def test_detected_families(default: Path, boot: Boot, cpu: str, family: int) -> None:
+    said = boot(default, cpu=cpu).transcript.cpu
+    assert said is not None
+    assert said.family == family
+
+
+def test_an_unknown_cpu_name_is_refused(default: Path, boot: Boot) -> None:
+    result = boot(default, append="cpu=foo")
+    assert (result.verdict, result.exit_code) == ("panic", Exit.PANIC)
+    assert result.reasons[0] == "boot refused: cpu=foo: known are 386, 486, pentium, pentiumpro"
+
+
+def test_a_cpu_below_the_minimum_is_refused(kernels: Kernels, boot: Boot) -> None:
+    out = kernels.user(sets=["cpu.minimum=pentium"])
+    assert_sound(boot(out, cpu="pentium"))
+    result = boot(out, cpu="486")
+    assert (result.verdict, result.exit_code) == ("panic", Exit.PANIC)
+    assert "boot refused: this CPU is of family 4; the kernel needs a pentium" in result.reasons[0]
+    assert result.transcript.stages == ()
+
+
+# --- sizes ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("memory", ["1M", "2040K", "8K"])
+def test_less_than_the_minimum_is_refused(default: Path, memory: str) -> None:
+    with pytest.raises(BootError, match=r"needs at least 2M") as caught:
+        kgen_qemu.boot_request(default, memory=memory)
+    assert caught.value.exit_code == Exit.USAGE
+
+
+@pytest.mark.parametrize("memory", ["2056K", "5000K", "895M", "897M"])
+def test_odd_sizes(default: Path, boot: Boot, memory: str) -> None:
+    """Around the direct map's end (896 MiB), and sizes that are no power of two."""
+    assert_sound(boot(default, memory=memory, cpu="486"))
+
+
+# --- determinism --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("machine", "memory"), [("pc", "2M"), ("pc", "64M"), ("isapc", "16M")])
+def test_two_boots_give_one_log(default: Path, boot: Boot, machine: str, memory: str) -> None:
+    logs = [
+        boot(default, machine=machine, memory=memory, append="again").log.read_bytes()
+        for _ in range(2)
+    ]
+    assert logs[0] == logs[1]
+    assert b"again" in logs[0]
