@@ -6,6 +6,7 @@
  * once there is a serial line to do so.
  */
 #include <arch/cpu.h>
+#include <arch/gdt.h>
 #include <arch/io.h>
 #include <arch/mmu.h>
 #include <arch/paging.h>
@@ -173,6 +174,7 @@ void kmain(uint32_t magic, phys_addr_t info)
 	bool passed;
 
 	serial_init();
+	gdt_init();
 	trap_init();
 	kgen_line("hello proto=%d name=%s build=%s base=i386", PROTO_VERSION, KERNEL_NAME,
 		  BUILD_ID);

@@ -5,6 +5,7 @@
  * `# kgen:panic` and the return addresses on the stack, which `kgen boot` turns
  * into functions, files and lines. All of it uses nothing but the serial line.
  */
+#include <arch/fault.h>
 #include <arch/io.h>
 #include <arch/sections.h>
 #include <arch/serial.h>
@@ -91,32 +92,18 @@ void panic(const char *format, ...)
 	end("panic", EXIT_PANIC);
 }
 
-/* The cause in words: for a page fault, what was tried and why it failed. */
-static void describe(const struct trap_frame *frame, uint32_t cr2, char *text, size_t size)
-{
-	if (frame->vector != TRAP_PAGE_FAULT) {
-		snprintf(text, size, "%s", trap_name(frame->vector));
-		return;
-	}
-	/* Error code: Intel SDM vol. 3, 4.7. */
-	snprintf(text, size, "page fault: %s 0x%08x, %s",
-		 frame->error & 2 ? "write to" : "read from", cr2,
-		 frame->error & 1 ? "which is protected" : "which is not mapped");
-}
-
-void panic_trap(const struct trap_frame *frame)
+void panic_trap(const struct trap_frame *frame, uintptr_t esp)
 {
 	uint32_t cr2 = read_cr2();
-	char text[96];
+	char text[120];
 
 	enter_panic();
-	describe(frame, cr2, text, sizeof(text));
+	describe_fault(frame, cr2, text, sizeof(text));
 	printk("\nkernel panic: %s\n", text);
 	printk("  eip=%08x eflags=%08x error=%x\n", frame->eip, frame->eflags, frame->error);
 	printk("  eax=%08x ebx=%08x ecx=%08x edx=%08x\n", frame->eax, frame->ebx, frame->ecx,
 	       frame->edx);
-	printk("  esi=%08x edi=%08x ebp=%08x esp=%08x\n", frame->esi, frame->edi, frame->ebp,
-	       (uintptr_t)(frame + 1));
+	printk("  esi=%08x edi=%08x ebp=%08x esp=%08x\n", frame->esi, frame->edi, frame->ebp, esp);
 	printk("  cr0=%08x cr2=%08x cr3=%08x\n", read_cr0(), cr2, read_cr3());
 	kgen_line("panic vec=%u err=0x%x eip=0x%x cr2=0x%x msg=\"%s\"", frame->vector,
 		  frame->error, frame->eip, cr2, text);

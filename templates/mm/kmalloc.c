@@ -27,6 +27,7 @@
  */
 #include <arch/paging.h>
 #include <kernel/panic.h>
+#include <kernel/printk.h>
 #include <kernel/string.h>
 #include <mm/arena.h>
 #include <mm/kmalloc.h>
@@ -35,6 +36,14 @@
 struct kmalloc_stats kmalloc_stats;
 
 static struct arena arena;
+
+/* The last allocations freed, for kmalloc_describe(). */
+#define FREED_KEPT 16
+
+static struct {
+	uintptr_t addr;
+	size_t size;
+} freed[FREED_KEPT];
 
 void kmalloc_init(void)
 {
@@ -185,6 +194,8 @@ void kfree(void *pointer)
 	verify("kfree", pointer);
 	virt = mapping_of(pointer);
 	pages = pages_of(pointer, header_of(pointer)->size);
+	freed[kmalloc_stats.frees % FREED_KEPT].addr = (uintptr_t)pointer;
+	freed[kmalloc_stats.frees % FREED_KEPT].size = header_of(pointer)->size;
 	header_of(pointer)->magic = 0;
 	unmap_pages(virt, pages, release);
 	BUG_ON(!arena_free(&arena, virt, pages + KMALLOC_GUARD_PAGES));
@@ -222,6 +233,48 @@ void *krealloc(void *pointer, size_t size)
 		kfree(pointer);
 	}
 	return moved;
+}
+
+/* The allocation whose last page lies right below `page`; NULL if there is none. */
+static const block_header_t *allocation_before(uintptr_t page)
+{
+	uintptr_t first = page;
+
+	while (first > ARENA_BASE && virt_to_phys((void *)(first - PAGE_SIZE)))
+		first -= PAGE_SIZE;
+	/* How far from the first page's start depends on the alignment asked for. */
+	for (size_t align = KMALLOC_ALIGNMENT; first < page && align <= PAGE_SIZE; align *= 2) {
+		size_t offset = ALIGN_UP(sizeof(block_header_t), align);
+
+		if (!kmalloc_fault((void *)(first + offset)))
+			return header_of((void *)(first + offset));
+	}
+	return NULL;
+}
+
+void kmalloc_describe(uintptr_t addr, char *text, size_t size)
+{
+	uintptr_t page = ALIGN_DOWN(addr, PAGE_SIZE);
+
+	for (unsigned back = 1; back <= MIN(kmalloc_stats.frees, (unsigned long)FREED_KEPT); back++) {
+		unsigned i = (kmalloc_stats.frees - back) % FREED_KEPT;
+
+		if (addr - freed[i].addr < freed[i].size) {
+			snprintf(text, size, "freed mapping of %u bytes at 0x%x", freed[i].size,
+				 freed[i].addr);
+			return;
+		}
+	}
+	for (unsigned guard = 0; guard < KMALLOC_GUARD_PAGES; guard++, page -= PAGE_SIZE) {
+		const block_header_t *header = allocation_before(page);
+
+		if (header) {
+			snprintf(text, size, "guard after an allocation of %u bytes at %p",
+				 header->size, (const void *)(header + 1));
+			return;
+		}
+	}
+	snprintf(text, size, "unused part of the arena");
 }
 
 const char *kmalloc_check(void)

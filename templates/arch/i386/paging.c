@@ -20,6 +20,7 @@
  *
  * Concurrency: none; one CPU, interrupts off.
  */
+#include <arch/gdt.h>
 #include <arch/io.h>
 #include <arch/mmu.h>
 #include <arch/paging.h>
@@ -166,6 +167,7 @@ void paging_init(void)
 	hang(ARENA_BASE, arena_tables, paging_stats.arena_pages);
 	hang(FIXMAP_BASE, fixmap_table, TABLE_ENTRIES);
 	write_cr3(VIRT_TO_PHYS((uintptr_t)directory));
+	gdt_follow_cr3();
 
 	for (size_t i = 0; i < direct; i++)
 		paging_stats.direct_pages += direct_tables[i] & PTE_PRESENT;

@@ -1,8 +1,9 @@
 /*
- * The interrupt descriptor table: 32 interrupt gates, one for each exception.
- * Gates as in Intel SDM vol. 3, 6.11. Interrupts proper stay masked: the kernel
- * polls what it needs.
+ * The interrupt descriptor table: an interrupt gate for each exception, but a task
+ * gate for the double fault (gdt.c says why). Gates as in Intel SDM vol. 3, 6.11.
+ * Interrupts proper stay masked: the kernel polls what it needs.
  */
+#include <arch/gdt.h>
 #include <arch/mmu.h>
 #include <arch/trap.h>
 #include <kernel/panic.h>
@@ -14,12 +15,13 @@ struct gate {
 	uint16_t offset_low;
 	uint16_t selector;
 	uint8_t zero;
-	uint8_t type; /* present, ring 0, 32-bit interrupt gate */
+	uint8_t type;
 	uint16_t offset_high;
 };
 _Static_assert(sizeof(struct gate) == 8, "a gate descriptor has 8 bytes");
 
-#define GATE_INTERRUPT 0x8e
+#define GATE_INTERRUPT 0x8e /* present, ring 0, 32-bit interrupt gate */
+#define GATE_TASK 0x85 /* present, ring 0, task gate */
 
 static struct gate idt[TRAP_COUNT];
 
@@ -35,6 +37,7 @@ void trap_init(void)
 
 		idt[i] = (struct gate){ entry & 0xffff, KERNEL_CS, 0, GATE_INTERRUPT, entry >> 16 };
 	}
+	idt[TRAP_DOUBLE_FAULT] = (struct gate){ 0, TASK_DOUBLE_FAULT, 0, GATE_TASK, 0 };
 	__asm__ volatile("lidt %0" : : "m"(pointer));
 }
 
@@ -45,5 +48,24 @@ const char *trap_name(unsigned vector)
 
 void trap_handler(const struct trap_frame *frame)
 {
-	panic_trap(frame);
+	panic_trap(frame, (uintptr_t)(frame + 1));
+}
+
+void trap_double_fault(void)
+{
+	struct trap_frame frame = {
+		.edi = tss_main.edi,
+		.esi = tss_main.esi,
+		.ebp = tss_main.ebp,
+		.ebx = tss_main.ebx,
+		.edx = tss_main.edx,
+		.ecx = tss_main.ecx,
+		.eax = tss_main.eax,
+		.vector = TRAP_DOUBLE_FAULT,
+		.eip = tss_main.eip,
+		.cs = tss_main.cs,
+		.eflags = tss_main.eflags,
+	};
+
+	panic_trap(&frame, tss_main.esp);
 }

@@ -5,6 +5,8 @@
 #include <kernel/types.h>
 
 #define TRAP_COUNT 32 /* vectors reserved for exceptions: Intel SDM vol. 3, 6.3.1 */
+#define TRAP_DOUBLE_FAULT 8
+#define TRAP_GENERAL_PROTECTION 13
 #define TRAP_PAGE_FAULT 14
 
 /* The registers as vectors.S leaves them on the stack, lowest address first. */
@@ -19,6 +21,9 @@ void trap_init(void);
 
 /* Called by vectors.S. Nothing in the kernel faults on purpose: it panics. */
 void trap_handler(const struct trap_frame *frame) __attribute__((noreturn));
+
+/* The same for the double-fault task, which finds the registers in tss_main. */
+void trap_double_fault(void) __attribute__((noreturn));
 
 /* "page fault", "general protection", … */
 const char *trap_name(unsigned vector);

@@ -8,8 +8,8 @@
 /* Say why and where, end with the exit code for a panic, halt. */
 void panic(const char *format, ...) __attribute__((noreturn, cold, format(printf, 1, 2)));
 
-/* The same for a CPU exception, with the registers at the fault. */
-void panic_trap(const struct trap_frame *frame) __attribute__((noreturn, cold));
+/* The same for a CPU exception, with the registers and the stack pointer at the fault. */
+void panic_trap(const struct trap_frame *frame, uintptr_t esp) __attribute__((noreturn, cold));
 
 /* Not a bug but a machine on which this kernel can't run: say which, end. */
 void refuse_boot(const char *format, ...) __attribute__((noreturn, cold, format(printf, 1, 2)));

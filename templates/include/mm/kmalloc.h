@@ -60,6 +60,12 @@ size_t ksize(const void *pointer);
  */
 const char *kmalloc_fault(const void *pointer);
 
+/*
+ * What an address of the arena that faulted has to do with allocations, in words:
+ * behind which one it lies, or in which one that was freed not long ago.
+ */
+void kmalloc_describe(uintptr_t addr, char *text, size_t size);
+
 struct kmalloc_stats {
 	unsigned long allocs;
 	unsigned long frees;
