@@ -7,7 +7,7 @@ step. What the operating system refuses becomes a :class:`KgenError` that names 
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -39,16 +39,28 @@ def named_faults(path: Path, doing: str = "write") -> Iterator[None]:
 
 def write_whole(path: Path, data: bytes) -> None:
     """Replace ``path`` by ``data`` in one step, creating its folder if need be."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with named_faults(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            temporary.write_bytes(data)
-            temporary.replace(path)
-        except BaseException:
+    write_together({path: data})
+
+
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Replace several files, in order, once all their contents are on disk.
+
+    What takes room comes first, so a full disk changes none of them.
+    """
+    temporaries = {path: path.with_name(f".{path.name}.tmp") for path in contents}
+    try:
+        for path, data in contents.items():
+            with named_faults(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                temporaries[path].write_bytes(data)
+        for path, temporary in temporaries.items():
+            with named_faults(path):
+                temporary.replace(path)
+    except BaseException:
+        for temporary in temporaries.values():
             with suppress(OSError):
                 temporary.unlink()
-            raise
+        raise
 
 
 def write_if_changed(path: Path, data: bytes) -> bool:

@@ -188,9 +188,7 @@ def _bound_kernel(path: Path, names: dict[str, Any]) -> Kernel:
         )
     if "kernel" in names:
         kind = type(found).__name__
-        raise KgenError(
-            f"{place}: `kernel` is bound to a {kind}, not to a Kernel", f"write {_EXAMPLE}"
-        )
+        raise KgenError(f"{place}: `kernel` is of type {kind}, not a Kernel", f"write {_EXAMPLE}")
     others = [name for name, value in names.items() if isinstance(value, Kernel)]
     if others:
         hint = f"it binds a Kernel to {', '.join(f'`{name}`' for name in others)}: rename it"

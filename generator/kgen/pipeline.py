@@ -18,7 +18,7 @@ import kgen
 from kgen.build import stamp, toolchain
 from kgen.build.folder import Folder
 from kgen.build.run import is_current, run_ninja
-from kgen.files import shown, write_if_changed
+from kgen.files import shown, write_if_changed, write_together
 from kgen.paths import templates_dir
 from kgen.progress import Progress
 
@@ -220,9 +220,13 @@ class _Job:
         content = candidate.read_bytes()
         image = self.folder.image.relative_to(self.folder.root).as_posix()
         text = manifest(self.derived, image=image, content=content, build_id=tree.build_id)
-        write_if_changed(self.folder.map, self.folder.candidate_map.read_bytes())
-        write_if_changed(self.folder.image, content)
-        write_if_changed(self.folder.manifest, text)
+        write_together(
+            {
+                self.folder.map: self.folder.candidate_map.read_bytes(),
+                self.folder.image: content,
+                self.folder.manifest: text,
+            }
+        )
 
     def _leave_stamp(self, key: str, tree: Tree) -> None:
         folder = self.folder

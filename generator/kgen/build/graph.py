@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -106,12 +107,18 @@ class Graph:
         for unit in self.units:
             writer.newline()
             variables = {"command": _shell(self.command(unit)), "label": _plain(unit.label)}
-            writer.build([unit.object], "compile", [unit.source], toolchain, variables=variables)
+            writer.build(
+                [_path(unit.object)],
+                "compile",
+                [_path(unit.source)],
+                toolchain,
+                variables=variables,
+            )
         writer.newline()
         writer.build(
             [self._relative(self.folder.candidate)],
             "link",
-            [unit.object for unit in self.units],
+            [_path(unit.object) for unit in self.units],
             [LINKER_SCRIPT, *toolchain],
             variables={"command": _shell(self.link_command())},
             implicit_outputs=[self._relative(self.folder.candidate_map)],
@@ -171,6 +178,11 @@ def units(outputs: Sequence[str], sources: Sequence[Path]) -> tuple[Unit, ...]:
 def _shell(command: Sequence[str]) -> str:
     """A command for the shell, inside a ninja variable."""
     return _plain(shlex.join(command))
+
+
+def _path(name: str) -> str:
+    """A path for Writer, which escapes blanks and colons, but no dollar before a letter."""
+    return re.sub(r"\$(?! )", "$$", name)
 
 
 def _plain(text: str) -> str:

@@ -1,5 +1,0 @@
-#include <kernel.h>
-void kernel_main(void)
-{
-	answer = 42;
-}

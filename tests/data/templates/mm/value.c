@@ -1,2 +1,0 @@
-#include <kernel.h>
-int answer;

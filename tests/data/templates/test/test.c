@@ -1,3 +1,0 @@
-/* tests */
-extern int tested;
-int tested;

@@ -1,0 +1,78 @@
+"""A small kernel, a folder to work in, and kgen's command line in process."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from kgen.cli import run as run_command
+from kgen.pipeline import Built, Request, build
+from kgen.progress import Progress
+
+SMALL = Path(__file__).parents[2] / "data" / "small"
+
+HELLO = "#include <kernel.h>\n\nvoid kernel_main(void)\n{\n\tanswer = 7;\n}\n"
+
+DESCRIPTION = 'from kgen import Kernel\nkernel = Kernel(name="mine", sources=["hello.c"])\n'
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: an empty one."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the small kernel's templates in place of kgen's own, and no verification."""
+    folder = tmp_path / "templates"
+    shutil.copytree(SMALL, folder)
+    monkeypatch.setattr("kgen.pipeline.templates_dir", lambda: folder)
+    monkeypatch.setattr("kgen.verify.verify", lambda elf, derived: None)
+    return folder
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def kgen(capfd: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Run ``kgen`` with some arguments."""
+
+    def run(*arguments: str) -> Ran:
+        capfd.readouterr()
+        code = run_command(list(arguments))
+        captured = capfd.readouterr()
+        return Ran(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def built(here: Path, small: Path) -> Callable[..., Built]:
+    """Build in process; keyword arguments go to the request."""
+
+    def run(**options: object) -> Built:
+        return build(Request(**options), Progress())  # type: ignore[arg-type]
+
+    return run
+
+
+def write(path: Path, text: str) -> Path:
+    """Write a file and its folders."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
