@@ -53,14 +53,17 @@ def outcome(
 
 
 def _frames(image: Path, said: Transcript) -> tuple[Frame, ...]:
-    """A panic's addresses with names: where it struck, then who called."""
+    """A panic's addresses with names: where it struck, then who called.
+
+    One without a vector is a call of panic(), and its eip a return address.
+    """
     panic = said.panic
     if panic is None:
         return ()
     addresses = list(panic.backtrace)
     if panic.eip and addresses[:1] != [panic.eip]:
         addresses.insert(0, panic.eip)
-    return symbolise(image, addresses)
+    return symbolise(image, addresses, first_exact=panic.vector is not None)
 
 
 def _place(image: Path, registers: dict[str, int]) -> str:

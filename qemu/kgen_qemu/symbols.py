@@ -4,8 +4,8 @@ Used when a kernel has panicked: it prints raw addresses, which are cheap and
 cannot fail, and the names are put to them here. Whatever the ELF lacks is left
 out of the frame; no ELF, however odd, makes this raise.
 
-All addresses but the first are return addresses, which point *behind* a call;
-the line wanted is that of the byte before.
+The address of a fault is exact. All others are return addresses, which point
+*behind* a call; the line wanted is that of the byte before.
 """
 
 from collections.abc import Sequence
@@ -33,8 +33,10 @@ class Frame:
         return text
 
 
-def symbolise(image: Path, addresses: Sequence[int]) -> tuple[Frame, ...]:
-    """A frame for each address, in order; the first is exact, the others return addresses."""
+def symbolise(
+    image: Path, addresses: Sequence[int], *, first_exact: bool = True
+) -> tuple[Frame, ...]:
+    """A frame for each address, in order; all but the first are return addresses."""
     plain = tuple(Frame(address) for address in addresses)
     if not addresses:
         return plain
@@ -46,7 +48,7 @@ def symbolise(image: Path, addresses: Sequence[int]) -> tuple[Frame, ...]:
             functions = _functions(elf)
             lines = _Lines(elf)
             return tuple(
-                _frame(functions, lines, address, address - (index > 0))
+                _frame(functions, lines, address, address - (index > 0 or not first_exact))
                 for index, address in enumerate(addresses)
             )
     except Exception:  # pyelftools raises what it meets: KeyError, struct.error, its own

@@ -5,52 +5,79 @@
  * then does one thing wrong. tests/boot/test_bad_kernels.py builds one image
  * for each fault and says what `kgen boot` must make of it. No memory
  * management, no interrupts, nothing borrowed from the templates: a fault here
- * must not depend on the code that it is meant to catch.
+ * must not depend on the code that it is meant to catch. The faults:
+ *
+ *	PASS         nothing wrong: the control
+ *	FAIL         a test fails, honestly reported
+ *	TRIPLE       no IDT, then an exception
+ *	HANG         stands still after the last stage
+ *	SILENT       halts for ever with nothing said at all
+ *	EARLY_PANIC  exit code for panic, serial line never up
+ *	PANIC        panic line, backtrace, end marker, exit code
+ *	REFUSED      boot refused, by name
+ *	HALF_HANG    stops in the middle of a line
+ *	HALF_EXIT    leaves with code pass in the middle of a line
+ *	LONG         200 KB of text, then a proper pass
+ *	FLOOD        50 MB of text, then a proper pass
+ *	BABBLE       text for ever
+ *	NO_END       leaves with code pass, no end marker
+ *	END_HANG     end marker, then never leaves
+ *	SHORT_PLAN   says 1..3, runs two
+ *	LIE_PASS     status=pass, leaves with code fail
+ *	LIE_FAIL     a test failed, leaves with code pass
+ *	LIE_COUNT    counts that nobody saw
+ *	SKIP_STAGE   one stage never reached
+ *	WILD         machine lines that make no sense
+ *	ASK          asks for a name, greets it, passes
+ *	CPUID        prints CPUID leaf 1, passes
+ *	LOADED       prints command line and modules as loaded, passes
+ *	SWITCH_OFF   ACPI power-off: QEMU ends with status 0
+ *	ODD_CODE     leaves with a code that the protocol lacks
  */
 typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
 
 enum fault {
-	PASS,			/* nothing wrong: the control */
-	FAIL,			/* a test fails, honestly reported */
-	TRIPLE,			/* no IDT, then an exception */
-	HANG,			/* stands still after the first stage */
-	SILENT,			/* halts for ever with nothing said at all */
-	EARLY_PANIC,		/* exit code for panic, serial line never up */
-	PANIC,			/* panic line, backtrace, end marker, exit code */
-	REFUSED,		/* boot refused, by name */
-	HALF_HANG,		/* stops in the middle of a line */
-	HALF_EXIT,		/* leaves with code pass in the middle of a line */
-	LONG,			/* 200 KB of text, then a proper pass */
-	FLOOD,			/* 50 MB of text, then a proper pass */
-	BABBLE,			/* text for ever */
-	NO_END,			/* leaves with code pass, no end marker */
-	END_HANG,		/* end marker, then never leaves */
-	SHORT_PLAN,		/* says 1..3, runs two */
-	LIE_PASS,		/* status=pass, leaves with code fail */
-	LIE_FAIL,		/* a test failed, leaves with code pass */
-	LIE_COUNT,		/* counts that nobody saw */
-	SKIP_STAGE,		/* one stage never reached */
-	WILD,			/* machine lines that make no sense */
-	ASK,			/* asks for a name, greets it, passes */
-	CPUID,			/* prints CPUID leaf 1, passes */
-	LOADED,			/* prints command line and modules as loaded, passes */
-	SWITCH_OFF,		/* ACPI power-off: QEMU ends with status 0 */
-	ODD_CODE,		/* leaves with a code that the protocol lacks */
+	PASS,
+	FAIL,
+	TRIPLE,
+	HANG,
+	SILENT,
+	EARLY_PANIC,
+	PANIC,
+	REFUSED,
+	HALF_HANG,
+	HALF_EXIT,
+	LONG,
+	FLOOD,
+	BABBLE,
+	NO_END,
+	END_HANG,
+	SHORT_PLAN,
+	LIE_PASS,
+	LIE_FAIL,
+	LIE_COUNT,
+	SKIP_STAGE,
+	WILD,
+	ASK,
+	CPUID,
+	LOADED,
+	SWITCH_OFF,
+	ODD_CODE
 };
 
-#define COM1		0x3f8
-#define LSR		(COM1 + 5)
-#define LSR_DATA	0x01
-#define LSR_THRE	0x20	/* room for one more byte */
-#define LSR_TEMT	0x40	/* transmitter empty: all is on the wire */
-#define EXIT_PORT	0xf4
+#define COM1 0x3f8
+#define LSR (COM1 + 5)
+#define LSR_DATA 0x01
+#define LSR_THRE 0x20 /* room for one more byte */
+#define LSR_TEMT 0x40 /* transmitter empty: all is on the wire */
+#define EXIT_PORT 0xf4
 
-#define CODE_PASS	0x10
-#define CODE_FAIL	0x11
-#define CODE_PANIC	0x12
-#define CODE_REFUSED	0x13
+#define CODE_PASS 0x10
+#define CODE_FAIL 0x11
+#define CODE_PANIC 0x12
+#define CODE_REFUSED 0x13
 
 static inline void outb(u16 port, u8 value)
 {
@@ -157,7 +184,8 @@ static void end_fail(void)
 
 static void flood(u32 bytes)
 {
-	static const char line[] = "all work and no play makes jack a dull boy; a line of 64 bytes.\n";
+	static const char line[] =
+		"all work and no play makes jack a dull boy; a line of 64 bytes.\n";
 
 	_Static_assert(sizeof(line) - 1 == 64, "the line says so");
 	for (u32 sent = 0; sent < bytes; sent += sizeof(line) - 1)
@@ -203,13 +231,13 @@ static void ask(void)
 /* PIIX4 power management, as QEMU wires it: map its registers, then sleep state 5. */
 static void __attribute__((noreturn)) switch_off(void)
 {
-	const u32 function = 0x80000000u | 1u << 11 | 3u << 8;	/* PCI 00:01.3 */
+	const u32 function = 0x80000000u | 1u << 11 | 3u << 8; /* PCI 00:01.3 */
 
 	outl(0xcf8, function | 0x40);
-	outl(0xcfc, 0x600 | 1);			/* PMBA */
+	outl(0xcfc, 0x600 | 1);	  /* PMBA */
 	outl(0xcf8, function | 0x80);
-	outl(0xcfc, 1);				/* PMREGMISC: decode it */
-	outw(0x604, 1u << 13);			/* PM1_CNT: SLP_EN, type 0 */
+	outl(0xcfc, 1);	   /* PMREGMISC: decode it */
+	outw(0x604, 1u << 13);	 /* PM1_CNT: SLP_EN, type 0 */
 	halt();
 }
 

@@ -56,6 +56,12 @@ def test_a_return_address_is_of_the_call_before_it(elf: Path) -> None:
     assert returning.offset == start["outer"] - start["inner"]
 
 
+def test_a_call_of_panic_gives_return_addresses_only(elf: Path) -> None:
+    behind = addresses(elf)["outer"]
+    (frame,) = symbolise(elf, [behind], first_exact=False)
+    assert frame.function == "inner"
+
+
 def test_unknown_addresses_stay_bare(elf: Path) -> None:
     assert symbolise(elf, [0, 0xFFFFFFFF]) == (Frame(0), Frame(0xFFFFFFFF))
 
