@@ -1,0 +1,33 @@
+"""What the host tests share: a workshop, and the sources of two kernels."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.host.native import Workshop
+
+
+@pytest.fixture(scope="session")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """One folder of programs for the session, shared by all xdist workers."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "host"
+    folder.mkdir(exist_ok=True)
+    return Workshop(folder)
+
+
+@pytest.fixture(scope="session")
+def src(workshop: Workshop) -> Path:
+    """The sources of the default kernel."""
+    return workshop.sources()
+
+
+@pytest.fixture(scope="session")
+def small_src(workshop: Workshop) -> Path:
+    """The sources of a kernel whose tables are as small as they may be: they fill up soon."""
+    return workshop.sources(
+        memblock={"regions": 16, "map_entries": 8, "modules": 0}, buddy={"max_order": 3}
+    )
