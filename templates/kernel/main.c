@@ -125,11 +125,12 @@ static void start_paging(void)
 	fault = paging_check();
 	if (fault)
 		panic("page directory: %s", fault);
-	printk("paging: directory at 0x%x, %u page tables, %u pages mapped directly, "
+	printk("paging: directory at 0x%x, %u page tables, %u pages mapped directly (%u x 4 MiB), "
 	       "%u MiB of arena\n",
 	       read_cr3(), paging_stats.tables, paging_stats.direct_pages,
-	       paging_stats.arena_pages >> 8);
+	       paging_stats.large_pages, paging_stats.arena_pages >> 8);
 	kgen_stat(paging_stats.direct_pages, "paging.direct_pages");
+	kgen_stat(paging_stats.large_pages, "paging.large_pages");
 	kgen_stat(paging_stats.tables, "paging.tables");
 	stage_done(STAGE_PAGING);
 }

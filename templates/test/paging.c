@@ -91,6 +91,16 @@ KTEST(paging, mapping_does_not_flush)
 	free_pages(frame, 0);
 }
 
+/* 4 MiB pages just where the CPU has them, and RAM enough to use one. */
+KTEST(paging, large_pages_follow_the_cpu)
+{
+	if (!cpu.pse)
+		KTEST_EXPECT_EQ(test, paging_stats.large_pages, 0);
+	else if (paging_stats.direct_pages > 4 * 1024)
+		KTEST_EXPECT_GE(test, paging_stats.large_pages, 1);
+	KTEST_EXPECT_GE(test, paging_stats.direct_pages, paging_stats.large_pages * 1024);
+}
+
 /* What flushes a page is what the CPU has, or what it was told to have. */
 KTEST(paging, flushes_with_what_the_cpu_has)
 {

@@ -6,8 +6,9 @@
  *   3. CPUID leaf 1 gives the family.
  *
  * No step executes an instruction that an older CPU lacks. `cpu=386` on the
- * kernel command line skips all three and makes the kernel behave as on that
+ * kernel command line ends the search there and makes the kernel behave as on that
  * CPU: how a newer machine, or an emulator without a 386, runs the 386's path.
+ * An FPU is neither needed nor looked for: nothing here uses one.
  */
 #include <arch/cpu.h>
 #include <arch/io.h>
@@ -54,7 +55,16 @@ static bool eflags_toggles(uint32_t flag)
 	return ((before ^ after) & flag) != 0;
 }
 
-static unsigned cpuid_family(void)
+/* CPUID leaf 1: EAX has the family, EDX feature bits. */
+#define CPUID_PSE (1u << 3)
+#define CPUID_PGE (1u << 13)
+
+struct cpuid {
+	unsigned family;
+	uint32_t features;
+};
+
+static struct cpuid cpuid(void)
 {
 	uint32_t eax = 1;
 	uint32_t ebx;
@@ -62,16 +72,22 @@ static unsigned cpuid_family(void)
 	uint32_t edx;
 
 	__asm__ volatile(CPU_GUARD(5) "cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
-	return eax >> 8 & 15;
+	return (struct cpuid){ eax >> 8 & 15, edx };
 }
 
-static unsigned detect(void)
+/* What the CPU is, but never more than `most`: a 386 is not asked for CPUID. */
+static struct cpuid detect(unsigned most)
 {
-	if (!eflags_toggles(EFLAGS_AC))
-		return 3;
-	if (!eflags_toggles(EFLAGS_ID))
-		return 4;
-	return MIN(MAX(cpuid_family(), 4u), 6u);
+	struct cpuid found = { 3, 0 };
+
+	if (most == 3 || !eflags_toggles(EFLAGS_AC))
+		return found;
+	found.family = 4;
+	if (most == 4 || !eflags_toggles(EFLAGS_ID))
+		return found;
+	found = cpuid();
+	found.family = MIN(MAX(found.family, 4u), most);
+	return found;
 }
 
 static unsigned named(const char *name)
@@ -83,18 +99,37 @@ static unsigned named(const char *name)
 	refuse_boot("cpu=%s: known are 386, 486, pentium, pentiumpro", name);
 }
 
+void cpu_set_cr4(uint32_t bits)
+{
+	uint32_t value;
+
+	__asm__ volatile(CPU_GUARD(5) "movl %%cr4, %0" : "=r"(value));
+	value |= bits;
+	__asm__ volatile(CPU_GUARD(5) "movl %0, %%cr4" : : "r"(value) : "memory");
+}
+
 void cpu_init(void)
 {
 	char name[16];
+	unsigned most = 6;
+	struct cpuid found;
 
 	cpu.forced = boot_option("cpu", name, sizeof(name));
-	cpu.family = cpu.forced ? named(name) : detect();
+	if (cpu.forced)
+		most = named(name);
+	found = detect(most);
+	cpu.family = found.family;
 	cpu.invlpg = cpu.family >= 4;
 	cpu.wp = cpu.family >= 4;
+	cpu.pse = cpu.family >= 5 && (found.features & CPUID_PSE);
+	cpu.pge = cpu.family >= 6 && (found.features & CPUID_PGE);
 	if (cpu.wp)
 		write_cr0(read_cr0() | CR0_WP);
-	kgen_line("cpu family=%u policy=%s reason=%s", cpu.family, cpu.invlpg ? "invlpg" : "cr3",
-		  cpu.forced ? "forced" : "detected");
+	kgen_line("cpu family=%u policy=%s reason=%s pse=%d pge=%d", cpu.family,
+		  cpu.invlpg ? "invlpg" : "cr3", cpu.forced ? "forced" : "detected", cpu.pse,
+		  cpu.pge);
+	if (cpu.forced && cpu.family < most)
+		refuse_boot("cpu=%s: this CPU is older, of family %u", name, cpu.family);
 	if (cpu.family < CPU_MINIMUM_FAMILY)
 		refuse_boot("this CPU is of family %u; the kernel needs a " CPU_MINIMUM_NAME
 			    " (family %u)",

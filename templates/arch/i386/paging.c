@@ -18,8 +18,14 @@
  *
  * Text and read-only data are mapped read-only; a 386 ignores that in ring 0.
  *
+ * A Pentium has pages of 4 MiB: a directory entry that maps memory itself. The
+ * direct map uses one wherever 4 MiB are RAM throughout and hold nothing of the
+ * image, and saves the page table. A Pentium Pro keeps pages marked global in the
+ * TLB when CR3 is loaded: the direct map never changes, so it is marked.
+ *
  * Concurrency: none; one CPU, interrupts off.
  */
+#include <arch/cpu.h>
 #include <arch/gdt.h>
 #include <arch/io.h>
 #include <arch/mmu.h>
@@ -36,9 +42,8 @@
 struct paging_stats paging_stats;
 
 static uint32_t *directory; /* the permanent one */
-static uint32_t *direct_tables; /* contiguous: entry i maps page frame i */
-static uint32_t *arena_tables; /* contiguous: entry i maps page i of the arena */
 static phys_addr_t direct_end;
+static uint32_t *spare_tables; /* reserved and not yet hung into the directory */
 static unsigned boot_tables; /* of the boot directory, once asked for */
 
 static inline unsigned pde_index(uintptr_t virt)
@@ -51,13 +56,18 @@ static inline unsigned pte_index(uintptr_t virt)
 	return virt / PAGE_SIZE % TABLE_ENTRIES;
 }
 
-/* The directory that the CPU uses at this moment, and the entry for virt, or NULL. */
+/* The entry for virt in the directory that the CPU uses at this moment. */
+static uint32_t *walk_directory(uintptr_t virt)
+{
+	return (uint32_t *)phys_to_virt(read_cr3() & PTE_FRAME) + pde_index(virt);
+}
+
+/* The page-table entry for virt; NULL if there is no table. */
 static uint32_t *walk(uintptr_t virt)
 {
-	uint32_t *current = phys_to_virt(read_cr3() & PTE_FRAME);
-	uint32_t pde = current[pde_index(virt)];
+	uint32_t pde = *walk_directory(virt);
 
-	if (!(pde & PTE_PRESENT))
+	if (!(pde & PTE_PRESENT) || (pde & PTE_LARGE))
 		return NULL;
 	return (uint32_t *)phys_to_virt(pde & PTE_FRAME) + pte_index(virt);
 }
@@ -65,8 +75,11 @@ static uint32_t *walk(uintptr_t virt)
 phys_addr_t virt_to_phys(const volatile void *pointer)
 {
 	uintptr_t virt = (uintptr_t)pointer;
+	uint32_t pde = *walk_directory(virt);
 	const uint32_t *pte = walk(virt);
 
+	if ((pde & PTE_PRESENT) && (pde & PTE_LARGE))
+		return (pde & ~(TABLE_SPAN - 1)) | virt % TABLE_SPAN;
 	if (!pte || !(*pte & PTE_PRESENT))
 		return PHYS_NONE;
 	return (*pte & PTE_FRAME) | virt % PAGE_SIZE;
@@ -103,55 +116,94 @@ void boot_drop_identity(void)
 
 /* --- the permanent directory ------------------------------------------------ */
 
+/* Whether the direct map can show [start, start + 4 MiB) as one large page. */
+static bool is_large(phys_addr_t start)
+{
+	phys_addr_t end = start + TABLE_SPAN;
+
+	if (!cpu.pse || end > direct_end)
+		return false;
+	if (start < VIRT_TO_PHYS((uintptr_t)_end) && end > KERNEL_LOAD)
+		return false; /* parts of the image are read-only */
+	for (unsigned i = 0; i < memblock.memory.count; i++) {
+		const struct memblock_region *region = &memblock.memory.regions[i];
+
+		if (region->start <= start && end <= region->end)
+			return start > 0; /* page frame 0 stays unmapped */
+	}
+	return false;
+}
+
 void paging_reserve(phys_addr_t ram_end)
 {
-	size_t direct;
 	size_t arena = ALIGN_UP(ram_end / PAGE_SIZE * ARENA_PER_RAM, TABLE_ENTRIES);
+	size_t tables;
 
 	direct_end = lowmem_end(ram_end);
-	direct = ALIGN_UP(direct_end / PAGE_SIZE, TABLE_ENTRIES);
-	arena = MIN(arena, (size_t)ARENA_PAGES);
+	paging_stats.arena_pages = MIN(arena, (size_t)ARENA_PAGES);
+	tables = paging_stats.arena_pages / TABLE_ENTRIES;
+	for (phys_addr_t phys = 0; phys < direct_end; phys += TABLE_SPAN) {
+		if (is_large(phys))
+			paging_stats.large_pages++;
+		else
+			tables++;
+	}
+	paging_stats.tables = tables + 1; /* and the fixmap's, which is in the image */
 	directory = early_alloc(PAGE_SIZE, PAGE_SIZE);
-	direct_tables = early_alloc(direct * sizeof(uint32_t), PAGE_SIZE);
-	arena_tables = early_alloc(arena * sizeof(uint32_t), PAGE_SIZE);
-	paging_stats.arena_pages = arena;
-	paging_stats.tables = (direct + arena) / TABLE_ENTRIES + 1;
+	spare_tables = early_alloc(tables * PAGE_SIZE, PAGE_SIZE);
 }
 
-/* Hang page tables that lie one behind the other into the directory. */
-static void hang(uintptr_t virt, const uint32_t *tables, size_t pages)
+/* Give the directory entry for virt a page table, with nothing mapped. */
+static void hang_table(uintptr_t virt, uint32_t *table)
 {
-	phys_addr_t phys = VIRT_TO_PHYS((uintptr_t)tables);
-
-	for (size_t i = 0; i * TABLE_ENTRIES < pages; i++)
-		directory[pde_index(virt) + i] = (phys + i * PAGE_SIZE) | PTE_PRESENT | PTE_WRITE;
+	memset(table, 0, PAGE_SIZE);
+	directory[pde_index(virt)] = VIRT_TO_PHYS((uintptr_t)table) | PTE_PRESENT | PTE_WRITE;
 }
 
-static void protect(const char *from, const char *to)
+static void hang_spare_table(uintptr_t virt)
 {
-	size_t first = VIRT_TO_PHYS((uintptr_t)from) / PAGE_SIZE;
-	size_t last = (VIRT_TO_PHYS((uintptr_t)to) + PAGE_SIZE - 1) / PAGE_SIZE;
+	hang_table(virt, spare_tables);
+	spare_tables += TABLE_ENTRIES;
+}
 
-	for (size_t i = first; i < last; i++)
-		direct_tables[i] &= ~(uint32_t)PTE_WRITE;
+/* The entry of the permanent directory's tables for a page of the direct map. */
+static uint32_t *direct_pte(phys_addr_t phys)
+{
+	uint32_t pde = directory[pde_index(PHYS_TO_VIRT(phys))];
+
+	return (uint32_t *)phys_to_virt(pde & PTE_FRAME) + pte_index(phys);
 }
 
 static void map_direct(phys_addr_t start, phys_addr_t end)
 {
+	uint32_t flags = PTE_PRESENT | PTE_WRITE | (cpu.pge ? PTE_GLOBAL : 0);
+
 	end = MIN(end, direct_end);
-	if (start >= end)
-		return;
-	fill_linear(direct_tables + start / PAGE_SIZE, (end - start) / PAGE_SIZE, start);
+	for (phys_addr_t phys = start; phys < end; phys += PAGE_SIZE) {
+		if (directory[pde_index(PHYS_TO_VIRT(phys))] & PTE_LARGE)
+			phys += TABLE_SPAN - PAGE_SIZE;
+		else
+			*direct_pte(phys) = phys | flags;
+	}
 }
 
-void paging_init(void)
+static void protect(const char *from, const char *to)
 {
-	size_t direct = ALIGN_UP(direct_end / PAGE_SIZE, TABLE_ENTRIES);
+	for (phys_addr_t phys = VIRT_TO_PHYS((uintptr_t)from);
+	     phys < VIRT_TO_PHYS((uintptr_t)to); phys += PAGE_SIZE)
+		*direct_pte(phys) &= ~(uint32_t)PTE_WRITE;
+}
 
-	memset(directory, 0, PAGE_SIZE);
-	memset(direct_tables, 0, direct * sizeof(uint32_t));
-	memset(arena_tables, 0, paging_stats.arena_pages * sizeof(uint32_t));
+static void build_direct_map(void)
+{
+	uint32_t large = PTE_PRESENT | PTE_WRITE | PTE_LARGE | (cpu.pge ? PTE_GLOBAL : 0);
 
+	for (phys_addr_t phys = 0; phys < direct_end; phys += TABLE_SPAN) {
+		if (is_large(phys))
+			directory[pde_index(PHYS_TO_VIRT(phys))] = phys | large;
+		else
+			hang_spare_table(PHYS_TO_VIRT(phys));
+	}
 	map_direct(PAGE_SIZE, FIRST_MIB);
 	for (unsigned i = 0; i < memblock.memory.count; i++) {
 		const struct memblock_region *region = &memblock.memory.regions[i];
@@ -161,16 +213,40 @@ void paging_init(void)
 	map_direct(KERNEL_LOAD, VIRT_TO_PHYS((uintptr_t)_end)); /* whatever the map says */
 	protect(_kernel_start, _etext);
 	protect(_rodata, _erodata);
-	direct_tables[VIRT_TO_PHYS((uintptr_t)boot_stack_guard) / PAGE_SIZE] = 0;
+	*direct_pte(VIRT_TO_PHYS((uintptr_t)boot_stack_guard)) = 0;
+}
 
-	hang(KERNEL_BASE, direct_tables, direct);
-	hang(ARENA_BASE, arena_tables, paging_stats.arena_pages);
-	hang(FIXMAP_BASE, fixmap_table, TABLE_ENTRIES);
+/* Pages that the direct map shows. */
+static size_t count_direct_pages(void)
+{
+	size_t pages = 0;
+
+	for (phys_addr_t phys = 0; phys < direct_end; phys += PAGE_SIZE) {
+		if (directory[pde_index(PHYS_TO_VIRT(phys))] & PTE_LARGE) {
+			pages += TABLE_ENTRIES;
+			phys += TABLE_SPAN - PAGE_SIZE;
+		} else {
+			pages += *direct_pte(phys) & PTE_PRESENT;
+		}
+	}
+	return pages;
+}
+
+void paging_init(void)
+{
+	memset(directory, 0, PAGE_SIZE);
+	build_direct_map();
+	for (size_t page = 0; page < paging_stats.arena_pages; page += TABLE_ENTRIES)
+		hang_spare_table(ARENA_BASE + page * PAGE_SIZE);
+	hang_table(FIXMAP_BASE, fixmap_table);
+
+	if (cpu.pse)
+		cpu_set_cr4(CR4_PSE);
 	write_cr3(VIRT_TO_PHYS((uintptr_t)directory));
+	if (cpu.pge)
+		cpu_set_cr4(CR4_PGE);
 	gdt_follow_cr3();
-
-	for (size_t i = 0; i < direct; i++)
-		paging_stats.direct_pages += direct_tables[i] & PTE_PRESENT;
+	paging_stats.direct_pages = count_direct_pages();
 }
 
 /* --- single pages ------------------------------------------------------------ */
@@ -226,18 +302,16 @@ void unmap_pages(uintptr_t virt, size_t pages, void (*release)(phys_addr_t frame
 
 static const char *check_direct(void)
 {
-	size_t pages = 0;
-
 	for (phys_addr_t phys = 0; phys < direct_end; phys += PAGE_SIZE) {
-		uint32_t pte = direct_tables[phys / PAGE_SIZE];
+		uint32_t pde = directory[pde_index(PHYS_TO_VIRT(phys))];
+		uint32_t pte = pde & PTE_LARGE ? pde : *direct_pte(phys);
 
-		if (!(pte & PTE_PRESENT))
-			continue;
-		if ((pte & PTE_FRAME) != phys)
+		if ((pte & PTE_PRESENT) && (pte & PTE_FRAME) != phys)
 			return "the direct map is not linear";
-		pages++;
+		if (pde & PTE_LARGE)
+			phys += TABLE_SPAN - PAGE_SIZE;
 	}
-	if (pages != paging_stats.direct_pages)
+	if (count_direct_pages() != paging_stats.direct_pages)
 		return "the direct map has grown or shrunk";
 	return NULL;
 }

@@ -3,7 +3,8 @@
  *
  * INVLPG came with the 486. A 386 can only drop everything, which costs it a
  * page walk for each page that it touches next: hence flush_tlb_range(), which
- * callers give as much as they can at once, and the counters.
+ * callers give as much as they can at once, and the counters. Pages marked
+ * global survive the reload: only the direct map is, which never changes.
  */
 #include <arch/cpu.h>
 #include <arch/io.h>

@@ -9,6 +9,8 @@ struct cpu {
 	bool forced; /* by cpu= on the command line */
 	bool invlpg; /* can flush one page from the TLB: 486 and later */
 	bool wp; /* honours CR0.WP: 486 and later */
+	bool pse; /* 4 MiB pages: Pentium and later */
+	bool pge; /* pages that survive a reload of CR3: Pentium Pro and later */
 };
 
 extern struct cpu cpu;
@@ -19,6 +21,9 @@ extern struct cpu cpu;
  * or told a name that it does not know.
  */
 void cpu_init(void);
+
+/* Set bits in CR4, which only a CPU with pse or pge is sure to have. */
+void cpu_set_cr4(uint32_t bits);
 
 /*
  * Marks the instruction that follows, in the same asm statement, as one that

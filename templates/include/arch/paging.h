@@ -50,6 +50,7 @@ void paging_init(void);
 /* What paging_init() built. */
 struct paging_stats {
 	size_t direct_pages; /* mapped at KERNEL_BASE */
+	size_t large_pages; /* of them, in 4 MiB pages: how many such */
 	size_t tables; /* page tables, fixmap included */
 	size_t arena_pages; /* of the arena, those that have page tables */
 };

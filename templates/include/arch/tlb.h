@@ -23,7 +23,7 @@ void flush_tlb_page(uintptr_t virt);
 /* Forget the translations of `pages` pages: one by one if few, else all. */
 void flush_tlb_range(uintptr_t virt, size_t pages);
 
-/* Forget every translation, by loading CR3 with what it holds. */
+/* Forget every translation but the direct map's, by loading CR3 with what it holds. */
 void flush_tlb_all(void);
 
 #endif /* ARCH_TLB_H */
