@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 REAL = ("sh", "dirname", "cat", "cksum", "head", "tr", "rm", "mv", "mkdir", "cp", "chmod", "env")
 
+SILENT = "#!/bin/sh\n"
+
 RECORD = '#!/bin/sh\necho "$(basename "$0") $*" >>"$LOG"\n'
 
 # Answers version checks, makes a .venv that holds itself, and records what pip is asked for.
@@ -87,14 +89,14 @@ def machine(tmp_path: Path) -> Machine:
     """Debian with compiler, QEMU and python3, used by root; kgen is a fresh clone."""
     made = Machine(tmp_path)
     made.bin.mkdir()
-    (tmp_path / "stub").write_text(RECORD)
+    (tmp_path / "stub").write_text(SILENT)
     (tmp_path / "stub").chmod(0o755)
     for name in (*REAL, "basename"):
         found = shutil.which(name)
         assert found is not None
         (made.bin / name).symlink_to(found)
     for name in ("gcc", "ld", "qemu-system-i386"):
-        made.tool(name)
+        made.tool(name, SILENT)
     made.tool("apt-get", APT.format(provides="gcc ld qemu-system-i386"))
     made.python()
     made.user(0)
@@ -166,7 +168,7 @@ def test_missing_packages_come_from_apt(machine: Machine) -> None:
     assert done.returncode == 0, done.stderr
     update, install = machine.calls[:2]
     assert update == "apt-get update -qq"
-    assert install.startswith("apt-get install -y -qq --no-install-recommends gcc")
+    assert install.startswith("apt-get install -y -qq --no-install-recommends gcc libc6-dev")
     assert install.endswith("qemu-system-x86 python3.11-venv")
 
 
@@ -266,3 +268,9 @@ def test_a_python_without_ensurepip_gets_its_package(machine: Machine) -> None:
     machine.python(bare=1)
     machine.setup()
     assert machine.calls[1].endswith("--no-install-recommends python3.11-venv")
+
+
+def test_a_compiler_without_libc_gets_its_headers_for_the_tests(machine: Machine) -> None:
+    machine.tool("gcc", "#!/bin/sh\nexit 1\n")
+    machine.setup()
+    assert machine.calls[1].endswith("--no-install-recommends libc6-dev")
