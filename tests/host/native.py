@@ -16,7 +16,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,7 +90,7 @@ class Program:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"},
+            env=_environment(),
             timeout=seconds,
             check=False,
         )
@@ -100,6 +101,49 @@ class Program:
         shown = " ".join(map(str, args))
         assert done.returncode == 0, f"{self.path.name} {shown}: {done.returncode}\n{done.stdout}"
         return done.stdout
+
+    @contextmanager
+    def open(self) -> Iterator[Pipe]:
+        """Start it once, to be asked often."""
+        process = subprocess.Popen(
+            [self.path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=_environment(),
+            text=True,
+        )
+        try:
+            yield Pipe(process)
+        finally:
+            process.kill()
+            process.communicate()
+
+
+@dataclass(frozen=True)
+class Pipe:
+    """A running program that answers each line with one line, and an empty one with a flush."""
+
+    process: subprocess.Popen[str]
+
+    def ask(self, lines: Sequence[str]) -> list[str]:
+        """The answers; fewer than ``lines``, the last perhaps a complaint, if it died of one.
+
+        The lines must fit into the pipe (64 KiB): nobody reads while they are written.
+        """
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write("\n".join(lines) + "\n\n")
+        self.process.stdin.flush()
+        answers: list[str] = []
+        while len(answers) < len(lines) and (answer := self.process.stdout.readline()):
+            answers.append(answer.removesuffix("\n"))
+        return answers
+
+
+def _environment() -> dict[str, str]:
+    """Drivers end without freeing: that is no leak worth a report."""
+    return {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,334 @@
+"""What memmap, memblock and arena should do, said once more and otherwise than in C.
+
+Each model is as plain as it can be: a map is what each cut's strictest entry says, memblock is two
+sets of bytes, the arena a set of pages. Sets are Python integers, a bit for each member.
+
+``*_talk`` functions make up a random conversation with the driver ``cores.c``: its lines, and the
+answers that the model expects. The randomness is a parameter, so that one generator serves a long
+seeded run (:class:`random.Random`) and hypothesis (``st.randoms()``), which shrinks what fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from random import Random
+
+PAGE = 4096
+TOP = (1 << 64) - PAGE
+"""The last page of the 64-bit space is left out: its end has no number."""
+
+Entry = tuple[int, int, int]
+"""Base, length, type."""
+
+
+@dataclass(frozen=True)
+class Talk:
+    """Lines for the driver and the answers that are right."""
+
+    lines: tuple[str, ...]
+    answers: tuple[str, ...]
+
+
+# --- memmap -------------------------------------------------------------------
+
+AVAILABLE = 1
+STRICTNESS = {1: 0, 3: 1, 2: 2, 4: 3}
+"""Available < ACPI reclaimable < reserved < ACPI NVS < bad and everything unknown."""
+
+
+def clip(entry: Entry) -> tuple[int, int]:
+    """First page and the page behind the last, of all that the entry is good for."""
+    base, length, kind = entry
+    end = min(base + length, 1 << 64)
+    if kind == AVAILABLE:
+        first, last = -(-base // PAGE), end // PAGE
+    else:
+        first, last = base // PAGE, -(-end // PAGE)
+    last = min(last, TOP // PAGE)
+    return (first, last) if length and first < last else (0, 0)
+
+
+def normalise(entries: list[Entry]) -> list[tuple[int, int, int]]:
+    """The ranges (start, end, type) that a map comes down to."""
+    clipped = [(*clip(entry), entry[2]) for entry in entries]
+    cuts = sorted({cut for first, last, _ in clipped if first < last for cut in (first, last)})
+    ranges: list[tuple[int, int, int]] = []
+    for start, end in zip(cuts, cuts[1:], strict=False):
+        kinds = [kind for first, last, kind in clipped if first <= start and end <= last]
+        if not kinds:
+            continue
+        kind = max(kinds, key=lambda kind: STRICTNESS.get(kind, 4))
+        if ranges and ranges[-1][1:] == (start * PAGE, kind):
+            ranges[-1] = (ranges[-1][0], end * PAGE, kind)
+        else:
+            ranges.append((start * PAGE, end * PAGE, kind))
+    return ranges
+
+
+def keep(entries: list[Entry], room: int) -> tuple[list[Entry], int]:
+    """What a table with ``room`` entries keeps, and how many were dropped."""
+    kept: list[Entry] = []
+    for entry in entries:
+        if len(kept) < room:
+            kept.append(entry)
+        elif entry[2] != AVAILABLE:
+            victim = next((i for i, old in enumerate(kept) if old[2] == AVAILABLE), None)
+            if victim is not None:
+                kept[victim] = entry
+    return kept, max(0, len(entries) - room)
+
+
+def random_map(random: Random, most: int) -> list[Entry]:
+    """Up to ``most`` entries, of which many meet, touch, repeat, wrap or are empty."""
+    origin = random.choice([0, 0, 0, (1 << 32) - 8 * PAGE, 1 << 40, TOP - 9 * PAGE])
+    entries: list[Entry] = []
+    for _ in range(random.randint(0, most)):
+        if entries and random.randrange(8) == 0:
+            entries.append(random.choice(entries))
+            continue
+        nudge = random.choice([0, 0, 0, 1, PAGE - 1, 0x800])
+        base = min(origin + random.randrange(16) * PAGE + nudge, (1 << 64) - 1)
+        length = random.choice(
+            [0, 1, PAGE - 1, PAGE, PAGE + 1, random.randrange(12 * PAGE), PAGE * 5, (1 << 64) - 1]
+        )
+        if random.randrange(4) == 0:
+            length = -(base + length) % PAGE + length  # up to the edge of a page
+        kind = random.choice([1, 1, 1, 1, 2, 2, 3, 4, 5, 0, 7, 20, (1 << 32) - 1])
+        entries.append((base, min(length, (1 << 64) - 1), kind))
+    return entries
+
+
+def map_talk(random: Random, *, room: int, count: int) -> Talk:
+    """``count`` maps, some of more entries than there is ``room`` for."""
+    lines, answers = [], []
+    for _ in range(count):
+        entries = random_map(random, room + 3)
+        numbers = " ".join(f"{base} {length} {kind}" for base, length, kind in entries)
+        kept, dropped = keep(entries, room)
+        lines += [f"map {numbers}", f"kept {numbers}"]
+        answers += [_joined(normalise(kept)), f"{_joined(kept)}{dropped}"]
+    return Talk(tuple(lines), tuple(answers))
+
+
+def _joined(triples: list[tuple[int, int, int]]) -> str:
+    return "".join(f"{a} {b} {c} " for a, b, c in triples)
+
+
+# --- sets of numbers as integers ------------------------------------------------
+
+
+def span(start: int, end: int) -> int:
+    """The set {start, …, end - 1}."""
+    return (1 << end) - (1 << start)
+
+
+def runs(members: int) -> Iterator[tuple[int, int]]:
+    """The maximal runs [start, end) of a set, ascending."""
+    at = 0
+    while members:
+        skip = (members & -members).bit_length() - 1
+        at, members = at + skip, members >> skip
+        length = (~members & (members + 1)).bit_length() - 1
+        yield at, at + length
+        at, members = at + length, members >> length
+
+
+def lowest(free: int, size: int, align: int, *, start: int = 0, skew: int = 0) -> int | None:
+    """The lowest ``a`` ≥ ``start`` with [a, a + size) in ``free`` and ``a + skew`` aligned."""
+    for low, high in runs(free >> start << start):
+        at = -(-(low + skew) // align) * align - skew
+        if at + size <= high:
+            return at
+    return None
+
+
+# --- memblock -----------------------------------------------------------------
+
+OK, FULL, RANGE, CLOSED = range(4)
+
+
+@dataclass
+class Memblock:
+    """Two sets of bytes, both relative to ``origin``, with at most ``room`` runs each."""
+
+    origin: int
+    room: int
+    memory: int = 0
+    reserved: int = field(init=False)
+    cursor: int = 0
+    allocated: int = 0
+    closed: bool = False
+
+    def __post_init__(self) -> None:
+        self.reserved = 0 if self.origin else span(0, PAGE)
+
+    def _union(self, members: int, start: int, end: int, others: int) -> tuple[int, int]:
+        if self.closed:
+            return CLOSED, members
+        if start >= end:
+            return RANGE, members
+        union = members | span(start, end)
+        if len(list(runs(union))) + others > self.room:
+            return FULL, members
+        return OK, union
+
+    def add(self, start: int, end: int) -> int:
+        """[start, end) is RAM; the error code."""
+        error, self.memory = self._union(self.memory, start, end, 0)
+        return error
+
+    def reserve(self, start: int, end: int) -> int:
+        """[start, end) is taken; the error code."""
+        page0_apart = int(self.origin > 0)
+        error, self.reserved = self._union(self.reserved, start, end, page0_apart)
+        return error
+
+    def alloc(self, size: int, align: int, limit: int | None) -> int | None:
+        """The address, or None. ``limit`` and results are relative to ``origin``."""
+        free = self.memory & ~self.reserved
+        if limit is not None:
+            free &= span(0, limit)
+        found = None
+        if size and not self.closed:
+            found = lowest(free, size, align, start=self.cursor, skew=self.origin)
+            if found is None:
+                found = lowest(free, size, align, skew=self.origin)
+        if found is None or self.reserve(found, found + size):
+            return None
+        self.cursor = found + size
+        self.allocated += size
+        return found
+
+    def free_pages(self) -> list[tuple[int, int]]:
+        """The whole free pages, as maximal runs."""
+        found = []
+        for start, end in runs(self.memory & ~self.reserved):
+            first, last = -(-start // PAGE) * PAGE, end // PAGE * PAGE
+            if first < last:
+                found.append((first, last))
+        return found
+
+    def state(self) -> str:
+        """What the driver's ``mb.state`` prints."""
+        page0 = f" 0 {PAGE}" if self.origin else ""
+        cursor = self.cursor + self.origin if self.allocated else 0
+        return (
+            f"{cursor} {self.allocated} |{self._table(self.memory)} "
+            f"|{page0}{self._table(self.reserved)} | 0"
+        )
+
+    def _table(self, members: int) -> str:
+        return "".join(f" {a + self.origin} {b + self.origin}" for a, b in runs(members))
+
+
+WINDOW = 48 * PAGE
+"""Bytes of the address space in which memblock's conversations take place."""
+
+
+def _place(random: Random) -> int:
+    """An address: often at a page's edge or beside it."""
+    if random.randrange(2):
+        return random.randrange(WINDOW // PAGE) * PAGE
+    return min(random.randrange(WINDOW // PAGE) * PAGE + random.choice([1, 8, 0x800, 4095]), WINDOW)
+
+
+def memblock_talk(random: Random, *, room: int, calls: int) -> Talk:
+    """Calls in any order; after each of them the whole state."""
+    origin = random.choice([0, 0, (1 << 32) - WINDOW - PAGE])
+    model = Memblock(origin, room)
+    lines, answers = ["mb.init"], [""]
+    longest = random.choice([PAGE // 2, 2 * PAGE, 8 * PAGE])  # short ones fill the tables
+    for _ in range(calls):
+        what = random.choice(["add", "add", "reserve", "alloc", "alloc", "free"])
+        if what in ("add", "reserve"):
+            start = _place(random)
+            end = start + random.choice([0, 1, PAGE, random.randrange(1, longest)])
+            end = start - 1 if start and random.randrange(16) == 0 else min(end, WINDOW)
+            lines.append(f"mb.{what} {start + origin} {end + origin}")
+            answers.append(str(getattr(model, what)(start, end)))
+        elif what == "alloc":
+            size = random.choice([0, 1, 8, 0x800, PAGE, PAGE + 1, 3 * PAGE, WINDOW])
+            align = random.choice([1, 4, 8, 64, PAGE, 4 * PAGE])
+            limit = random.choice([None, None, None, random.randrange(1, WINDOW)])
+            found = model.alloc(size, align, limit)
+            lines.append(f"mb.alloc {size} {align} {0 if limit is None else limit + origin}")
+            answers.append(str(0 if found is None else found + origin))
+        else:
+            lines.append("mb.free")
+            pages = model.free_pages()
+            answers.append("".join(f"{a + origin} {b + origin} " for a, b in pages))
+        if random.randrange(64) == 0:
+            model.closed = True
+            lines.append("mb.close")
+            answers.append("")
+        lines.append("mb.state")
+        answers.append(model.state())
+    return Talk(tuple(lines), tuple(answers))
+
+
+# --- arena --------------------------------------------------------------------
+
+
+@dataclass
+class Arena:
+    """A set of taken pages."""
+
+    base: int
+    pages: int
+    taken: int = 0
+
+    def alloc(self, pages: int, align: int, skew: int) -> int:
+        """The address, 0 if there is none."""
+        first = self.base // PAGE
+        free = span(0, self.pages) & ~self.taken
+        page = lowest(free, pages, align, skew=skew + first) if pages else None
+        if page is None:
+            return 0
+        self.taken |= span(page, page + pages)
+        return self.base + page * PAGE
+
+    def free(self, addr: int, pages: int) -> bool:
+        """Whether the pages were all taken, and are not now."""
+        page, rest = divmod(addr - self.base, PAGE)
+        if rest or page < 0 or pages < 1 or page + pages > self.pages:
+            return False
+        block = span(page, page + pages)
+        if block & ~self.taken:
+            return False
+        self.taken &= ~block
+        return True
+
+    def state(self) -> str:
+        """What the driver's ``arena.state`` prints."""
+        bits = f"{self.taken:0{self.pages}b}"[::-1]
+        return f"{self.taken.bit_count()} {bits} 1"
+
+
+def arena_talk(random: Random, *, calls: int) -> Talk:
+    """Allocations and frees, proper and wrong ones; after each the whole state."""
+    pages = random.choice([1, 31, 32, 33, 64, 100])
+    arena = Arena(random.choice([0xF880_0000, 0xF880_3000, 0xD000_0000]), pages)
+    lines, answers = [f"arena.init {arena.base} {pages}"], [""]
+    live: list[tuple[int, int]] = []
+    for _ in range(calls):
+        if random.randrange(2):
+            size = random.choice([0, 1, 1, 2, 2, 3, 5, 8, 32, 33, pages, pages + 1])
+            align, skew = random.choice([1, 1, 1, 2, 4, 16]), random.choice([0, 0, 1])
+            addr = arena.alloc(size, align, skew)
+            lines.append(f"arena.alloc {size} {align} {skew}")
+            answers.append(str(addr))
+            if addr:
+                live.append((addr, size))
+        else:
+            if live and random.randrange(4):
+                addr, size = live.pop(random.randrange(len(live)))
+            else:
+                addr = arena.base + random.randrange(-2, pages + 2) * PAGE
+                addr += random.choice([0, 0, 0, 1, 2048])
+                size = random.choice([0, 1, 2, pages, (1 << 64) - 1, 1 << 52])
+            lines.append(f"arena.free {addr} {size}")
+            answers.append(str(int(arena.free(addr, size))))
+        lines.append("arena.state")
+        answers.append(arena.state())
+    return Talk(tuple(lines), tuple(answers))
