@@ -12,8 +12,12 @@
 #include <arch/paging.h>
 #include <arch/sections.h>
 #include <arch/serial.h>
+#include <arch/text.h>
 #include <arch/tlb.h>
 #include <arch/trap.h>
+//% if console.vga
+#include <arch/vga.h>
+//% endif
 #include <generated/build.h>
 #include <generated/config.h>
 #include <generated/stages.h>
@@ -22,6 +26,7 @@
 #include <kernel/main.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
+#include <kernel/replay.h>
 #include <mm/early.h>
 #include <mm/kmalloc.h>
 #include <mm/page.h>
@@ -61,6 +66,7 @@ static void report_boot_info(void)
 {
 	const struct memmap *map = &boot_info.map;
 
+	replay_map();
 	printk("multiboot: flags=0x%x, %u map entries%s, %u modules, command line \"%s\"\n",
 	       boot_info.flags, map->count, boot_info.map_made ? " made from mem_upper" : "",
 	       boot_info.module_count, boot_info.cmdline);
@@ -71,8 +77,8 @@ static void report_boot_info(void)
 		printk("multiboot: %u map entries did not fit (raise memblock.map_entries)\n",
 		       map->dropped);
 	for (unsigned i = 0; i < boot_info.module_count; i++)
-		printk("multiboot: module \"%s\" at 0x%x-0x%x\n", boot_info.modules[i].name,
-		       boot_info.modules[i].start, boot_info.modules[i].end);
+		kgen_line("module start=0x%x end=0x%x msg=\"%s\"", boot_info.modules[i].start,
+			  boot_info.modules[i].end, boot_info.modules[i].name);
 	if (boot_info.modules_dropped)
 		printk("multiboot: %u modules not kept (raise memblock.modules)\n",
 		       boot_info.modules_dropped);
@@ -93,10 +99,6 @@ static void start_memblock(void)
 	for (unsigned i = 0; i < memblock.reserved.count; i++)
 		printk("memblock: reserved 0x%08x-0x%08x\n", memblock.reserved.regions[i].start,
 		       memblock.reserved.regions[i].end - 1);
-	kgen_stat((unsigned long)(memory_stats.available >> 10), "mem.available_kib");
-	kgen_stat((unsigned long)(memory_stats.above_4g >> 10), "mem.above_4g_kib");
-	kgen_stat(_end - _kernel_start, "mem.kernel");
-	kgen_stat(memory_stats.boot_modules, "mem.modules");
 	kgen_stat(memblock.allocated, "memblock.allocated");
 	stage_done(STAGE_MEMBLOCK);
 }
@@ -105,6 +107,7 @@ static void start_memblock(void)
 static void start_buddy(void)
 {
 	zones_init();
+	memory_account();
 	BUG_ON(pages_check());
 	for (unsigned i = 0; i < ZONE_COUNT; i++) {
 		const buddy_t *b = &zones[i].buddy;
@@ -113,6 +116,7 @@ static void start_buddy(void)
 		       b->pages, b->free_pages);
 		kgen_stat(b->free_pages, "buddy.%s.free_pages", zones[i].name);
 	}
+	memory_print_stats();
 	stage_done(STAGE_BUDDY);
 }
 
@@ -175,6 +179,9 @@ void kmain(uint32_t magic, phys_addr_t info)
 	bool passed;
 
 	serial_init();
+//% if console.vga
+	vga_init();
+//% endif
 	gdt_init();
 	trap_init();
 	kgen_line("hello proto=%d name=%s build=%s base=i386", PROTO_VERSION, KERNEL_NAME,
@@ -188,6 +195,7 @@ void kmain(uint32_t magic, phys_addr_t info)
 	start_memblock();
 	start_buddy();
 	start_paging();
+	text_seal();
 	start_kmalloc();
 	free_profile_read(&initial);
 
@@ -196,6 +204,7 @@ void kmain(uint32_t magic, phys_addr_t info)
 
 	free_profile_note(); /* the tests must leave it as it is now */
 	passed = ktest_run_all();
+	text_verify();
 	print_stats(&initial);
 	kernel_end(passed);
 }

@@ -1,10 +1,13 @@
 /*
- * The log, on the serial line.
+ * The log, on the serial line and, if the description says so, on the screen.
  *
  * A machine line is formatted whole, then written on a line of its own, so that
  * text which someone left without a newline can't run into it.
  */
 #include <arch/serial.h>
+//% if console.vga
+#include <arch/vga.h>
+//% endif
 #include <kernel/printk.h>
 #include <kernel/string.h>
 #include <kernel/types.h>
@@ -19,6 +22,9 @@ static void write(const char *text)
 		if (*text == '\n')
 			serial_putc('\r');
 		serial_putc(*text);
+//% if console.vga
+		vga_putc(*text);
+//% endif
 		mid_line = *text != '\n';
 	}
 }
@@ -58,7 +64,7 @@ void kgen_line(const char *format, ...)
 	write_line(line);
 }
 
-void kgen_stat(unsigned long value, const char *key, ...)
+void kgen_stat(unsigned long long value, const char *key, ...)
 {
 	char name[96];
 	va_list args;
@@ -66,5 +72,5 @@ void kgen_stat(unsigned long value, const char *key, ...)
 	va_start(args, key);
 	vsnprintf(name, sizeof(name), key, args);
 	va_end(args);
-	kgen_line("stat k=%s v=%lu", name, value);
+	kgen_line("stat k=%s v=%llu", name, value);
 }

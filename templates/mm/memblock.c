@@ -157,6 +157,39 @@ bool memblock_next_free(const struct memblock *mb, phys_addr_t *at, struct membl
 	return false;
 }
 
+size_t memblock_memory_in(const struct memblock *mb, phys_addr_t start, phys_addr_t end)
+{
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < mb->memory.count; i++) {
+		phys_addr_t from = MAX(mb->memory.regions[i].start, start);
+		phys_addr_t to = MIN(mb->memory.regions[i].end, end);
+
+		if (from < to)
+			bytes += to - from;
+	}
+	return bytes;
+}
+
+size_t memblock_reserved_bytes(const struct memblock *mb)
+{
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < mb->reserved.count; i++)
+		bytes += memblock_memory_in(mb, mb->reserved.regions[i].start,
+					    mb->reserved.regions[i].end);
+	return bytes;
+}
+
+size_t memblock_memory_bytes(const struct memblock *mb)
+{
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < mb->memory.count; i++)
+		bytes += mb->memory.regions[i].end - mb->memory.regions[i].start;
+	return bytes;
+}
+
 static enum memblock_error check_table(const struct memblock_table *table)
 {
 	if (table->count > MEMBLOCK_REGIONS)

@@ -2,7 +2,7 @@
  * memmap: makes sense of any memory map.
  *
  * Firmware reports entries that may be unsorted, overlapping, unaligned, of
- * unknown type, above 4 GiB or wrapping around 2^64. memmap_normalise():
+ * unknown type, above 4 GiB or wrapping around 2^64. memmap_resolve():
  *
  *   1. rounds each entry to pages: available memory inwards, so that no page is
  *      used of which a part is not there; everything else outwards;
@@ -21,8 +21,6 @@
  * two touching ranges of one type.
  */
 #include <mm/memmap.h>
-
-#define PAGE_MASK64 (~(uint64_t)(PAGE_SIZE - 1))
 
 /* Strictness: available memory yields to memory that ACPI lets go, and both to all else. */
 static unsigned rank(uint32_t type)
@@ -61,21 +59,22 @@ void memmap_add(struct memmap *map, uint64_t base, uint64_t length, uint32_t typ
 	*slot = (struct memmap_entry){ base, length, type };
 }
 
-/* The entry in whole pages; start == end if nothing is left of it. */
-static struct memmap_range clip(const struct memmap_entry *entry)
+/* The entry in whole units; start == end if nothing is left of it. */
+static struct memmap_range clip(const struct memmap_entry *entry, uint64_t unit)
 {
 	uint64_t end = entry->base + entry->length;
-	struct memmap_range range = { entry->base & PAGE_MASK64, 0, entry->type };
+	uint64_t top = ALIGN_DOWN(UINT64_MAX, unit);
+	struct memmap_range range = { ALIGN_DOWN(entry->base, unit), 0, entry->type };
 
 	if (end < entry->base) /* beyond 2^64 */
 		end = UINT64_MAX;
-	range.end = end & PAGE_MASK64;
+	range.end = ALIGN_DOWN(end, unit);
 	if (entry->type == MEMORY_AVAILABLE) {
-		/* Not `+= PAGE_SIZE` in any case: that would wrap in the last page. */
+		/* Not `+= unit` in any case: that would wrap in the last page. */
 		if (range.start != entry->base)
-			range.start = range.start < range.end ? range.start + PAGE_SIZE : range.end;
-	} else if (range.end != end && range.end != PAGE_MASK64) {
-		range.end += PAGE_SIZE;
+			range.start = range.start < range.end ? range.start + unit : range.end;
+	} else if (range.end != end && range.end != top) {
+		range.end += unit;
 	}
 	if (!entry->length || range.end < range.start)
 		range.end = range.start;
@@ -107,13 +106,13 @@ static void append(struct memmap_ranges *out, uint64_t start, uint64_t end, uint
 		out->ranges[out->count++] = (struct memmap_range){ start, end, type };
 }
 
-void memmap_normalise(const struct memmap *map, struct memmap_ranges *out)
+void memmap_resolve(const struct memmap *map, uint64_t unit, struct memmap_ranges *out)
 {
 	uint64_t ends[2 * MAP_ENTRIES];
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < map->count; i++) {
-		struct memmap_range range = clip(&map->entries[i]);
+		struct memmap_range range = clip(&map->entries[i], unit);
 
 		if (range.start == range.end)
 			continue;
@@ -127,7 +126,7 @@ void memmap_normalise(const struct memmap *map, struct memmap_ranges *out)
 
 		for (unsigned i = 0; i < map->count; i++) {
 			const struct memmap_entry *entry = &map->entries[i];
-			struct memmap_range range = clip(entry);
+			struct memmap_range range = clip(entry, unit);
 
 			if (range.start <= ends[cut] && range.end > ends[cut] &&
 			    (!strictest || rank(entry->type) > rank(strictest->type)))
@@ -136,4 +135,25 @@ void memmap_normalise(const struct memmap *map, struct memmap_ranges *out)
 		if (strictest)
 			append(out, ends[cut], ends[cut + 1], strictest->type);
 	}
+}
+
+void memmap_normalise(const struct memmap *map, struct memmap_ranges *out)
+{
+	memmap_resolve(map, PAGE_SIZE, out);
+}
+
+uint64_t memmap_bytes(const struct memmap_ranges *ranges, uint32_t type, uint64_t start,
+		      uint64_t end)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < ranges->count; i++) {
+		const struct memmap_range *range = &ranges->ranges[i];
+		uint64_t from = MAX(range->start, start);
+		uint64_t to = MIN(range->end, end);
+
+		if (range->type == type && from < to)
+			bytes += to - from;
+	}
+	return bytes;
 }

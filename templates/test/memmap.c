@@ -4,6 +4,7 @@
 #include <kernel/ktest.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
+#include <mm/early.h>
 #include <mm/kmalloc.h>
 
 static struct memmap map;
@@ -106,6 +107,19 @@ KTEST(memmap, this_machine)
 	KTEST_EXPECT_GE(test, out.count, 1);
 	for (unsigned i = 1; i < out.count; i++)
 		KTEST_EXPECT_LE(test, out.ranges[i - 1].end, out.ranges[i].start);
+}
+
+/* Every byte that the map offers is accounted for, and hardly any wasted. */
+KTEST(memmap, every_byte_is_accounted_for)
+{
+	const struct memory_stats *stats = &memory_stats;
+	uint64_t waste = stats->waste.rounding + stats->waste.top_page + stats->waste.page0 +
+			 stats->waste.dropped + stats->waste.partial;
+
+	KTEST_EXPECT_EQ(test, stats->available,
+			stats->kernel + stats->modules + stats->early + stats->free + waste +
+				stats->waste.above_4g);
+	KTEST_EXPECT_LE(test, waste, stats->available / 100);
 }
 
 KTEST(memmap, finds_options)

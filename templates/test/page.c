@@ -60,11 +60,12 @@ static bool holds_data(phys_addr_t addr)
 }
 
 /*
- * Take every block there is, largest first but at most LIMIT single pages per
- * zone, so that the cost does not grow with the machine. The blocks are chained
+ * Take all blocks that there are, but of each zone at most so many single pages and
+ * largest blocks: the cost must not grow with the machine. The blocks are chained
  * through their own first word, which shows that no two are the same.
  */
-#define LIMIT 4096
+#define PAGES_MAX 4096
+#define BLOCKS_MAX 32
 
 static phys_addr_t *chain_word(phys_addr_t addr)
 {
@@ -111,8 +112,8 @@ KTEST(page, every_frame_is_usable)
 		buddy_t *buddy = &zones[i].buddy;
 		phys_addr_t pages = PHYS_NONE;
 		phys_addr_t blocks = PHYS_NONE;
-		unsigned page_count = drain(test, buddy, 0, LIMIT, &pages);
-		unsigned block_count = drain(test, buddy, MAX_ORDER, LIMIT, &blocks);
+		unsigned page_count = drain(test, buddy, 0, PAGES_MAX, &pages);
+		unsigned block_count = drain(test, buddy, MAX_ORDER, BLOCKS_MAX, &blocks);
 
 		KTEST_EXPECT_EQ(test, refill(buddy, 0, pages), page_count);
 		KTEST_EXPECT_EQ(test, refill(buddy, MAX_ORDER, blocks), block_count);

@@ -24,6 +24,7 @@ BUILD_ID = "include/generated/build.h"
 
 CONDITIONS: tuple[tuple[str, Callable[[Kernel], bool]], ...] = (
     ("test/*", lambda kernel: kernel.features.tests),
+    ("*arch/*vga.[ch]", lambda kernel: kernel.console.vga),
     ("kernel/demo.c", lambda kernel: not kernel.sources),
 )
 """Path pattern of outputs (``*`` crosses folders) and when a kernel has them; others always."""

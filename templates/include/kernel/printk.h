@@ -29,6 +29,6 @@ void printk(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void kgen_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* # kgen:stat k=KEY v=VALUE, where the key is a format, too. */
-void kgen_stat(unsigned long value, const char *key, ...) __attribute__((format(printf, 2, 3)));
+void kgen_stat(unsigned long long value, const char *key, ...) __attribute__((format(printf, 2, 3)));
 
 #endif /* KERNEL_PRINTK_H */

@@ -9,11 +9,26 @@
 
 extern struct memblock memblock;
 
-/* Bytes of the machine's memory, by fate. */
+/*
+ * Where the machine's memory went, to the byte. Each figure is measured for
+ * itself; `kgen boot` predicts each from the map, and that they add up:
+ *
+ *     available = kernel + modules + early + free + all waste
+ */
 struct memory_stats {
-	uint64_t available; /* reported as available, in whole pages, below 4 GiB */
-	uint64_t above_4g; /* likewise above, which i386 paging does not reach */
-	uint32_t boot_modules; /* in modules, which stay where they are */
+	uint64_t available; /* reported, less what a stricter entry takes back */
+	uint32_t kernel; /* pages of the image */
+	uint32_t modules; /* pages of modules */
+	uint32_t early; /* what memblock handed out: page tables, metadata */
+	uint64_t free; /* given to the buddies */
+	struct {
+		uint64_t above_4g; /* beyond the reach of i386 paging */
+		uint64_t rounding; /* parts of pages at the ends of ranges */
+		uint32_t top_page; /* the page below 4 GiB */
+		uint32_t page0; /* page frame 0 */
+		uint32_t dropped; /* ranges for which memblock had no room */
+		uint32_t partial; /* parts of pages between early allocations */
+	} waste;
 };
 
 extern struct memory_stats memory_stats;
@@ -24,6 +39,12 @@ extern struct memory_stats memory_stats;
  * where there is no memory to speak of.
  */
 phys_addr_t memory_init(void);
+
+/* Complete memory_stats when the buddies have taken over what memblock had left. */
+void memory_account(void);
+
+/* Print memory_stats for programs. */
+void memory_print_stats(void);
 
 /* End of the RAM that the direct map covers, for RAM that ends at ram_end. */
 phys_addr_t lowmem_end(phys_addr_t ram_end);

@@ -60,6 +60,13 @@ phys_addr_t memblock_alloc(struct memblock *mb, size_t size, size_t align, phys_
  */
 bool memblock_next_free(const struct memblock *mb, phys_addr_t *at, struct memblock_region *out);
 
+/* Bytes of [start, end) that are RAM. */
+size_t memblock_memory_in(const struct memblock *mb, phys_addr_t start, phys_addr_t end);
+
+/* Bytes of RAM that are reserved, and of all RAM. */
+size_t memblock_reserved_bytes(const struct memblock *mb);
+size_t memblock_memory_bytes(const struct memblock *mb);
+
 /* Verify the invariants stated in memblock.c. */
 enum memblock_error memblock_check(const struct memblock *mb);
 

@@ -31,7 +31,7 @@ struct memmap {
 	struct memmap_entry entries[MAP_ENTRIES];
 };
 
-/* A stretch of one type; both ends multiples of PAGE_SIZE. */
+/* A stretch of one type. */
 struct memmap_range {
 	uint64_t start;
 	uint64_t end; /* behind the last byte */
@@ -54,10 +54,20 @@ struct memmap_ranges {
 void memmap_add(struct memmap *map, uint64_t base, uint64_t length, uint32_t type);
 
 /*
- * Sorted, disjoint, clipped to pages: available memory inwards, all other
+ * Sorted and disjoint, clipped to multiples of `unit` bytes, a power of two: with 1
+ * it tells how much is there to the byte.
+ */
+void memmap_resolve(const struct memmap *map, uint64_t unit, struct memmap_ranges *out);
+
+/*
+ * The same in units of pages, for use: sorted, disjoint, clipped to pages: available memory inwards, all other
  * outwards; where entries overlap, the stricter type wins; neighbours of one type
  * are joined. What no entry covers is in no range.
  */
 void memmap_normalise(const struct memmap *map, struct memmap_ranges *out);
+
+/* Bytes of all ranges of this type between start and end. */
+uint64_t memmap_bytes(const struct memmap_ranges *ranges, uint32_t type, uint64_t start,
+		      uint64_t end);
 
 #endif /* MM_MEMMAP_H */

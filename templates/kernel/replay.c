@@ -1,0 +1,123 @@
+/*
+ * Replaying another machine's memory map.
+ *
+ * A module named "kgen.map" holds a map as text, a line an entry, three numbers:
+ * base and length in hexadecimal, type in decimal (`kgen boot --map` makes it):
+ *
+ *     0x0 0x9fc00 1
+ *     0x9fc00 0x400 2
+ *
+ * The kernel then starts from that map instead of the firmware's. What is not
+ * there can't be used, so everything that the real map does not offer joins the
+ * replayed one as reserved; the normaliser lets the stricter entry win.
+ */
+#include <arch/fixmap.h>
+#include <kernel/boot_info.h>
+#include <kernel/printk.h>
+#include <kernel/replay.h>
+#include <kernel/string.h>
+
+struct reader {
+	phys_addr_t at;
+	phys_addr_t end;
+};
+
+static char next(struct reader *reader)
+{
+	char c;
+
+	if (reader->at == reader->end)
+		return '\0';
+	phys_read(reader->at++, &c, 1);
+	return c;
+}
+
+static int digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return -1;
+}
+
+/* The next number, hexadecimal behind "0x"; false at the end or at what is none. */
+static bool read_number(struct reader *reader, uint64_t *value)
+{
+	unsigned base = 10;
+	char c;
+
+	do {
+		c = next(reader);
+	} while (c == ' ' || c == '\n');
+	if (digit(c) < 0)
+		return false;
+	for (*value = 0; digit(c) >= 0 || (c == 'x' && !*value); c = next(reader)) {
+		if (c == 'x')
+			base = 16;
+		else
+			*value = *value * base + digit(c);
+	}
+	return true;
+}
+
+/* Everything outside the available ranges of the real map becomes reserved. */
+static void reserve_what_is_not_there(const struct memmap_ranges *real)
+{
+	uint64_t at = 0;
+
+	for (unsigned i = 0; i < real->count; i++) {
+		const struct memmap_range *range = &real->ranges[i];
+
+		if (range->type != MEMORY_AVAILABLE)
+			continue;
+		if (range->start > at)
+			memmap_add(&boot_info.map, at, range->start - at, MEMORY_RESERVED);
+		at = range->end;
+	}
+	memmap_add(&boot_info.map, at, UINT64_MAX - at, MEMORY_RESERVED);
+}
+
+/* Loaders differ in whether a module's name has its path, and arguments, with it. */
+static bool is_map(const char *name)
+{
+	const size_t length = strlen(REPLAY_MODULE);
+
+	for (const char *at = name; *at && *at != ' '; at++) {
+		if ((at == name || at[-1] == '/') && !strncmp(at, REPLAY_MODULE, length) &&
+		    (!at[length] || at[length] == ' '))
+			return true;
+	}
+	return false;
+}
+
+static const struct boot_module *find_module(void)
+{
+	for (unsigned i = 0; i < boot_info.module_count; i++) {
+		if (is_map(boot_info.modules[i].name))
+			return &boot_info.modules[i];
+	}
+	return NULL;
+}
+
+void replay_map(void)
+{
+	static struct memmap_ranges real;
+	const struct boot_module *module = find_module();
+	struct reader reader;
+	uint64_t base;
+	uint64_t length;
+	uint64_t type;
+
+	if (!module)
+		return;
+	memmap_normalise(&boot_info.map, &real);
+	boot_info.map.count = 0;
+	boot_info.map_made = false;
+	reader = (struct reader){ module->start, module->end };
+	while (read_number(&reader, &base) && read_number(&reader, &length) &&
+	       read_number(&reader, &type))
+		memmap_add(&boot_info.map, base, length, (uint32_t)type);
+	printk("multiboot: replaying a map of %u entries\n", boot_info.map.count);
+	reserve_what_is_not_there(&real);
+}
