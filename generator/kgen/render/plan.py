@@ -24,6 +24,7 @@ BUILD_ID = "include/generated/build.h"
 
 CONDITIONS: tuple[tuple[str, Callable[[Kernel], bool]], ...] = (
     ("test/*", lambda kernel: kernel.features.tests),
+    ("loader/*", lambda _: False),  # a program of its own: see kgen.image
     ("*arch/*vga.[ch]", lambda kernel: kernel.console.vga),
     ("kernel/demo.c", lambda kernel: not kernel.sources),
 )
