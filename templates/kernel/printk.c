@@ -1,5 +1,6 @@
 /*
- * The log, on the serial line and, if the description says so, on the screen.
+ * The log: all of it on the serial line and, if the description says so, what is
+ * for people on the screen, too.
  *
  * A machine line is formatted whole, then written on a line of its own, so that
  * text which someone left without a newline can't run into it.
@@ -14,21 +15,26 @@
 
 #define PREFIX "# kgen:"
 
-static bool mid_line; /* the last byte written was not a newline */
+static bool mid_line; /* the last byte on the serial line was not a newline */
 
-static void write(const char *text)
+static void write_serial(const char *text)
 {
 	for (; *text; text++) {
 		if (*text == '\n')
 			serial_putc('\r');
 		serial_putc(*text);
-//% if console.vga
-		vga_putc(*text);
-//% endif
 		mid_line = *text != '\n';
 	}
 }
 
+//% if console.vga
+static void write_screen(const char *text)
+{
+	for (; *text; text++)
+		vga_putc(*text);
+}
+
+//% endif
 void printk(const char *format, ...)
 {
 	char text[512];
@@ -37,7 +43,10 @@ void printk(const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	write(text);
+	write_serial(text);
+//% if console.vga
+	write_screen(text);
+//% endif
 }
 
 /* Protocol lines are printable ASCII. */
@@ -48,9 +57,9 @@ static void write_line(char *line)
 			*at = '?';
 	}
 	if (mid_line)
-		write("\n");
-	write(line);
-	write("\n");
+		write_serial("\n");
+	write_serial(line);
+	write_serial("\n");
 }
 
 void kgen_line(const char *format, ...)
