@@ -124,3 +124,12 @@ def test_nothing_is_left_for_later() -> None:
     later = "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X", "pragma: no" + " cover", "x" + "fail"))
     suffixes = (".py", ".c", ".h", ".S", ".j2", ".sh")
     assert matching(rf"\b(?:{later})\b", tracked(*suffixes)) == []
+
+
+def test_a_missing_linter_skips_here_and_fails_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="make setup"):
+        tool("no-such-linter")
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="make setup"):
+        tool("no-such-linter")
