@@ -184,7 +184,12 @@ class _Job:
         tools = toolchain.discover(self.request.toolchain, flags, self.folder.toolchain)
         outputs = [file.output.path for file in tree.files]
         graph = Graph(
-            self.folder, tools, flags, units(outputs, self.loaded.sources), self.loaded.folder
+            self.folder,
+            tools,
+            flags,
+            units(outputs, self.loaded.sources),
+            self.loaded.folder,
+            self.loaded.kernel.cpu.minimum,
         )
         write_if_changed(self.folder.ninja, graph.ninja().encode())
         write_if_changed(self.folder.compile_commands, graph.compile_commands().encode())

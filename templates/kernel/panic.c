@@ -66,12 +66,14 @@ static void enter_panic(void)
 	panicking = true;
 }
 
-/* The message is quoted in the protocol: it may not contain quotes itself. */
+/* The message is quoted in the protocol: no quote, and nothing that escapes one. */
 static void unquote(char *text)
 {
 	for (; *text; text++) {
 		if (*text == '"')
 			*text = '\'';
+		else if (*text == '\\')
+			*text = '/';
 	}
 }
 
@@ -128,5 +130,7 @@ void refuse_boot(const char *format, ...)
 
 void kernel_end(bool passed)
 {
+	printk("%s: %u tests passed, %u failed, %u skipped\n", passed ? "pass" : "fail",
+	       ktest_counts.ok, ktest_counts.fail, ktest_counts.skip);
 	end(passed ? "pass" : "fail", passed ? EXIT_PASS : EXIT_FAIL);
 }

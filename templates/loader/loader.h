@@ -36,16 +36,16 @@
 
 /*
  * An extent: bytes that lie together on the disk and belong together in memory.
- * Behind them memory is cleared up to the extent's size.
+ * Behind them memory is cleared up to the extent's size. Extents follow each
+ * other on the disk as they do in the plan, each from a sector of its own on.
  */
-#define EXTENT_SECTOR 0 /* word: the first, from 0 */
-#define EXTENT_SECTORS 2 /* word: how many */
-#define EXTENT_NAME 4 /* word: address of its name */
-#define EXTENT_ADDRESS 8 /* physical; 32 bits, as are the following */
-#define EXTENT_BYTES 12 /* on the disk */
-#define EXTENT_SIZE 16 /* in memory, not less than EXTENT_BYTES */
-#define EXTENT_SUM 20 /* of its bytes; see sum in boot.S */
-#define EXTENT_LENGTH 24 /* of this record */
+#define EXTENT_SECTORS 0 /* word: how many; none for an empty module */
+#define EXTENT_NAME 2 /* word: address of its name */
+#define EXTENT_ADDRESS 4 /* physical; 32 bits, as are the following */
+#define EXTENT_BYTES 8 /* on the disk */
+#define EXTENT_SIZE 12 /* in memory, not less than EXTENT_BYTES */
+#define EXTENT_SUM 16 /* of its bytes; see sum in boot.S */
+#define EXTENT_LENGTH 20 /* of this record */
 
 /* An entry of the memory map as Multiboot has it (0.6.96, 3.3). */
 #define MAP_SIZE 0 /* bytes that follow: 20 */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _TARGET = (
     "-fno-stack-protector",  # its canary lives in thread storage
     "-fno-asynchronous-unwind-tables",  # nobody reads .eh_frame
     "-fno-omit-frame-pointer",  # a panic walks the frames
+    "-mno-omit-leaf-frame-pointer",  # leaf functions' too: they are where things fault
     "-fno-common",
     "-g",
     "-gno-record-gcc-switches",  # they would put host paths into the ELF
@@ -56,7 +58,17 @@ LINK = (
 """The linker's flags. No library: the distribution's libgcc begins its functions with ENDBR32."""
 
 
+BEFORE_CPU_CHECK = ("arch/*", "boot/*", "kernel/*", "lib/*", "mm/memmap.c")
+"""Sources that run before the kernel has looked at its CPU, and those that say why it refuses
+one (patterns of paths below ``src``): for a 386, whatever ``cpu.minimum`` says."""
+
+
 def compile_flags(kernel: Kernel) -> tuple[str, ...]:
-    """Flags for every C and assembly file of ``kernel``, without paths and warnings."""
-    architecture = ARCHITECTURES[kernel.cpu.minimum]
-    return (*_TARGET, f"-march={architecture}", f"-O{kernel.compiler.optimize}")
+    """Flags for every C and assembly file of ``kernel``, without CPU, paths and warnings."""
+    return (*_TARGET, f"-O{kernel.compiler.optimize}")
+
+
+def cpu_flag(minimum: str, source: str) -> str:
+    """gcc's -march for ``source``: a path below ``src``, or the user's file by any name."""
+    early = any(fnmatchcase(source, f"src/{pattern}") for pattern in BEFORE_CPU_CHECK)
+    return f"-march={ARCHITECTURES['386' if early else minimum]}"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ninja.ninja_syntax import Writer
 
-from kgen.build.flags import LINK, OWN_WARNINGS, USER_WARNINGS
+from kgen.build.flags import LINK, OWN_WARNINGS, USER_WARNINGS, cpu_flag
 from kgen.build.folder import Folder
 from kgen.build.toolchain import Toolchain
 
@@ -40,13 +40,17 @@ class Unit:
 
 @dataclass(frozen=True)
 class Graph:
-    """Everything that ninja has to know. ``user_folder`` is the description's, absolute."""
+    """Everything that ninja has to know.
+
+    ``user_folder`` is the description's, absolute; ``cpu`` the oldest CPU's name.
+    """
 
     folder: Folder
     toolchain: Toolchain
     flags: tuple[str, ...]
     units: tuple[Unit, ...]
     user_folder: Path
+    cpu: str = "386"
 
     def command(self, unit: Unit) -> list[str]:
         """The compiler's arguments for ``unit``, the dependency file's among them."""
@@ -56,6 +60,7 @@ class Graph:
         return [
             self.toolchain.compiler,
             *self.flags,
+            cpu_flag(self.cpu, unit.source),
             *warnings,
             *self._prefix_maps(unit),
             "-nostdinc",

@@ -46,13 +46,16 @@ void describe_address(uintptr_t addr, char *text, size_t size)
 		snprintf(text, size, "gap between the areas");
 }
 
-static void describe_page_fault(uint32_t error, uint32_t cr2, char *text, size_t size)
+static void describe_page_fault(const struct trap_frame *frame, uint32_t cr2, char *text,
+				size_t size)
 {
+	const char *what = frame->error & PF_WRITE ? "write to" : "read from";
 	char region[72];
 
+	if (cr2 == frame->eip)
+		what = "jump to";
 	describe_address(cr2, region, sizeof(region));
-	snprintf(text, size, "page fault: %s 0x%x: %s",
-		 error & PF_WRITE ? "write to" : "read from", cr2, region);
+	snprintf(text, size, "page fault: %s 0x%x: %s", what, cr2, region);
 }
 
 /* A stack that has run into its guard can't take the page fault's frame. */
@@ -81,7 +84,7 @@ void describe_fault(const struct trap_frame *frame, uint32_t cr2, char *text, si
 {
 	switch (frame->vector) {
 	case TRAP_PAGE_FAULT:
-		describe_page_fault(frame->error, cr2, text, size);
+		describe_page_fault(frame, cr2, text, size);
 		break;
 	case TRAP_DOUBLE_FAULT:
 		describe_double_fault(cr2, text, size);
