@@ -1,0 +1,118 @@
+"""What goes onto a medium: a kernel, its command line, its modules.
+
+A Multiboot loader needs little of an ELF file: the segments, their *physical* addresses and the
+entry point. Sections, symbols and debug information stay behind; they are most of the file.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from kgen.errors import Exit, KgenError
+
+
+@dataclass(frozen=True)
+class File:
+    """A module: ``line`` is the string that the kernel gets with it, its name first."""
+
+    line: str
+    data: bytes
+
+    @property
+    def name(self) -> str:
+        """The file's name, without arguments."""
+        return self.line.partition(" ")[0]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Bytes for the physical ``address``; memory behind them is cleared up to ``size`` bytes."""
+
+    address: int
+    size: int
+    data: bytes
+
+    @property
+    def end(self) -> int:
+        """Physical address behind the segment."""
+        return self.address + self.size
+
+
+@dataclass(frozen=True)
+class Cargo:
+    """A kernel by ``name`` and ``build`` id, as ELF, with what it is to be told and given."""
+
+    name: str
+    build: str
+    elf: bytes
+    append: str = ""
+    modules: tuple[File, ...] = ()
+
+    @cached_property
+    def segments(self) -> tuple[Segment, ...]:
+        """What a loader copies into memory, by ascending address."""
+        from elftools.elf.elffile import ELFFile
+
+        loads = (s for s in ELFFile(io.BytesIO(self.elf)).iter_segments("PT_LOAD"))
+        found = [Segment(s["p_paddr"], s["p_memsz"], s.data()) for s in loads]
+        return tuple(sorted(found, key=lambda segment: segment.address))
+
+    @cached_property
+    def entry(self) -> int:
+        """Physical address of the first instruction; the ELF header has the virtual one."""
+        from elftools.elf.elffile import ELFFile
+
+        elf = ELFFile(io.BytesIO(self.elf))
+        entry = int(elf["e_entry"])
+        for segment in elf.iter_segments("PT_LOAD"):
+            offset = entry - segment["p_vaddr"]
+            if 0 <= offset < segment["p_filesz"]:
+                return int(segment["p_paddr"]) + offset
+        raise KgenError(
+            f"{self.name}: the entry point {entry:#x} is in no segment", exit_code=Exit.BUILD
+        )
+
+    @cached_property
+    def bare_elf(self) -> bytes:
+        """The ELF file cut off behind its last segment, and without a table of sections."""
+        from elftools.elf.elffile import ELFFile
+
+        elf = ELFFile(io.BytesIO(self.elf))
+        end = max(s["p_offset"] + s["p_filesz"] for s in elf.iter_segments("PT_LOAD"))
+        bare = bytearray(self.elf[:end])
+        struct.pack_into("<I", bare, 32, 0)  # e_shoff
+        struct.pack_into("<HH", bare, 48, 0, 0)  # e_shnum, e_shstrndx
+        return bytes(bare)
+
+
+def gather(name: str, build: str, image: Path, append: str, modules: Sequence[str]) -> Cargo:
+    """The Cargo of the kernel in the file ``image``.
+
+    Each of ``modules`` is ``FILE`` or ``FILE ARGUMENTS…``; the kernel is told the file's name
+    without its folders. KgenError (usage) for a file that cannot be read, and for text that would
+    not survive the way to the kernel.
+    """
+    for option, text in (("--append", append), *(("--module", module) for module in modules)):
+        if not (text.isascii() and text.isprintable()):
+            raise KgenError(
+                f"{option} {text!r}: boot loaders pass on printable ASCII alone",
+                "rename or rewrite it",
+            )
+    return Cargo(name, build, _read(image, "the kernel"), append, tuple(map(_module, modules)))
+
+
+def _module(text: str) -> File:
+    name, space, arguments = text.partition(" ")
+    return File(Path(name).name + space + arguments, _read(Path(name), "--module"))
+
+
+def _read(path: Path, what: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise KgenError(f"{what} {path}: {error.strerror}") from error

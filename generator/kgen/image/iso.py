@@ -1,0 +1,115 @@
+"""A disc that boots through GRUB 2: from CD, or written to a USB stick.
+
+``grub-mkrescue`` puts GRUB for PC BIOSes, the kernel and a configuration into an ISO 9660 image
+(through xorriso) that BIOSes also take for a hard disk. The same cargo gives the same image, bit
+for bit: all dates are one date.
+
+GRUB hands on neither the kernel's own path nor a module's: a module's line is the text after the
+file. It splits a line into words and joins them by single spaces, and puts a backslash before
+quotes and backslashes.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+from shutil import which
+
+from kgen.errors import Exit, KgenError
+from kgen.image.cargo import Cargo
+
+GRUB = Path("/usr/lib/grub/i386-pc")
+"""GRUB's parts for PC BIOSes, where Debian, Fedora and Arch alike put them."""
+
+DATE = "1980010100000000"
+"""Of every file and the image itself, in place of today: YYYYMMDDhhmmsscc."""
+
+_PROGRAMS = (
+    ("grub-mkrescue", "grub-common", "grub2-tools-extra"),
+    ("xorriso", "xorriso", "xorriso"),
+)
+"""Each with its package in Debian and in Fedora."""
+
+_MODULES = "biosdisk iso9660 multiboot normal echo iorw serial terminal"
+"""GRUB's modules that a disc needs; all of them would be 8 MB."""
+
+
+def make_iso(cargo: Cargo) -> bytes:
+    """The image; KgenError (exit 3) if GRUB's tools are missing or fail."""
+    program = _find()
+    with tempfile.TemporaryDirectory(prefix="kgen-iso-") as name:
+        tree, image = Path(name, "tree"), Path(name, "image.iso")
+        (tree / "boot/grub").mkdir(parents=True)
+        (tree / "boot/kernel.elf").write_bytes(cargo.bare_elf)
+        for number, module in enumerate(cargo.modules, 1):
+            (tree / f"boot/module{number}").write_bytes(module.data)
+        (tree / "boot/grub/grub.cfg").write_text(grub_config(cargo))
+        _run(program, tree, image)
+        return image.read_bytes()
+
+
+def grub_config(cargo: Cargo) -> str:
+    """grub.cfg: load and boot at once. If that fails, say so on COM1 and leave QEMU, as kernels do.
+
+    GRUB speaks on the serial line only then: its terminal codes are no part of a kernel's log.
+    """
+    loads = [f"multiboot /boot/kernel.elf {_words(cargo.append)}".rstrip()]
+    loads += [
+        f"module /boot/module{number} {_words(module.line)}"
+        for number, module in enumerate(cargo.modules, 1)
+    ]
+    steps = " && ".join(loads)
+    return f"""\
+set timeout=0
+if {steps}; then
+    boot
+fi
+serial --unit=0 --speed=115200
+terminal_output --append serial
+echo "kgen: GRUB cannot load the kernel: too little memory, or the disc is damaged"
+outb 0xf4 0x13
+"""
+
+
+def _words(line: str) -> str:
+    """The words of ``line``, each quoted, so that nothing in them means anything to GRUB."""
+    return " ".join("'" + word.replace("'", "'\\''") + "'" for word in line.split())
+
+
+def _run(program: str, tree: Path, image: Path) -> None:
+    command = [program, "-d", str(GRUB), "-o", str(image), str(tree)]
+    command += [f"--install-modules={_MODULES}", "--fonts=", "--locales=", "--themes="]
+    command += [f"--modification-date={DATE}", "--set_all_file_dates", DATE]
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        env={**os.environ, "LC_ALL": "C", "TZ": "UTC", "SOURCE_DATE_EPOCH": "315532800"},
+    )
+    if done.returncode or not image.is_file():
+        raise KgenError(
+            f"grub-mkrescue failed:\n{done.stderr.rstrip()}",
+            "see above; what there was before is still whole",
+            exit_code=Exit.BUILD,
+        )
+
+
+def _find() -> str:
+    """grub-mkrescue, when all that it needs is there."""
+    missing = [packages for program, *packages in _PROGRAMS if which(program) is None]
+    if not (GRUB / "multiboot.mod").is_file():
+        missing.append(["grub-pc-bin", "grub2-pc-modules"])
+    found = which("grub-mkrescue")
+    if missing or found is None:
+        debian, fedora = (" ".join(names) for names in zip(*missing, strict=True))
+        raise KgenError(
+            f"an ISO image takes GRUB's tools, and these packages are missing: {debian}",
+            f"apt-get install {debian}, or dnf install {fedora}",
+            exit_code=Exit.BUILD,
+        )
+    return found
