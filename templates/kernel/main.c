@@ -12,7 +12,9 @@
 #include <arch/paging.h>
 #include <arch/sections.h>
 #include <arch/serial.h>
+//% if cpu.minimum == "386"
 #include <arch/text.h>
+//% endif
 #include <arch/tlb.h>
 #include <arch/trap.h>
 //% if console.vga
@@ -131,8 +133,8 @@ static void start_paging(void)
 		panic("page directory: %s", fault);
 	printk("paging: directory at 0x%x, %u page tables, %u pages mapped directly (%u x 4 MiB), "
 	       "%u MiB of arena\n",
-	       read_cr3(), paging_stats.tables, paging_stats.direct_pages,
-	       paging_stats.large_pages, paging_stats.arena_pages >> 8);
+	       read_cr3(), paging_stats.tables, paging_stats.direct_pages, paging_stats.large_pages,
+	       paging_stats.arena_pages >> 8);
 	kgen_stat(paging_stats.direct_pages, "paging.direct_pages");
 	kgen_stat(paging_stats.large_pages, "paging.large_pages");
 	kgen_stat(paging_stats.tables, "paging.tables");
@@ -179,9 +181,9 @@ void kmain(uint32_t magic, phys_addr_t info)
 	bool passed;
 
 	serial_init();
-//% if console.vga
+	//% if console.vga
 	vga_init();
-//% endif
+	//% endif
 	gdt_init();
 	trap_init();
 	kgen_line("hello proto=%d name=%s build=%s base=i386", PROTO_VERSION, KERNEL_NAME,
@@ -195,7 +197,9 @@ void kmain(uint32_t magic, phys_addr_t info)
 	start_memblock();
 	start_buddy();
 	start_paging();
+	//% if cpu.minimum == "386"
 	text_seal();
+	//% endif
 	start_kmalloc();
 	free_profile_read(&initial);
 
@@ -204,7 +208,9 @@ void kmain(uint32_t magic, phys_addr_t info)
 
 	free_profile_note(); /* the tests must leave it as it is now */
 	passed = ktest_run_all();
+	//% if cpu.minimum == "386"
 	text_verify();
+	//% endif
 	print_stats(&initial);
 	kernel_end(passed);
 }

@@ -51,8 +51,8 @@ static void end(const char *status, uint8_t code) __attribute__((noreturn));
 
 static void end(const char *status, uint8_t code)
 {
-	kgen_line("end status=%s ok=%u fail=%u skip=%u", status, ktest_counts.ok,
-		  ktest_counts.fail, ktest_counts.skip);
+	kgen_line("end status=%s ok=%u fail=%u skip=%u", status, ktest_counts.ok, ktest_counts.fail,
+		  ktest_counts.skip);
 	machine_exit(code);
 }
 
@@ -107,8 +107,8 @@ void panic_trap(const struct trap_frame *frame, uintptr_t esp)
 	       frame->edx);
 	printk("  esi=%08x edi=%08x ebp=%08x esp=%08x\n", frame->esi, frame->edi, frame->ebp, esp);
 	printk("  cr0=%08x cr2=%08x cr3=%08x\n", read_cr0(), cr2, read_cr3());
-	kgen_line("panic vec=%u err=0x%x eip=0x%x cr2=0x%x msg=\"%s\"", frame->vector,
-		  frame->error, frame->eip, cr2, text);
+	kgen_line("panic vec=%u err=0x%x eip=0x%x cr2=0x%x msg=\"%s\"", frame->vector, frame->error,
+		  frame->eip, cr2, text);
 	print_backtrace(frame->eip, frame->ebp);
 	end("panic", EXIT_PANIC);
 }
@@ -123,8 +123,8 @@ void refuse_boot(const char *format, ...)
 	va_end(args);
 	unquote(text);
 	printk("\nboot refused: %s\n", text);
-	kgen_line("panic eip=0x%x msg=\"boot refused: %s\"",
-		  (uintptr_t)__builtin_return_address(0), text);
+	kgen_line("panic eip=0x%x msg=\"boot refused: %s\"", (uintptr_t)__builtin_return_address(0),
+		  text);
 	end("refused", EXIT_REFUSED);
 }
 

@@ -44,9 +44,9 @@ void printk(const char *format, ...)
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	write_serial(text);
-//% if console.vga
+	//% if console.vga
 	write_screen(text);
-//% endif
+	//% endif
 }
 
 /* Protocol lines are printable ASCII. */

@@ -90,8 +90,8 @@ bool arena_free(struct arena *arena, uintptr_t addr, size_t pages)
 {
 	size_t page = (addr - arena->base) / PAGE_SIZE;
 
-	if (addr < arena->base || !IS_ALIGNED(addr, PAGE_SIZE) || !pages ||
-	    page >= arena->pages || pages > arena->pages - page)
+	if (addr < arena->base || !IS_ALIGNED(addr, PAGE_SIZE) || !pages || page >= arena->pages ||
+	    pages > arena->pages - page)
 		return false;
 	if (find(arena, page, page + pages, false) != page + pages)
 		return false;
@@ -112,6 +112,5 @@ bool arena_check(const struct arena *arena)
 			return false;
 		used++;
 	}
-	return used == arena->used &&
-	       find(arena, 0, arena->first_free, false) == arena->first_free;
+	return used == arena->used && find(arena, 0, arena->first_free, false) == arena->first_free;
 }

@@ -89,8 +89,8 @@ phys_addr_t memory_init(void)
 	memory_stats.kernel = memblock_memory_in(&memblock, image, image_end);
 	reserve("the image", image, image_end);
 	reserve_modules();
-	memory_stats.modules = memblock_reserved_bytes(&memblock) - memory_stats.waste.page0 -
-			       memory_stats.kernel;
+	memory_stats.modules =
+		memblock_reserved_bytes(&memblock) - memory_stats.waste.page0 - memory_stats.kernel;
 	return memblock.memory.regions[memblock.memory.count - 1].end;
 }
 

@@ -207,8 +207,8 @@ size_t ksize(const void *pointer)
 	if (!pointer || pointer == ZERO_SIZE_PTR)
 		return 0;
 	verify("ksize", pointer);
-	return mapping_of(pointer) +
-	       pages_of(pointer, header_of(pointer)->size) * PAGE_SIZE - (uintptr_t)pointer;
+	return mapping_of(pointer) + pages_of(pointer, header_of(pointer)->size) * PAGE_SIZE -
+	       (uintptr_t)pointer;
 }
 
 void *krealloc(void *pointer, size_t size)
@@ -256,7 +256,8 @@ void kmalloc_describe(uintptr_t addr, char *text, size_t size)
 {
 	uintptr_t page = ALIGN_DOWN(addr, PAGE_SIZE);
 
-	for (unsigned back = 1; back <= MIN(kmalloc_stats.frees, (unsigned long)FREED_KEPT); back++) {
+	for (unsigned back = 1; back <= MIN(kmalloc_stats.frees, (unsigned long)FREED_KEPT);
+	     back++) {
 		unsigned i = (kmalloc_stats.frees - back) % FREED_KEPT;
 
 		if (addr - freed[i].addr < freed[i].size) {
@@ -287,7 +288,8 @@ const char *kmalloc_check(void)
 		mapped += virt_to_phys((void *)(ARENA_BASE + page * PAGE_SIZE)) != PHYS_NONE;
 	if (mapped != kmalloc_stats.live_pages)
 		return "pages are mapped that nobody owns";
-	if (arena.used != mapped + (kmalloc_stats.allocs - kmalloc_stats.frees) * KMALLOC_GUARD_PAGES)
+	if (arena.used !=
+	    mapped + (kmalloc_stats.allocs - kmalloc_stats.frees) * KMALLOC_GUARD_PAGES)
 		return "addresses are taken that nobody owns";
 	return NULL;
 }

@@ -34,8 +34,8 @@ static bool is_ours(phys_addr_t addr, size_t size)
 		inside &= !overlaps(addr, size, memblock.reserved.regions[i].start,
 				    memblock.reserved.regions[i].end);
 	for (unsigned i = 0; i < boot_info.module_count; i++)
-		inside &= !overlaps(addr, size, boot_info.modules[i].start,
-				    boot_info.modules[i].end);
+		inside &=
+			!overlaps(addr, size, boot_info.modules[i].start, boot_info.modules[i].end);
 	for (unsigned i = 0; i < boot_info.map.count; i++) {
 		const struct memmap_entry *entry = &boot_info.map.entries[i];
 

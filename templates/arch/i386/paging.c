@@ -189,8 +189,8 @@ static void map_direct(phys_addr_t start, phys_addr_t end)
 
 static void protect(const char *from, const char *to)
 {
-	for (phys_addr_t phys = VIRT_TO_PHYS((uintptr_t)from);
-	     phys < VIRT_TO_PHYS((uintptr_t)to); phys += PAGE_SIZE)
+	for (phys_addr_t phys = VIRT_TO_PHYS((uintptr_t)from); phys < VIRT_TO_PHYS((uintptr_t)to);
+	     phys += PAGE_SIZE)
 		*direct_pte(phys) &= ~(uint32_t)PTE_WRITE;
 }
 

@@ -32,11 +32,12 @@ void flush_tlb_all(void)
 
 void flush_tlb_range(uintptr_t virt, size_t pages)
 {
-//% if derived.invlpg_always
-	if (pages > RANGE_MAX) {
-//% else
-	if (!cpu.invlpg || pages > RANGE_MAX) {
-//% endif
+	bool one_by_one = pages <= RANGE_MAX;
+
+	//% if not derived.invlpg_always
+	one_by_one = one_by_one && cpu.invlpg;
+	//% endif
+	if (!one_by_one) {
 		flush_tlb_all();
 		return;
 	}

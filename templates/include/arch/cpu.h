@@ -31,10 +31,10 @@ void cpu_set_cr4(uint32_t bits);
  * than the description's minimum that does not carry this mark; whoever uses it
  * tests `cpu` first.
  */
-#define CPU_GUARD(family)                          \
-	"9:\n\t"                                   \
+#define CPU_GUARD(family)                               \
+	"9:\n\t"                                        \
 	".pushsection .kgen.guard, \"\", @progbits\n\t" \
-	".long 9b, " #family "\n\t"                \
+	".long 9b, " #family "\n\t"                     \
 	".popsection\n\t"
 
 #endif /* ARCH_CPU_H */

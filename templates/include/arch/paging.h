@@ -8,7 +8,7 @@
 #include <kernel/types.h>
 
 /* The direct map: physical 0 to DIRECT_MAP_LIMIT at KERNEL_BASE, where there is RAM. */
-#define VIRT_TO_PHYS(addr) ((addr)-KERNEL_BASE)
+#define VIRT_TO_PHYS(addr) ((addr) - KERNEL_BASE)
 #define PHYS_TO_VIRT(addr) ((addr) + KERNEL_BASE)
 
 /* For map_page(); the values are the hardware's (arch/mmu.h). */

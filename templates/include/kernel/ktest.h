@@ -43,14 +43,12 @@ extern struct ktest_counts ktest_counts;
 /* Run all tests there are; false if one failed. */
 bool ktest_run_all(void);
 
-#define KTEST_IN(section_name, suite_, name_)                               \
-	static void ktest_##suite_##_##name_(struct ktest *test);           \
-	static const struct ktest_case ktest_case_##suite_##_##name_        \
-		__attribute__((used, no_reorder, section(section_name), aligned(4))) = { \
-			#suite_, #name_, ktest_##suite_##_##name_           \
-		};                                                          \
-	static void ktest_##suite_##_##name_(struct ktest *test             \
-					     __attribute__((unused)))
+#define KTEST_IN(section_name, suite_, name_)                                                \
+	static void ktest_##suite_##_##name_(struct ktest *test);                            \
+	static const struct ktest_case ktest_case_##suite_##_##name_                         \
+		__attribute__((used, no_reorder, section(section_name),                      \
+			       aligned(4))) = { #suite_, #name_, ktest_##suite_##_##name_ }; \
+	static void ktest_##suite_##_##name_(struct ktest *test __attribute__((unused)))
 
 /* Define a test of a suite. (no_reorder: gcc would emit a file's cases backwards.) */
 #define KTEST(suite, name) KTEST_IN(".ktests", suite, name)
@@ -69,10 +67,10 @@ bool ktest_run_all(void);
 #define KTEST_EXPECT_NOT_NULL(test, a) KTEST_COMPARE(test, (uintptr_t)(a), !=, 0)
 
 /* The same, but a failure ends the test: it must stand in the test function itself. */
-#define KTEST_ASSERT(test, condition)                  \
-	do {                                           \
-		if (!KTEST_EXPECT(test, (condition)))  \
-			return;                        \
+#define KTEST_ASSERT(test, condition)                 \
+	do {                                          \
+		if (!KTEST_EXPECT(test, (condition))) \
+			return;                       \
 	} while (0)
 
 /* End the test: it can't say anything on this machine. */
@@ -82,12 +80,12 @@ bool ktest_run_all(void);
 		return;                  \
 	} while (0)
 
-#define KTEST_COMPARE(test, a, op, b)                                                     \
-	({                                                                                \
-		unsigned long long ktest_a = (unsigned long long)(a);                     \
-		unsigned long long ktest_b = (unsigned long long)(b);                     \
-		ktest_compare(test, ktest_a op ktest_b, __FILE__, __LINE__,               \
-			      #a " " #op " " #b, ktest_a, ktest_b);                       \
+#define KTEST_COMPARE(test, a, op, b)                                                          \
+	({                                                                                     \
+		unsigned long long ktest_a = (unsigned long long)(a);                          \
+		unsigned long long ktest_b = (unsigned long long)(b);                          \
+		ktest_compare(test, ktest_a op ktest_b, __FILE__, __LINE__, #a " " #op " " #b, \
+			      ktest_a, ktest_b);                                               \
 	})
 
 bool ktest_expect(struct ktest *test, bool holds, const char *file, int line, const char *text);

@@ -17,9 +17,9 @@ void refuse_boot(const char *format, ...) __attribute__((noreturn, cold, format(
 /* The boot is over: print `# kgen:end`, exit accordingly. */
 void kernel_end(bool passed) __attribute__((noreturn));
 
-#define BUG_ON(condition)                                                   \
-	do {                                                                \
-		if (__builtin_expect(!!(condition), 0))                     \
+#define BUG_ON(condition)                                                       \
+	do {                                                                    \
+		if (__builtin_expect(!!(condition), 0))                         \
 			panic("BUG at %s:%d: " #condition, __FILE__, __LINE__); \
 	} while (0)
 

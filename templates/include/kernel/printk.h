@@ -16,8 +16,7 @@
 /* As in C99: at most size bytes with the final NUL; returns the full length. */
 int vsnprintf(char *buf, size_t size, const char *format, va_list args)
 	__attribute__((format(printf, 3, 0)));
-int snprintf(char *buf, size_t size, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+int snprintf(char *buf, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Write text for people. Longer than 512 bytes is cut. */
 void printk(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -29,6 +28,7 @@ void printk(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void kgen_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* # kgen:stat k=KEY v=VALUE, where the key is a format, too. */
-void kgen_stat(unsigned long long value, const char *key, ...) __attribute__((format(printf, 2, 3)));
+void kgen_stat(unsigned long long value, const char *key, ...)
+	__attribute__((format(printf, 2, 3)));
 
 #endif /* KERNEL_PRINTK_H */
