@@ -119,18 +119,20 @@ def _run(command: list[str], work: Path) -> None:
 def _extract(elf: bytes) -> Loader:
     """The one segment of the linked loader, and the fields' places in it."""
     from elftools.elf.elffile import ELFFile
+    from elftools.elf.sections import SymbolTableSection
 
-    file = ELFFile(io.BytesIO(elf))
-    code = file.get_section_by_name(".text").data()
+    sections = {section.name: section for section in ELFFile(io.BytesIO(elf)).iter_sections()}
+    code = sections[".text"].data()
     if START + len(code) > LOADER_END:
         raise KgenError(
             f"the loader with its strings is {START + len(code) - LOADER_END} bytes too long",
             "shorten --append, or give fewer modules",
             exit_code=Exit.BUILD,
         )
-    symbols = file.get_section_by_name(".symtab")
-    fields = (symbols.get_symbol_by_name(name)[0] for name in ("stage2_sectors", "stage2_sum"))
-    return Loader(code, *(field["st_value"] - START for field in fields))
+    symbols = sections[".symtab"]
+    assert isinstance(symbols, SymbolTableSection)
+    places = {s.name: s["st_value"] - START for s in symbols.iter_symbols()}
+    return Loader(code, places["stage2_sectors"], places["stage2_sum"])
 
 
 def _toolchain(folder: Folder) -> Toolchain:

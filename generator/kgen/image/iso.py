@@ -36,6 +36,14 @@ _MODULES = "biosdisk iso9660 multiboot normal echo iorw serial terminal"
 """GRUB's modules that a disc needs; all of them would be 8 MB."""
 
 
+_FAILED = """\
+serial --unit=0 --speed=115200
+terminal_output --append serial
+echo "kgen: GRUB cannot load the kernel: too little memory, or the disc is damaged"
+outb 0xf4 0x13
+"""
+
+
 def make_iso(cargo: Cargo) -> bytes:
     """The image; KgenError (exit 3) if GRUB's tools are missing or fail."""
     program = _find()
@@ -60,17 +68,8 @@ def grub_config(cargo: Cargo) -> str:
         f"module /boot/module{number} {_words(module.line)}"
         for number, module in enumerate(cargo.modules, 1)
     ]
-    steps = " && ".join(loads)
-    return f"""\
-set timeout=0
-if {steps}; then
-    boot
-fi
-serial --unit=0 --speed=115200
-terminal_output --append serial
-echo "kgen: GRUB cannot load the kernel: too little memory, or the disc is damaged"
-outb 0xf4 0x13
-"""
+    lines = ["set timeout=0", *(f"if {load}; then" for load in loads), "boot"]
+    return "\n".join([*lines, *("fi" for _ in loads), _FAILED])
 
 
 def _words(line: str) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from kgen.errors import Exit, KgenError
 from kgen.image.cargo import Cargo
-from kgen.units import FOUR_GIB, KiB, MiB, PAGE_SIZE, align_up, show_address
+from kgen.units import FOUR_GIB, PAGE_SIZE, KiB, MiB, align_up, show_address
 
 SECTOR = 512
 """Bytes in a sector of a floppy."""
