@@ -14,7 +14,8 @@ from kgen import footprint
 from kgen.check import check
 from kgen.describe import Kernel
 from kgen.errors import DescriptionError
-from kgen.units import FOUR_GIB, PAGE_SIZE, TABLE_SPAN, KiB, show_size
+from kgen.units import FOUR_GIB, PAGE_SIZE, TABLE_SPAN, show_size
+from kgen_qemu.i386 import NAMES
 
 STAGES = (
     "boot-paging",
@@ -28,7 +29,7 @@ STAGES = (
 )
 """The seed's eight steps, in order, as the serial protocol names them."""
 
-FAMILIES = {"386": 3, "486": 4, "pentium": 5, "pentiumpro": 6}
+FAMILIES = {name: family for family, name in NAMES.items()}
 """CPU families by the description's names, as CPUID numbers them (Intel AP-485)."""
 
 
@@ -243,6 +244,7 @@ class Derived:
         """Names of the optional parts that this kernel has."""
         flags = self.kernel.features
         return tuple(name for name in type(flags).model_fields if getattr(flags, name))
+
 
 def derive(kernel: Kernel, origin: str = "description") -> Derived:
     """The numbers behind ``kernel``; DescriptionError with all problems if it is not sound."""

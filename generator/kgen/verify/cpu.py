@@ -2,8 +2,8 @@
 
 A compiler told ``-march=i386`` emits no newer instruction, but assembly, inline assembly and
 somebody else's objects may, and QEMU, which has no 386, would run them without a word. So every
-executable section is decoded from end to end, and each instruction's first CPU is looked up:
-iced-x86 tags it with the feature that brought it in, :data:`FAMILY` says which CPU family has it.
+executable section is decoded from end to end, and each instruction's first CPU is looked up in
+:mod:`kgen_qemu.i386`, which numbers the families: 3 a 386, 4 a 486, 5 a Pentium, 6 a Pentium Pro.
 
 A kernel may still *use* a newer instruction after asking the CPU. Such a place is a guard: code
 that emits the instruction also emits an entry into the section ``.kgen.guard``, which is not
@@ -15,53 +15,24 @@ loaded (``CPU_GUARD`` in ``arch/cpu.h``), as in::
             .popsection
 
 The table is checked from both sides: an entry that points at anything else is stale, and a
-finding as well. Families are numbered as CPUID does: 3 a 386, 4 a 486, 5 a Pentium, 6 a Pentium
-Pro. 7 stands for what no family promises: floating point, MMX, SSE, and whatever else has a
-CPUID flag of its own.
+finding as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from kgen.derive import FAMILIES, Derived
+from kgen.derive import Derived
 from kgen.units import show_address
 from kgen.verify.facts import Code, Facts
 from kgen.verify.finding import Finding
+from kgen_qemu.i386 import NAMES, cpu, first_family
 
 if TYPE_CHECKING:
     from iced_x86 import Decoder, Instruction
-
-OPTIONAL = 7
-"""The family of instructions that no ``cpu.minimum`` promises."""
-
-FAMILY = {
-    "INTEL8086": 3,
-    "INTEL186": 3,
-    "INTEL286": 3,
-    "INTEL386": 3,
-    "PAUSE": 3,  # REP NOP: older CPUs ignore the prefix
-    "INTEL486": 4,  # BSWAP CMPXCHG XADD INVD INVLPG WBINVD
-    "CPUID": 5,  # some late 486s have it; EFLAGS.ID tells
-    "CX8": 5,
-    "MSR": 5,
-    "SMM": 5,
-    "TSC": 5,
-    "CMOV": 6,
-    "RDPMC": 6,
-    "MULTIBYTENOP": 6,
-    "CET_IBT": 6,  # ENDBR32 lies among the Pentium Pro's no-operations; older CPUs fault
-}
-"""First family with each feature (Intel SDM vol. 2, AP-485); features not here are OPTIONAL."""
-
-CR4_FAMILY = 5
-"""MOV to and from CR4 came with the Pentium; iced-x86 tags each MOV to CRn as the 386's."""
-
-NAMES = {number: name for name, number in FAMILIES.items()}
 
 
 @dataclass(frozen=True)
@@ -92,7 +63,7 @@ def _unguarded(found: Sequence[Newer], facts: Facts, derived: Derived) -> Iterat
         if item.family:
             yield Finding(
                 "instructions",
-                f"`{item.text}` {places[item.address]} needs {_cpu(item.family)}",
+                f"`{item.text}` {places[item.address]} needs {cpu(item.family)}",
                 f"cpu.minimum is {derived.kernel.cpu.minimum}",
                 _remedy(item.family),
             )
@@ -116,10 +87,10 @@ def _stale(found: Sequence[Newer], facts: Facts) -> Iterator[Finding]:
     places = _places(facts, [guard.address for guard in stale])
     for guard in stale:
         item = needs.get(guard.address)
-        there = f"`{item.text}` needs {_cpu(item.family)}" if item else "a 386 has what is there"
+        there = f"`{item.text}` needs {cpu(item.family)}" if item else "a 386 has what is there"
         yield Finding(
             "guards",
-            f"a guard for {_cpu(guard.family)} stands {places[guard.address]}, and {there}",
+            f"a guard for {cpu(guard.family)} stands {places[guard.address]}, and {there}",
             "a guard marks an instruction that needs just that CPU",
             "remove the entry in .kgen.guard, or set its label and family right",
         )
@@ -133,16 +104,11 @@ def newer(facts: Facts) -> tuple[Newer, ...]:
 def _newer(code: Code, pieces: list[tuple[int, int]]) -> Iterator[Newer]:
     from iced_x86 import Decoder
 
-    family_of_code: dict[int, int] = {}
     for start, end in pieces:
         data = code.data[start - code.address : end - code.address]
         decoder = Decoder(32, data, ip=start)
         for instruction in decoder:
-            family = family_of_code.get(instruction.code)
-            if family is None:
-                family = family_of_code[instruction.code] = _family(instruction)
-            if family == 3 and _touches_cr4(instruction):
-                family = CR4_FAMILY
+            family = first_family(instruction)
             if family != 3:
                 yield _item(instruction, family, data, decoder)
 
@@ -166,36 +132,6 @@ def _stops(facts: Facts, code: Code) -> list[tuple[int, int]]:
         for start, stop in pairwise(cuts)
         if not any(first <= start < last for first, last in data)
     ]
-
-
-@cache
-def _features() -> dict[int, str]:
-    """iced-x86's feature numbers with their names."""
-    from iced_x86 import CpuidFeature
-
-    return {number: name for name, number in vars(CpuidFeature).items() if name.isupper()}
-
-
-def _family(instruction: Instruction) -> int:
-    """The first family that has this kind of instruction; 0 if it is none."""
-    if instruction.is_invalid:
-        return 0
-    names = (_features()[feature] for feature in instruction.cpuid_features())
-    return max(FAMILY.get(name, OPTIONAL) for name in names)
-
-
-def _touches_cr4(instruction: Instruction) -> bool:
-    from iced_x86 import Code as IcedCode
-    from iced_x86 import Register
-
-    if instruction.code == IcedCode.MOV_R32_CR:
-        return instruction.op1_register == Register.CR4
-    return instruction.code == IcedCode.MOV_CR_R32 and instruction.op0_register == Register.CR4
-
-
-def _cpu(family: int) -> str:
-    """``a 486``; for what no family promises, just that."""
-    return f"a {NAMES[family]}" if family in NAMES else "what no cpu.minimum promises"
 
 
 def _remedy(family: int) -> str:
