@@ -126,7 +126,7 @@ def test_form_feeds_and_odd_separators_do_not_shift_lines(rendered: Render) -> N
 def test_lines_of_an_imported_macro_belong_to_its_caller(rendered: Render) -> None:
     files = {
         "a.h.j2": '{% from "m.h.j2" import rows %}\nfirst\n{{ rows() }}last\n',
-        "m.h.j2": "{% macro rows() %}\none\ntwo\n{% endmacro %}\n",
+        "m.h.j2": "\n\n\n\n{% macro rows() %}\none\ntwo\n{% endmacro %}\n",
     }
     file = rendered(files).files[0]
     assert file.text.split("\n")[2:-1] == ["first", "one", "two", "last"]

@@ -52,7 +52,10 @@ def test_a_named_file_wins_over_kernel_py(here: Path) -> None:
     assert loaded.origin == "sub/other.py"
 
 
-def test_neighbours_can_be_imported_and_leave_nothing(here: Path) -> None:
+def test_neighbours_can_be_imported_and_leave_nothing(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     for folder, order in (("one", 3), ("two", 5)):
         write(here / folder / "neighbour.py", f"ORDER = {order}\n")
         text = "from kgen import *\nimport neighbour\n"

@@ -1,0 +1,160 @@
+"""What gcc, ld and ninja say, retold: outputs of gcc 12, binutils 2.40 and ninja 1.13."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kgen.build.diagnostics import Sources, explain, warnings
+from kgen.errors import Exit
+
+MAP = {
+    "mm/buddy.c": {"template": "mm/buddy.c", "lines": [0, 0, 1, 5, 9]},
+    "arch/i386/vectors.S": {"template": "arch/i386/vectors.S.j2", "lines": [0, 0, 7]},
+}
+
+LD = "/usr/bin/ld: "
+FAILED = "FAILED: [code=1] "
+END = "ninja: build stopped: cannot make progress due to previous errors.\n"
+
+
+@pytest.fixture
+def sources(here: Path) -> Sources:
+    return Sources(here / "out", MAP, (here / "hello.c", here / "lib/util.c"))
+
+
+def compile_failure(name: str, *lines: str) -> str:
+    return "\n".join((f"{FAILED}build/obj/{name}.o ", f"gcc -c src/{name}", *lines, ""))
+
+
+def link_failure(*lines: str) -> str:
+    head = f"{FAILED}build/unverified.elf build/unverified.map "
+    return "\n".join((head, "ld -o build/unverified.elf", *lines, END))
+
+
+def test_rendered_places_name_the_template(sources: Sources) -> None:
+    output = compile_failure(
+        "mm/buddy.c",
+        "In file included from src/mm/buddy.c:3,",
+        "                 from src/arch/i386/vectors.S:3:",
+        "src/mm/buddy.c: In function 'split':",
+        "src/mm/buddy.c:4:7: error: 'x' undeclared",
+        "    4 |   x = 1;",
+    )
+    error = explain(output + END, sources)
+    assert error.exit_code == Exit.BUILD
+    assert error.what.splitlines() == [
+        "the compiler refused 1 file",
+        "In file included from out/src/mm/buddy.c:3 (templates/mm/buddy.c:1),",
+        "                 from out/src/arch/i386/vectors.S:3 (templates/arch/i386/vectors.S.j2:7):",
+        "out/src/mm/buddy.c: In function 'split':",
+        "out/src/mm/buddy.c:4:7 (templates/mm/buddy.c:5): error: 'x' undeclared",
+        "    4 |   x = 1;",
+    ]
+
+
+def test_all_files_are_told_and_the_users_are_theirs(sources: Sources, here: Path) -> None:
+    output = compile_failure("mm/buddy.c", "src/mm/buddy.c:5:1: error: one")
+    output += compile_failure("user/hello.c", f"{here}/hello.c:2:9: fatal error: two")
+    what = explain(output + END, sources).what
+    assert what.startswith("the compiler refused 2 files\n")
+    assert "(templates/mm/buddy.c:9): error: one" in what
+    assert "\nhello.c:2:9: fatal error: two" in what
+
+
+def test_a_line_beyond_the_map_has_no_template(sources: Sources) -> None:
+    what = explain(compile_failure("mm/buddy.c", "src/mm/buddy.c:9:1: error: x"), sources).what
+    assert "out/src/mm/buddy.c:9:1: error: x" in what
+
+
+def test_no_kernel_main_names_the_users_files(sources: Sources, here: Path) -> None:
+    output = link_failure(
+        f"{LD}build/obj/kernel/main.c.o: in function `kmain':",
+        "./src/mm/buddy.c:4: undefined reference to `kernel_main'",
+    )
+    error = explain(output, sources)
+    assert error.what == "none of hello.c, lib/util.c defines void kernel_main(void)"
+    assert error.exit_code == Exit.BUILD
+    alone = explain(output, Sources(here / "out", MAP, (here / "hello.c",)))
+    assert alone.what == "hello.c does not define void kernel_main(void)"
+
+
+def test_undefined_symbols_are_listed_once_with_their_first_use(sources: Sources) -> None:
+    output = link_failure(
+        f"{LD}build/obj/mm/buddy.c.o: in function `split':",
+        "./src/mm/buddy.c:4: undefined reference to `memove'",
+        f"{LD}./src/mm/buddy.c:5: undefined reference to `memove'",
+        f"{LD}build/obj/user/util.c.o: in function `f':",
+        "./user/lib/util.c:8: undefined reference to `sqrt'",
+        f"{LD}build/obj/boot.S.o:(.text+0x1): undefined reference to `kmain'",
+    )
+    lines = explain(output, sources).what.splitlines()
+    assert lines[0] == "nothing defines"
+    assert lines[2:] == [
+        "  memove  used at out/src/mm/buddy.c:4 (templates/mm/buddy.c:5)",
+        "  sqrt    used at lib/util.c:8",
+    ]
+    assert lines[1].startswith("  kmain   used at ")
+
+
+@pytest.mark.parametrize(
+    ("symbol", "hint"),
+    [
+        ("__atomic_fetch_add_4", "no atomic instructions"),
+        ("__divdi3", "run-time library"),
+        ("__floatsidf", "run-time library"),
+        ("helper", "one of your sources"),
+    ],
+)
+def test_undefined_symbols_have_causes(sources: Sources, symbol: str, hint: str) -> None:
+    output = link_failure(f"src/mm/buddy.c:4: undefined reference to `{symbol}'")
+    assert hint in explain(output, sources).hint
+
+
+def test_what_the_linker_script_asserts_is_the_error(sources: Sources) -> None:
+    text = "kgen: the image does not fit: raise ram.minimum (2 MiB)"
+    assert explain(link_failure(LD + text), sources).what == text.removeprefix("kgen: ")
+
+
+def test_an_overflowing_region_names_settings(sources: Sources) -> None:
+    output = link_failure(
+        f"{LD}build/unverified.elf section `.bss' will not fit in region `low'",
+        f"{LD}region `low' overflowed by 4096 bytes",
+    )
+    error = explain(output, sources)
+    assert error.what == "the kernel is 4096 bytes too large for low"
+    assert "ram.minimum" in error.hint
+
+
+def test_double_definitions_place_both(sources: Sources) -> None:
+    output = link_failure(
+        f"{LD}build/obj/user/hello.c.o: in function `kmalloc':",
+        "./user/hello.c:3: multiple definition of `kmalloc'; build/obj/mm/buddy.c.o:"
+        "src/mm/buddy.c:5: first defined here",
+    )
+    error = explain(output, sources)
+    assert error.what.startswith("defined twice: kmalloc\n")
+    assert "\nhello.c:3: multiple definition" in error.what
+    assert "rename yours" in error.hint
+
+
+def test_other_linker_errors_are_shown_whole(sources: Sources) -> None:
+    what = explain(link_failure(f"{LD}cannot find -lm: No such file"), sources).what
+    assert what == "the linker failed\ncannot find -lm: No such file"
+
+
+def test_a_full_disk_is_called_so(sources: Sources) -> None:
+    line = "{standard input}: Fatal error: can't write 12 bytes: No space left on device"
+    error = explain(compile_failure("mm/buddy.c", line), sources)
+    assert error.what == "the disk is full"
+
+
+def test_ninjas_own_errors_are_not_swallowed(sources: Sources) -> None:
+    output = "ninja: error: build.ninja:7: unexpected EOF\n"
+    assert "unexpected EOF" in explain(output, sources).what
+
+
+def test_warnings_of_a_good_build_are_placed(sources: Sources, here: Path) -> None:
+    output = f"{here}/hello.c:2:9: warning: unused variable 'x'\nninja: Entering directory `x'\n"
+    assert warnings(output, sources) == "hello.c:2:9: warning: unused variable 'x'"

@@ -1,0 +1,134 @@
+"""Finding a compiler: order, choice, refusals, and asking only once."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from kgen.build.flags import compile_flags, cpu_flag
+from kgen.build.toolchain import discover
+from kgen.describe import Kernel
+from kgen.errors import Exit, KgenError
+
+FLAGS = compile_flags(Kernel())
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that alone is on PATH, for programs of our own."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+def compiler(folder: Path, name: str, *, version: str = "12.2.0", broken: str = "") -> None:
+    """A gcc that counts its calls, claims a version, and links with the real programs."""
+    path = folder / name
+    lines = [
+        "#!/bin/sh",
+        f'echo "$@" >> {folder}/{name}.calls',
+        f'case "$*" in *-dumpversion*) echo {version}; exit;; esac',
+        f"case \"$*\" in *' -c '*) {broken or ':'};; esac",
+        'PATH=/usr/bin:/bin exec /usr/bin/gcc "$@"',
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    path.chmod(0o755)
+    linker = folder / "ld"
+    if not linker.exists():
+        linker.symlink_to("/usr/bin/ld")
+
+
+def chosen(tmp_path: Path, choice: str = "auto") -> str:
+    return discover(choice, FLAGS, tmp_path / "toolchain.json").name
+
+
+def refused(tmp_path: Path, choice: str = "auto") -> KgenError:
+    with pytest.raises(KgenError) as caught:
+        discover(choice, FLAGS, tmp_path / "toolchain.json")
+    assert caught.value.exit_code == Exit.BUILD
+    assert not (tmp_path / "toolchain.json").exists()
+    return caught.value
+
+
+def test_the_systems_gcc_serves(tmp_path: Path) -> None:
+    toolchain = discover("gcc", FLAGS, tmp_path / "cache")
+    assert Path(toolchain.headers, "stdint.h").is_file()
+    assert Path(toolchain.linker).is_absolute()
+    assert discover("gcc -m32", FLAGS, tmp_path / "other").compiler == toolchain.compiler
+
+
+def test_cross_compilers_come_first(tmp_path: Path, programs: Path) -> None:
+    for name in ("gcc", "i686-linux-gnu-gcc", "i686-elf-gcc"):
+        compiler(programs, name)
+        assert chosen(tmp_path) == name
+    assert chosen(tmp_path, "gcc") == "gcc"
+
+
+def test_one_that_cannot_make_kernels_is_passed_over(tmp_path: Path, programs: Path) -> None:
+    compiler(programs, "i686-elf-gcc", broken="echo 'error: no such flag' >&2; exit 1")
+    compiler(programs, "i686-linux-gnu-gcc", version="4.9")
+    compiler(programs, "gcc")
+    assert chosen(tmp_path) == "gcc"
+
+
+def test_without_any_the_error_says_why_and_what_to_install(tmp_path: Path, programs: Path) -> None:
+    compiler(programs, "i686-elf-gcc", broken="echo 'x.c:1: error: no such flag' >&2; exit 1")
+    compiler(programs, "i686-linux-gnu-gcc", version="4.9")
+    error = refused(tmp_path)
+    assert "i686-elf-gcc: x.c:1: error: no such flag" in error.what
+    assert "version 4.9; gcc 9 or later" in error.what
+    assert "  gcc: not found" in error.what
+    assert "apt-get install gcc binutils" in error.hint
+    assert "no-such-gcc: not found" in refused(tmp_path, "no-such-gcc").what
+
+
+def test_a_missing_linker_is_named(tmp_path: Path, programs: Path) -> None:
+    compiler(programs, "gcc")
+    script = programs / "gcc"
+    text = script.read_text().replace(
+        "PATH=", 'case "$*" in *prog-name*) echo ld;exit;;esac\nPATH='
+    )
+    script.write_text(text)
+    (programs / "ld").unlink()
+    assert "its linker (ld) is missing: install binutils" in refused(tmp_path).what
+
+
+def test_the_answer_is_kept_until_a_program_changes(tmp_path: Path, programs: Path) -> None:
+    compiler(programs, "gcc")
+    calls = programs / "gcc.calls"
+    counts = []
+    for _ in range(2):
+        chosen(tmp_path)
+        counts.append(len(calls.read_text().splitlines()))
+    assert counts[0] == counts[1] > 0
+    os.utime(programs / "gcc", ns=(1, 1))
+    chosen(tmp_path)
+    assert len(calls.read_text().splitlines()) == 2 * counts[0]
+    compiler(programs, "i686-elf-gcc")
+    assert chosen(tmp_path) == "i686-elf-gcc"
+
+
+def test_a_damaged_answer_is_asked_again(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    toolchain = discover("gcc", FLAGS, cache)
+    for text in ("{", "[]", json.dumps({"asked": None})):
+        cache.write_text(text)
+        assert discover("gcc", FLAGS, cache) == toolchain
+
+
+@pytest.mark.parametrize(
+    ("minimum", "flag"),
+    [("386", "-march=i386"), ("486", "-march=i486"), ("pentiumpro", "-march=pentiumpro")],
+)
+def test_the_oldest_cpu_is_the_compilers_target(minimum: str, flag: str) -> None:
+    assert cpu_flag(minimum, "src/mm/buddy.c") == flag
+    assert cpu_flag(minimum, "/home/me/hello.c") == flag
+
+
+def test_what_runs_before_the_cpu_is_known_is_for_a_386() -> None:
+    for source in ("src/kernel/main.c", "src/arch/i386/cpu.c", "src/boot/boot.S", "src/lib/div64.c"):
+        assert cpu_flag("pentiumpro", source) == "-march=i386"
