@@ -1,0 +1,411 @@
+/*
+ * One mistake, chosen by `trip=NAME` on the kernel's command line: each must end
+ * in a panic that says what happened and where. `trip=NUMBER` raises that vector.
+ *
+ * Instructions newer than a 386, or none at all, stand as bytes in data: kgen's
+ * verifier rightly refuses them in text.
+ */
+#include <arch/io.h>
+#include <arch/mmu.h>
+#include <arch/sections.h>
+#include <arch/trap.h>
+#include <generated/layout.h>
+#include <kernel/boot_info.h>
+#include <kernel/main.h>
+#include <kernel/panic.h>
+#include <kernel/printk.h>
+#include <kernel/string.h>
+#include <mm/kmalloc.h>
+#include <mm/page.h>
+
+static volatile unsigned zero; /* nothing here may be foreseen by the compiler */
+
+/* --- what the CPU notices ------------------------------------------------------ */
+
+static void divide(void)
+{
+	zero = 100 / zero;
+}
+
+static void single_step(void)
+{
+	__asm__ volatile("pushfl\n\torl $0x100, (%%esp)\n\tpopfl\n\tnop" : : : "cc", "memory");
+}
+
+static void breakpoint(void)
+{
+	__asm__ volatile("int3");
+}
+
+static void overflow(void)
+{
+	int one = 1;
+
+	__asm__ volatile("addl $0x7fffffff, %0\n\tinto" : "+r"(one) : : "cc");
+}
+
+static void bound(void)
+{
+	int limits[2] = { 10, 20 };
+
+	__asm__ volatile("boundl %0, %1" : : "r"(30), "m"(limits));
+}
+
+static void run_data(const unsigned char *code)
+{
+	((void (*)(void))(uintptr_t)code)();
+}
+
+static void invalid_opcode(void)
+{
+	static const unsigned char ud2[] = { 0x0f, 0x0b };
+
+	run_data(ud2);
+}
+
+static void no_coprocessor(void)
+{
+	static const unsigned char fninit[] = { 0xdb, 0xe3, 0xc3 };
+
+	write_cr0(read_cr0() | 4); /* CR0.EM: emulate */
+	run_data(fninit);
+}
+
+/* Divide 1 by 0 with the exception unmasked, then wait for it. */
+static void coprocessor_error(void)
+{
+	static const unsigned char code[] = {
+		0xdb, 0xe3, /* fninit */
+		0x66, 0x6a, 0x00, /* pushw $0: control word, all unmasked */
+		0xd9, 0x2c, 0x24, /* fldcw (%esp) */
+		0xd9, 0xe8, /* fld1 */
+		0xd9, 0xee, /* fldz */
+		0xde, 0xf9, /* fdivrp */
+		0x9b, /* fwait */
+		0xf4, /* hlt */
+	};
+
+	write_cr0((read_cr0() & ~4u) | 0x20); /* CR0.NE: report inside the CPU */
+	run_data(code);
+}
+
+/* The kernel's segments, and one more that is not present. */
+static uint64_t gdt[] = { 0, 0x00cf9b000000ffffull, 0x00cf93000000ffffull, 0x00cf13000000ffffull };
+
+#define ABSENT 0x18
+
+static void load_gdt(void)
+{
+	struct {
+		uint16_t limit;
+		uint32_t base;
+	} __attribute__((packed)) pointer = { sizeof(gdt) - 1, (uintptr_t)gdt };
+
+	__asm__ volatile("lgdt %0" : : "m"(pointer));
+}
+
+static void absent_segment(void)
+{
+	load_gdt();
+	__asm__ volatile("movl %0, %%es" : : "r"(ABSENT));
+}
+
+static void absent_stack(void)
+{
+	load_gdt();
+	__asm__ volatile("movl %0, %%ss" : : "r"(ABSENT));
+}
+
+static void wild_segment(void)
+{
+	__asm__ volatile("movl %0, %%es" : : "r"(0x1230));
+}
+
+static void no_such_vector(void)
+{
+	__asm__ volatile("int $0x80");
+}
+
+static void read_null(void)
+{
+	const volatile uint32_t *null = (const volatile uint32_t *)(uintptr_t)zero;
+
+	zero = *null;
+}
+
+static void call_null(void)
+{
+	((void (*)(void))(uintptr_t)zero)();
+}
+
+static void write_text(void)
+{
+	*(volatile char *)_kernel_start = 1;
+}
+
+static void write_rodata(void)
+{
+	*(volatile char *)_rodata = 1;
+}
+
+static void write_below(void)
+{
+	*(volatile char *)(KERNEL_LOAD + 4) = 1;
+}
+
+static void write_guard(void)
+{
+	*(volatile char *)boot_stack_guard = 1;
+}
+
+static unsigned deeper(unsigned depth)
+{
+	volatile unsigned frame[64] = { depth };
+
+	return zero ? 0 : deeper(depth + 1) + frame[depth % 64];
+}
+
+static void overflow_stack(void)
+{
+	zero = deeper(0);
+}
+
+/* --- what kmalloc notices -------------------------------------------------------- */
+
+static void read_past(void)
+{
+	char *pointer = kmalloc(100);
+
+	zero = ((volatile char *)pointer)[ksize(pointer)];
+}
+
+static void write_freed(void)
+{
+	char *pointer = kmalloc(100);
+
+	kfree(pointer);
+	*(volatile char *)pointer = 1;
+}
+
+static void free_twice(void)
+{
+	void *pointer = kmalloc(100);
+
+	kfree(pointer);
+	kfree(pointer);
+}
+
+static void free_inside(void)
+{
+	char *pointer = kzalloc(5000);
+
+	kfree(pointer + 64);
+}
+
+static void free_unaligned(void)
+{
+	kfree((char *)kmalloc(100) + 1);
+}
+
+static void free_overwritten(void)
+{
+	char *pointer = kmalloc(100);
+
+	memset(pointer - sizeof(block_header_t), 0x41, sizeof(block_header_t));
+	kfree(pointer);
+}
+
+static void free_resized(void)
+{
+	char *pointer = kmalloc(100);
+
+	((block_header_t *)(void *)pointer - 1)->size = 100000;
+	kfree(pointer);
+}
+
+static void free_stack(void)
+{
+	int local = 0;
+
+	kfree(&local);
+}
+
+static void realloc_freed(void)
+{
+	void *pointer = kmalloc(100);
+
+	kfree(pointer);
+	pointer = krealloc(pointer, 200);
+	printk("%p\n", pointer);
+}
+
+/* --- what the buddy notices ------------------------------------------------------ */
+
+static void free_wrong_order(void)
+{
+	free_pages(alloc_pages(ZONE_DIRECT, 2), 1);
+}
+
+static void free_pages_twice(void)
+{
+	phys_addr_t block = alloc_pages(ZONE_DIRECT, 2);
+
+	free_pages(block, 2);
+	free_pages(block, 2);
+}
+
+static void free_inside_block(void)
+{
+	free_pages(alloc_pages(ZONE_DIRECT, 2) + PAGE_SIZE, 0);
+}
+
+static void free_image(void)
+{
+	free_pages(KERNEL_LOAD, 0);
+}
+
+static void free_nowhere(void)
+{
+	free_pages(0xfffff000, 0);
+}
+
+static void free_unaligned_page(void)
+{
+	free_pages(alloc_pages(ZONE_DIRECT, 0) + 8, 0);
+}
+
+/* --- what the programmer notices --------------------------------------------------- */
+
+static void bug(void)
+{
+	BUG_ON(zero == 0);
+}
+
+static void say_much(void)
+{
+	char text[301];
+
+	memset(text, 'x', 300);
+	text[300] = '\0';
+	memcpy(text, "she said \"no\" and \\", 19);
+	panic("%s", text);
+}
+
+static void say_odd(void)
+{
+	panic("tab\there, bell\a, newline\nand \x80\xff");
+}
+
+static void __attribute__((noinline)) third(void)
+{
+	panic("deep down");
+}
+
+static void __attribute__((noinline)) second(void)
+{
+	third();
+	zero++; /* so that the call is not a jump */
+}
+
+static void __attribute__((noinline)) first(void)
+{
+	second();
+	zero++;
+}
+
+static void panic_mid_line(void)
+{
+	printk("half a line, then ");
+	panic("the rest");
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} trips[] = {
+	{ "divide", divide },
+	{ "single_step", single_step },
+	{ "breakpoint", breakpoint },
+	{ "overflow", overflow },
+	{ "bound", bound },
+	{ "invalid_opcode", invalid_opcode },
+	{ "no_coprocessor", no_coprocessor },
+	{ "coprocessor_error", coprocessor_error },
+	{ "absent_segment", absent_segment },
+	{ "absent_stack", absent_stack },
+	{ "wild_segment", wild_segment },
+	{ "no_such_vector", no_such_vector },
+	{ "read_null", read_null },
+	{ "call_null", call_null },
+	{ "write_text", write_text },
+	{ "write_rodata", write_rodata },
+	{ "write_below", write_below },
+	{ "write_guard", write_guard },
+	{ "overflow_stack", overflow_stack },
+	{ "read_past", read_past },
+	{ "write_freed", write_freed },
+	{ "free_twice", free_twice },
+	{ "free_inside", free_inside },
+	{ "free_unaligned", free_unaligned },
+	{ "free_overwritten", free_overwritten },
+	{ "free_resized", free_resized },
+	{ "free_stack", free_stack },
+	{ "realloc_freed", realloc_freed },
+	{ "free_wrong_order", free_wrong_order },
+	{ "free_pages_twice", free_pages_twice },
+	{ "free_inside_block", free_inside_block },
+	{ "free_image", free_image },
+	{ "free_nowhere", free_nowhere },
+	{ "free_unaligned_page", free_unaligned_page },
+	{ "bug", bug },
+	{ "say_much", say_much },
+	{ "say_odd", say_odd },
+	{ "backtrace", first },
+	{ "panic_mid_line", panic_mid_line },
+};
+
+/*
+ * What the CPU does for a vector: INT pushes no error code, so where one belongs
+ * the frame is made by hand, and the stub entered as the gate would.
+ */
+static void raise(unsigned vector, bool has_error)
+{
+	extern void (*const trap_vectors[TRAP_COUNT])(void);
+
+	if (has_error)
+		__asm__ volatile("pushfl\n\tpushl %%cs\n\tpushl $1f\n\tpushl $0xe44\n\t"
+				 "jmp *%0\n1:"
+				 :
+				 : "r"(trap_vectors[vector])
+				 : "memory");
+	else
+		__asm__ volatile("pushfl\n\tpushl %%cs\n\tpushl $1f\n\tjmp *%0\n1:"
+				 :
+				 : "r"(trap_vectors[vector])
+				 : "memory");
+}
+
+static unsigned number(const char *digits)
+{
+	unsigned value = 0;
+
+	while (*digits >= '0' && *digits <= '9')
+		value = value * 10 + *digits++ - '0';
+	return value;
+}
+
+void kernel_main(void)
+{
+	char name[32] = "";
+
+	boot_option("trip", name, sizeof(name));
+	if (name[0] == 'e')
+		raise(number(name + 1), true);
+	if (name[0] == 'v')
+		raise(number(name + 1), false);
+	for (unsigned i = 0; i < ARRAY_SIZE(trips); i++) {
+		if (!strcmp(trips[i].name, name))
+			trips[i].run();
+	}
+	printk("survived trip \"%s\"\n", name);
+}
