@@ -2,20 +2,34 @@
 
 Schema 1. ``image`` is relative to the output folder; its size and hash tell a boot whether the
 image is still the one that was built. Sizes are bytes.
+
+``memory`` is what it takes to predict each figure of a boot's accounts (``kgen_qemu.accounting``):
+the description's numbers, and where the linker ended the image.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 
 from kgen.derive import Derived
 
 SCHEMA = 1
 
 
-def manifest(derived: Derived, *, image: str, content: bytes, build_id: str) -> bytes:
-    """The manifest of the kernel whose ELF at ``image`` holds ``content``."""
+def manifest(
+    derived: Derived,
+    *,
+    image: str,
+    content: bytes,
+    build_id: str,
+    address_of: Callable[[str], int | None],
+) -> bytes:
+    """The manifest of the kernel whose ELF at ``image`` holds ``content``.
+
+    ``address_of`` looks up a symbol of the ELF.
+    """
     kernel = derived.kernel
     entries = {
         "schema": SCHEMA,
@@ -28,5 +42,33 @@ def manifest(derived: Derived, *, image: str, content: bytes, build_id: str) -> 
         "features": list(derived.features),
         "ram": {"minimum": kernel.ram.minimum, "maximum": kernel.ram.maximum},
         "cpu": {"minimum": kernel.cpu.minimum},
+        "memory": _memory(derived, address_of),
     }
     return (json.dumps(entries, indent=2) + "\n").encode()
+
+
+def _memory(derived: Derived, address_of: Callable[[str], int | None]) -> dict[str, object]:
+    """Addresses are physical, but for ``kernel_base``."""
+    kernel, layout = derived.kernel, derived.kernel.layout
+
+    def physical(symbol: str) -> int:
+        return (address_of(symbol) or 0) - layout.kernel_base
+
+    return {
+        "kernel_base": layout.kernel_base,
+        "image_start": layout.load_address,
+        "image_end": physical("_end"),
+        "boot_mapped_end": physical("_boot_mapped_end"),
+        "direct_map_limit": layout.direct_map_limit,
+        "arena_pages": derived.arena_pages,
+        "arena_per_ram": derived.arena_per_ram,
+        "map_entries": kernel.memblock.map_entries,
+        "regions": kernel.memblock.regions,
+        "modules": kernel.memblock.modules,
+        "max_order": kernel.buddy.max_order,
+        "node_size": derived.node_size,
+        "zones": [
+            {"name": zone.name, "first_page": zone.first_page, "end_page": zone.end_page}
+            for zone in derived.zones
+        ],
+    }

@@ -9,7 +9,7 @@ to ninja.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -149,24 +149,22 @@ class _Job:
 
         self.progress.step(1)
         flags = compile_flags(self.derived.kernel)
-        tree = self._render(flags)
-        graph = self._graph(tree, flags)
+        sources = {path: path.read_bytes() for path in self.loaded.sources}
+        tree = self._render(sources, flags)
+        graph = self._graph(tree, sources, flags)
         warnings = self._compile(graph, tree)
         self.progress.step(3)
         self._install(tree)
         self._leave_stamp(key, tree)
         return warnings
 
-    def _render(self, flags: Sequence[str]) -> Tree:
-        """The sources, rendered and written."""
+    def _render(self, sources: Mapping[Path, bytes], flags: Sequence[str]) -> Tree:
+        """The sources, rendered and written; the build id covers the user's ``sources``."""
         from kgen.render import render
 
-        sources = {
-            name: path.read_bytes()
-            for name, path in zip(self._source_names(), self.loaded.sources, strict=True)
-        }
+        named = dict(zip(self._source_names(), sources.values(), strict=True))
         templates = self.request.templates_folder
-        tree = render(self.derived, templates, sources=sources, flags=flags)
+        tree = render(self.derived, templates, sources=named, flags=flags)
         tree.write(self.folder.src, self.folder.record)
         write_if_changed(self.folder.source_map, tree.source_map_json)
         return tree
@@ -178,7 +176,7 @@ class _Job:
             for name, path in zip(self.loaded.kernel.sources, self.loaded.sources, strict=True)
         ]
 
-    def _graph(self, tree: Tree, flags: tuple[str, ...]) -> Graph:
+    def _graph(self, tree: Tree, sources: Mapping[Path, bytes], flags: tuple[str, ...]) -> Graph:
         from kgen.build.graph import Graph, units
 
         tools = toolchain.discover(self.request.toolchain, flags, self.folder.toolchain)
@@ -187,7 +185,7 @@ class _Job:
             self.folder,
             tools,
             flags,
-            units(outputs, self.loaded.sources),
+            units(outputs, sources),
             self.loaded.folder,
             self.loaded.kernel.cpu.minimum,
         )
@@ -221,10 +219,16 @@ class _Job:
         from kgen.verify import verify
 
         candidate = self.folder.candidate
-        verify(candidate, self.derived)
+        facts = verify(candidate, self.derived)
         content = candidate.read_bytes()
         image = self.folder.image.relative_to(self.folder.root).as_posix()
-        text = manifest(self.derived, image=image, content=content, build_id=tree.build_id)
+        text = manifest(
+            self.derived,
+            image=image,
+            content=content,
+            build_id=tree.build_id,
+            address_of=facts.address_of,
+        )
         write_together(
             {
                 self.folder.map: self.folder.candidate_map.read_bytes(),

@@ -40,10 +40,12 @@ def findings(found: Facts, derived: Derived) -> list[Finding]:
     return wrong_kind or [finding for rule in RULES for finding in rule(found, derived)]
 
 
-def verify(elf: Path, derived: Derived) -> None:
-    """Raise KgenError with all findings if ``elf`` is not the kernel that ``derived`` predicts."""
-    wrong = findings(facts(elf), derived)
+def verify(elf: Path, derived: Derived) -> Facts:
+    """The facts of ``elf``; KgenError with all findings if it is not what ``derived`` predicts."""
+    found = facts(elf)
+    wrong = findings(found, derived)
     if wrong:
         count = "1 rule fails" if len(wrong) == 1 else f"{len(wrong)} findings"
         lines = "\n".join(f"  {finding}" for finding in wrong)
         raise KgenError(f"{elf}: {count}\n{lines}", exit_code=Exit.BUILD)
+    return found
