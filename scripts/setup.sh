@@ -49,7 +49,13 @@ on_x86_linux() {
 	esac
 }
 
-tools_present() { have_compiler && have qemu-system-i386; }
+# What `kgen image --format iso` makes a disc with, where apt-get can supply it. Nothing else
+# needs it, and kgen names the packages when it is missing.
+have_grub() {
+	! have apt-get || { have grub-mkrescue && have xorriso && [ -d /usr/lib/grub/i386-pc ]; }
+}
+
+tools_present() { have_compiler && have qemu-system-i386 && have_grub; }
 
 # What .venv was made for: its place (its scripts hold absolute paths), then what is in it.
 wanted() {
@@ -69,6 +75,7 @@ missing_packages() {
 	have_compiler || if on_x86_linux; then echo gcc; else echo gcc gcc-i686-linux-gnu; fi
 	echo '#include <stdio.h>' | gcc -E - >/dev/null 2>&1 || echo libc6-dev
 	have qemu-system-i386 || echo qemu-system-x86
+	have_grub || echo grub-common grub-pc-bin xorriso
 	python=$(find_python)
 	[ -n "$python" ] || { have python3 || echo python3 python3-venv; return; }
 	"$python" -c 'import ensurepip, venv' 2>/dev/null ||

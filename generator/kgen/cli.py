@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from inspect import cleandoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -20,6 +22,7 @@ from kgen.errors import Exit, KgenError
 from kgen.progress import progress, say, say_error
 
 if TYPE_CHECKING:
+    import kgen_qemu
     from kgen.pipeline import Built
 
 _CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -69,6 +72,20 @@ def _output(verb: _Body) -> _Body:
         show_default=True,
         help="Output folder.",
     )(verb)
+
+
+def _told(verb: _Body) -> _Body:
+    """Add the options that say what a kernel is told and given by its loader."""
+    verb = click.option(
+        "--module",
+        "modules",
+        metavar="FILE",
+        multiple=True,
+        help="Multiboot module, FILE or 'FILE ARGUMENTS'. Repeatable.",
+    )(verb)
+    return click.option("--append", metavar="TEXT", default="", help="The kernel's command line.")(
+        verb
+    )
 
 
 @click.group(cls=_Verbs, context_settings=_CONTEXT)
@@ -193,16 +210,9 @@ def describe(description: Path | None, sets: tuple[str, ...]) -> None:
     metavar="NAME",
     default="multiboot",
     show_default=True,
-    help="Who loads the kernel: multiboot or grub.",
+    help="Who loads the kernel: multiboot (QEMU does), grub (on a disc), floppy (kgen's loader).",
 )
-@click.option("--append", metavar="TEXT", default="", help="The kernel's command line.")
-@click.option(
-    "--module",
-    "modules",
-    metavar="FILE",
-    multiple=True,
-    help="Multiboot module, FILE or 'FILE ARGUMENTS'. Repeatable.",
-)
+@_told
 @click.option(
     "--expect", metavar="REGEX", multiple=True, help="Must be found in a line. Repeatable."
 )
@@ -232,7 +242,8 @@ def boot(out: Path, as_json: bool, **options: Any) -> None:
     import kgen_qemu
 
     request = kgen_qemu.boot_request(out, **options)
-    result = kgen_qemu.boot(request, on_line=None if as_json else say)
+    with _inserted(request) as request:
+        result = kgen_qemu.boot(request, on_line=None if as_json else say)
     if as_json:
         import json
 
@@ -240,6 +251,58 @@ def boot(out: Path, as_json: bool, **options: Any) -> None:
     else:
         kgen_qemu.print_report(result)
     raise click.exceptions.Exit(int(result.exit_code))
+
+
+@contextmanager
+def _inserted(request: kgen_qemu.Request) -> Iterator[kgen_qemu.Request]:
+    """The request with the medium that it boots from, if it boots from one."""
+    machine, manifest = request.machine, request.manifest
+    if machine.via == "multiboot":
+        yield request
+        return
+    from kgen import image
+    from kgen.build.folder import Folder
+
+    cargo = image.gather(manifest, machine.append, machine.modules, manifest.directory)
+    form = "iso" if machine.via == "grub" else "floppy"
+    with image.lent(cargo, form, Folder(manifest.directory.resolve())) as medium:
+        yield replace(request, machine=replace(machine, medium=medium))
+
+
+@app.command(cls=_AsWritten, context_settings=_CONTEXT)
+@_output
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["iso", "floppy"]),
+    required=True,
+    help="iso: GRUB, for CD and USB sticks. floppy: 1.44 MB, kgen's own loader, for any 386.",
+)
+@_told
+@click.option(
+    "--to",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Where to write it.  [default: DIR/image/NAME.iso or .img]",
+)
+def image(out: Path, form: str, append: str, modules: tuple[str, ...], to: Path | None) -> None:
+    """Make an image of a disc or floppy that boots what was built, on a real PC, too.
+
+        kgen image --format iso                 write it to a CD or, with dd, to a USB stick
+        kgen image --format floppy --append cpu=386 --to boot.img
+        kgen boot --via floppy                  try it under QEMU
+
+    Command line and modules are on the image. docs/images.md says how to write one to a medium.
+    """
+    import kgen_qemu
+    from kgen import image
+    from kgen.build.folder import Folder
+    from kgen.files import shown
+
+    manifest = kgen_qemu.load_manifest(out)
+    cargo = image.gather(manifest, append, modules)
+    path = image.write(cargo, form, Folder(out.resolve()), to)
+    say(f"kgen: made {shown(path)}, {path.stat().st_size:,} bytes")
 
 
 # --- what becomes of errors -----------------------------------------------------

@@ -61,7 +61,8 @@ def boot_logs(directory: Path, machine: Machine) -> Iterator[Logs]:
 def _name(machine: Machine) -> str:
     cpu = re.sub(r"[^\w.-]", "_", machine.cpu)
     kvm = "-kvm" if machine.accel == "kvm" else ""
-    return f"{machine.machine}{kvm}-{cpu}-{size_text(machine.memory)}"
+    via = "" if machine.via == "multiboot" else f"-{machine.via}"
+    return f"{machine.machine}{kvm}-{cpu}-{size_text(machine.memory)}{via}"
 
 
 def _claim(folder: Path, name: str) -> tuple[Path, BinaryIO]:

@@ -23,6 +23,7 @@ Accel = Literal["tcg", "kvm"]
 
 MACHINES: tuple[str, ...] = ("pc", "q35", "isapc")
 ACCELS: tuple[str, ...] = ("tcg", "kvm")
+LOADERS: tuple[str, ...] = ("multiboot", "grub", "floppy")
 
 EXIT_PORT = 0xF4
 RAM_STEP = 8192  # bytes; QEMU silently rounds RAM up to this
@@ -35,6 +36,9 @@ class Machine:
     ``memory`` is in bytes. ``kernel`` and the modules' paths are as QEMU will
     open them, in the folder where it runs; a module is ``path arguments…``.
     ``firmware`` is a file for ``-bios``, None for the machine's own (SeaBIOS).
+    ``via`` says who loads the kernel: QEMU itself (multiboot), or the loader on
+    ``medium``, an image of a disc (grub) or floppy that kernel, ``append`` and
+    modules are on.
     """
 
     kernel: Path
@@ -45,6 +49,8 @@ class Machine:
     append: str = ""
     modules: tuple[str, ...] = ()
     firmware: Path | None = None
+    via: str = "multiboot"
+    medium: Path | None = None
     exit_device: bool = True
 
     def argv(self, binary: str, qmp_fd: int) -> list[str]:
@@ -59,13 +65,26 @@ class Machine:
         argv += ["-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control"]
         if self.exit_device:
             argv += ["-device", f"isa-debug-exit,iobase={EXIT_PORT:#x},iosize=0x04"]
-        argv += ["-kernel", str(self.kernel)]
+        return argv + (self._kernel() if self.medium is None else self._medium(self.medium))
+
+    def _kernel(self) -> list[str]:
+        """QEMU loads the kernel."""
+        argv = ["-kernel", str(self.kernel)]
         if self.append:
             argv += ["-append", self.append]
         if self.modules:
             # QEMU splits the list at commas; a doubled comma is a comma.
             argv += ["-initrd", ",".join(text.replace(",", ",,") for text in self.modules)]
         return argv
+
+    def _medium(self, medium: Path) -> list[str]:
+        """The firmware starts what is on ``medium``."""
+        file = str(medium).replace(",", ",,")
+        kind, order = {"grub": ("ide,index=2,media=cdrom", "d"), "floppy": ("floppy", "a")}[
+            self.via
+        ]
+        drive = f"file={file},format=raw,readonly=on,if={kind}"
+        return ["-drive", drive, "-boot", f"order={order}"]
 
 
 def size_text(size: int) -> str:

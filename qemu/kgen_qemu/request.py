@@ -17,6 +17,7 @@ from kgen_qemu import cpus
 from kgen_qemu.errors import BootError, Exit, did_you_mean, usage
 from kgen_qemu.machine import (
     ACCELS,
+    LOADERS,
     MACHINES,
     RAM_STEP,
     Machine,
@@ -75,7 +76,7 @@ def boot_request(
     """
     _one_of("--machine", machine, MACHINES)
     _one_of("--accel", accel, ACCELS)
-    _via(via)
+    _one_of("--via", via, LOADERS)
     _timeout(timeout)
     for option, patterns in (("--expect", expect), ("--forbid", forbid)):
         for pattern in patterns:
@@ -94,7 +95,8 @@ def boot_request(
         accel=accel,
         append=append,
         modules=tuple(_module(str(module), directory) for module in modules),
-        firmware=find_qboot(binary) if machine == "pc" else None,
+        firmware=find_qboot(binary) if machine == "pc" and via == "multiboot" else None,
+        via=via,
     )
     options: list[tuple[str, Sequence[object]]] = [
         ("-o", [] if directory == Path("kernel_out") else [directory]),
@@ -102,6 +104,7 @@ def boot_request(
         ("--memory", [size_text(size)]),
         ("--machine", [machine]),
         ("--accel", [] if accel == "tcg" else [accel]),
+        ("--via", [] if via == "multiboot" else [via]),
         ("--append", [append] if append else []),
         ("--module", modules),
         ("--expect", expect),
@@ -132,12 +135,6 @@ def _command(options: list[tuple[str, Sequence[object]]]) -> str:
 def _one_of(option: str, word: str, known: tuple[str, ...]) -> None:
     if word not in known:
         raise usage(f"{option} {word}: not known here", did_you_mean(word, known))
-
-
-def _via(via: str) -> None:
-    if via == "grub":
-        raise usage("--via grub is not available in this version", "leave it out: Multiboot it is")
-    _one_of("--via", via, ("multiboot", "grub"))
 
 
 def _timeout(seconds: float) -> None:

@@ -137,6 +137,8 @@ def _panic(said: Transcript, ending: Ending) -> list[str]:
         where = _progress(said) if said.hello else "before its serial line was up"
         return [f"the kernel left with the exit code for panic and no panic line, {where}"]
     if ending.status == 39:
+        if said.hello is None and said.last_line:  # a loader, which does not speak the protocol
+            return [f"boot refused before the kernel ran: {said.last_line[:200]}"]
         return ["the kernel refused to boot and gave no reason"]
     return []
 

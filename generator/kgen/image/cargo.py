@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 from kgen.errors import Exit, KgenError
 
@@ -90,12 +91,28 @@ class Cargo:
         return bytes(bare)
 
 
-def gather(name: str, build: str, image: Path, append: str, modules: Sequence[str]) -> Cargo:
-    """The Cargo of the kernel in the file ``image``.
+class Built(Protocol):
+    """What is to be known of a built kernel; the boot session's manifest is one."""
 
-    Each of ``modules`` is ``FILE`` or ``FILE ARGUMENTS…``; the kernel is told the file's name
-    without its folders. KgenError (usage) for a file that cannot be read, and for text that would
-    not survive the way to the kernel.
+    @property
+    def name(self) -> str:
+        """The kernel's name."""
+
+    @property
+    def build(self) -> str:
+        """Its build id."""
+
+    @property
+    def image_path(self) -> Path:
+        """Its ELF file."""
+
+
+def gather(built: Built, append: str, modules: Sequence[str], folder: Path = Path()) -> Cargo:
+    """The Cargo of a built kernel.
+
+    Each of ``modules`` is ``FILE`` or ``FILE ARGUMENTS…`` with FILE as seen from ``folder``; the
+    kernel is told the file's name alone. KgenError (usage) for a file that cannot be read, and for
+    text that would not survive the way to the kernel.
     """
     for option, text in (("--append", append), *(("--module", module) for module in modules)):
         if not (text.isascii() and text.isprintable()):
@@ -103,12 +120,13 @@ def gather(name: str, build: str, image: Path, append: str, modules: Sequence[st
                 f"{option} {text!r}: boot loaders pass on printable ASCII alone",
                 "rename or rewrite it",
             )
-    return Cargo(name, build, _read(image, "the kernel"), append, tuple(map(_module, modules)))
+    files = tuple(_module(text, folder) for text in modules)
+    return Cargo(built.name, built.build, _read(built.image_path, "the kernel"), append, files)
 
 
-def _module(text: str) -> File:
+def _module(text: str, folder: Path) -> File:
     name, space, arguments = text.partition(" ")
-    return File(Path(name).name + space + arguments, _read(Path(name), "--module"))
+    return File(Path(name).name + space + arguments, _read(folder / name, "--module"))
 
 
 def _read(path: Path, what: str) -> bytes:

@@ -27,10 +27,10 @@ DATE = "1980010100000000"
 """Of every file and the image itself, in place of today: YYYYMMDDhhmmsscc."""
 
 _PROGRAMS = (
-    ("grub-mkrescue", "grub-common", "grub2-tools-extra"),
-    ("xorriso", "xorriso", "xorriso"),
+    (("grub-mkrescue", "grub2-mkrescue"), "grub-common", "grub2-tools-extra"),
+    (("xorriso",), "xorriso", "xorriso"),
 )
-"""Each with its package in Debian and in Fedora."""
+"""A program under its names, then its package in Debian and in Fedora."""
 
 _MODULES = "biosdisk iso9660 multiboot normal echo iorw serial terminal"
 """GRUB's modules that a disc needs; all of them would be 8 MB."""
@@ -100,15 +100,16 @@ def _run(program: str, tree: Path, image: Path) -> None:
 
 def _find() -> str:
     """grub-mkrescue, when all that it needs is there."""
-    missing = [packages for program, *packages in _PROGRAMS if which(program) is None]
+    paths = [next(filter(None, map(which, names)), None) for names, _, _ in _PROGRAMS]
+    missing = [packages for path, (_, *packages) in zip(paths, _PROGRAMS, strict=True) if not path]
     if not (GRUB / "multiboot.mod").is_file():
         missing.append(["grub-pc-bin", "grub2-pc-modules"])
-    found = which("grub-mkrescue")
-    if missing or found is None:
+    program = paths[0]
+    if missing or program is None:
         debian, fedora = (" ".join(names) for names in zip(*missing, strict=True))
         raise KgenError(
             f"an ISO image takes GRUB's tools, and these packages are missing: {debian}",
             f"apt-get install {debian}, or dnf install {fedora}",
             exit_code=Exit.BUILD,
         )
-    return found
+    return program
