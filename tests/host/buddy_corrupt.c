@@ -153,11 +153,23 @@ static void lost_block(void)
 	b->free_pages += 4;
 }
 
+/* Its list does not know it any more; head and counters do. */
+static void fallen_out(void)
+{
+	b->free_lists[2] = NULL;
+}
+
 /* --- allocated blocks ------------------------------------------------------ */
 
 static void order_too_large(void)
 {
 	b->nodes[4].allocated = 2 * (ORDER + 1) + 1;
+}
+
+/* Shifting by so much would give the right length on many a machine. */
+static void order_beyond_word(void)
+{
+	b->nodes[4].allocated = 2 * (8 * sizeof(size_t) + 2) + 1;
 }
 
 static void allocated_unaligned(void)
@@ -221,6 +233,12 @@ static void free_pages_high(void)
 	b->free_pages++;
 }
 
+static void both_high(void)
+{
+	b->free_pages++;
+	b->managed++;
+}
+
 static void managed_low(void)
 {
 	b->managed--;
@@ -263,7 +281,9 @@ static const struct {
 	{ "free block unaligned", unaligned, BUDDY_BAD_LIST },
 	{ "free block without head", no_head, BUDDY_BAD_LIST },
 	{ "free block in no list", lost_block, BUDDY_BAD_COUNT },
+	{ "free block fallen out of its list", fallen_out, BUDDY_BAD_COUNT },
 	{ "allocated order too large", order_too_large, BUDDY_BAD_LIST },
+	{ "allocated order beyond a word", order_beyond_word, BUDDY_BAD_LIST },
 	{ "allocated block unaligned", allocated_unaligned, BUDDY_BAD_LIST },
 	{ "allocated block ends above", allocated_end_above, BUDDY_BAD_LIST },
 	{ "allocated block over its neighbour", allocated_too_large, BUDDY_BAD_OVERLAP },
@@ -274,6 +294,7 @@ static const struct {
 	{ "counter of an order high", count_high, BUDDY_BAD_COUNT },
 	{ "counter of an order low", count_low, BUDDY_BAD_COUNT },
 	{ "free pages high", free_pages_high, BUDDY_BAD_COUNT },
+	{ "free and managed pages high", both_high, BUDDY_BAD_COUNT },
 	{ "managed pages low", managed_low, BUDDY_BAD_COUNT },
 	{ "allocated page lost", page_lost, BUDDY_BAD_COUNT },
 	{ "block in the list below its order", listed_too_low, BUDDY_BAD_MAP },

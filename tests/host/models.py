@@ -10,7 +10,8 @@ seeded run (:class:`random.Random`) and hypothesis (``st.randoms()``), which shr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -28,6 +29,11 @@ class Talk:
 
     lines: tuple[str, ...]
     answers: tuple[str, ...]
+
+    @classmethod
+    def of(cls, said: Sequence[tuple[str, str]]) -> Talk:
+        """From pairs of a line and its answer."""
+        return cls(tuple(line for line, _ in said), tuple(answer for _, answer in said))
 
 
 # --- memmap -------------------------------------------------------------------
@@ -54,7 +60,7 @@ def normalise(entries: list[Entry]) -> list[tuple[int, int, int]]:
     clipped = [(*clip(entry), entry[2]) for entry in entries]
     cuts = sorted({cut for first, last, _ in clipped if first < last for cut in (first, last)})
     ranges: list[tuple[int, int, int]] = []
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in itertools.pairwise(cuts):
         kinds = [kind for first, last, kind in clipped if first <= start and end <= last]
         if not kinds:
             continue
@@ -101,14 +107,14 @@ def random_map(random: Random, most: int) -> list[Entry]:
 
 def map_talk(random: Random, *, room: int, count: int) -> Talk:
     """``count`` maps, some of more entries than there is ``room`` for."""
-    lines, answers = [], []
+    said = []
     for _ in range(count):
         entries = random_map(random, room + 3)
         numbers = " ".join(f"{base} {length} {kind}" for base, length, kind in entries)
         kept, dropped = keep(entries, room)
-        lines += [f"map {numbers}", f"kept {numbers}"]
-        answers += [_joined(normalise(kept)), f"{_joined(kept)}{dropped}"]
-    return Talk(tuple(lines), tuple(answers))
+        said.append((f"map {numbers}", _joined(normalise(kept))))
+        said.append((f"kept {numbers}", f"{_joined(kept)}{dropped}"))
+    return Talk.of(said)
 
 
 def _joined(triples: list[tuple[int, int, int]]) -> str:
@@ -147,10 +153,21 @@ def lowest(free: int, size: int, align: int, *, start: int = 0, skew: int = 0) -
 
 OK, FULL, RANGE, CLOSED = range(4)
 
+CELL = 8
+"""Bytes: the model's addresses and sizes are multiples of it, to keep the sets small."""
+
+CELLS = PAGE // CELL
+
+WINDOW = 48 * CELLS
+"""Cells of the address space in which conversations take place."""
+
+HIGHEST = (1 << 32) // CELL - WINDOW - CELLS
+"""The first cell of the highest window: the last page has no end below 2^32."""
+
 
 @dataclass
 class Memblock:
-    """Two sets of bytes, both relative to ``origin``, with at most ``room`` runs each."""
+    """Two sets of cells, numbered from ``origin``, with at most ``room`` runs each."""
 
     origin: int
     room: int
@@ -161,7 +178,7 @@ class Memblock:
     closed: bool = False
 
     def __post_init__(self) -> None:
-        self.reserved = 0 if self.origin else span(0, PAGE)
+        self.reserved = 0 if self.origin else span(0, CELLS)
 
     def _union(self, members: int, start: int, end: int, others: int) -> tuple[int, int]:
         if self.closed:
@@ -169,7 +186,7 @@ class Memblock:
         if start >= end:
             return RANGE, members
         union = members | span(start, end)
-        if len(list(runs(union))) + others > self.room:
+        if (union & ~(union << 1)).bit_count() + others > self.room:
             return FULL, members
         return OK, union
 
@@ -185,7 +202,7 @@ class Memblock:
         return error
 
     def alloc(self, size: int, align: int, limit: int | None) -> int | None:
-        """The address, or None. ``limit`` and results are relative to ``origin``."""
+        """Where it lies, or None."""
         free = self.memory & ~self.reserved
         if limit is not None:
             free &= span(0, limit)
@@ -200,71 +217,75 @@ class Memblock:
         self.allocated += size
         return found
 
-    def free_pages(self) -> list[tuple[int, int]]:
-        """The whole free pages, as maximal runs."""
-        found = []
+    def free_pages(self) -> str:
+        """What the driver's ``mb.free`` prints: the whole free pages, as maximal runs."""
+        text = ""
         for start, end in runs(self.memory & ~self.reserved):
-            first, last = -(-start // PAGE) * PAGE, end // PAGE * PAGE
+            first, last = -(-start // CELLS) * CELLS, end // CELLS * CELLS
             if first < last:
-                found.append((first, last))
-        return found
+                text += f"{self.address(first)} {self.address(last)} "
+        return text
 
     def state(self) -> str:
         """What the driver's ``mb.state`` prints."""
         page0 = f" 0 {PAGE}" if self.origin else ""
-        cursor = self.cursor + self.origin if self.allocated else 0
+        cursor = self.address(self.cursor) if self.allocated else 0
         return (
-            f"{cursor} {self.allocated} |{self._table(self.memory)} "
+            f"{cursor} {self.allocated * CELL} |{self._table(self.memory)} "
             f"|{page0}{self._table(self.reserved)} | 0"
         )
 
     def _table(self, members: int) -> str:
-        return "".join(f" {a + self.origin} {b + self.origin}" for a, b in runs(members))
+        return "".join(f" {self.address(a)} {self.address(b)}" for a, b in runs(members))
+
+    def address(self, cell: int) -> int:
+        """Of a cell, in bytes."""
+        return (self.origin + cell) * CELL
 
 
-WINDOW = 48 * PAGE
-"""Bytes of the address space in which memblock's conversations take place."""
+def _cell(random: Random) -> int:
+    """A cell, often at a page's edge or beside it."""
+    return random.randrange(WINDOW // CELLS) * CELLS + random.choice([0, 0, 0, 1, 256, 511])
 
 
-def _place(random: Random) -> int:
-    """An address: often at a page's edge or beside it."""
-    if random.randrange(2):
-        return random.randrange(WINDOW // PAGE) * PAGE
-    return min(random.randrange(WINDOW // PAGE) * PAGE + random.choice([1, 8, 0x800, 4095]), WINDOW)
+def _talk_of_range(random: Random, model: Memblock, what: str, longest: int) -> tuple[str, str]:
+    start = _cell(random)
+    end = min(start + random.choice([0, 1, CELLS, random.randrange(1, longest)]), WINDOW)
+    if start and random.randrange(16) == 0:
+        end = start - 1
+    line = f"mb.{what} {model.address(start)} {model.address(end)}"
+    return line, str(model.add(start, end) if what == "add" else model.reserve(start, end))
+
+
+def _talk_of_alloc(random: Random, model: Memblock) -> tuple[str, str]:
+    size = random.choice([0, 1, 2, 256, CELLS, CELLS + 1, 3 * CELLS, WINDOW])
+    align = random.choice([1, 2, 8, CELLS, 4 * CELLS])
+    limit = random.choice([None, None, None, random.randrange(1, WINDOW)])
+    below = 0 if limit is None else model.address(limit)
+    line = f"mb.alloc {size * CELL} {align * CELL} {below}"
+    found = model.alloc(size, align, limit)
+    return line, str(0 if found is None else model.address(found))
 
 
 def memblock_talk(random: Random, *, room: int, calls: int) -> Talk:
     """Calls in any order; after each of them the whole state."""
-    origin = random.choice([0, 0, (1 << 32) - WINDOW - PAGE])
-    model = Memblock(origin, room)
-    lines, answers = ["mb.init"], [""]
-    longest = random.choice([PAGE // 2, 2 * PAGE, 8 * PAGE])  # short ones fill the tables
+    model = Memblock(random.choice([0, 0, HIGHEST]), room)
+    said = [("mb.init", "")]
+    kinds = random.choice(["add add reserve alloc alloc free", "add reserve", "reserve alloc add"])
+    longest = random.choice([CELLS // 2, 2 * CELLS, 8 * CELLS])  # short ones fill the tables
     for _ in range(calls):
-        what = random.choice(["add", "add", "reserve", "alloc", "alloc", "free"])
-        if what in ("add", "reserve"):
-            start = _place(random)
-            end = start + random.choice([0, 1, PAGE, random.randrange(1, longest)])
-            end = start - 1 if start and random.randrange(16) == 0 else min(end, WINDOW)
-            lines.append(f"mb.{what} {start + origin} {end + origin}")
-            answers.append(str(getattr(model, what)(start, end)))
-        elif what == "alloc":
-            size = random.choice([0, 1, 8, 0x800, PAGE, PAGE + 1, 3 * PAGE, WINDOW])
-            align = random.choice([1, 4, 8, 64, PAGE, 4 * PAGE])
-            limit = random.choice([None, None, None, random.randrange(1, WINDOW)])
-            found = model.alloc(size, align, limit)
-            lines.append(f"mb.alloc {size} {align} {0 if limit is None else limit + origin}")
-            answers.append(str(0 if found is None else found + origin))
+        what = random.choice(kinds.split())
+        if what == "alloc":
+            said.append(_talk_of_alloc(random, model))
+        elif what == "free":
+            said.append(("mb.free", model.free_pages()))
         else:
-            lines.append("mb.free")
-            pages = model.free_pages()
-            answers.append("".join(f"{a + origin} {b + origin} " for a, b in pages))
+            said.append(_talk_of_range(random, model, what, longest))
         if random.randrange(64) == 0:
             model.closed = True
-            lines.append("mb.close")
-            answers.append("")
-        lines.append("mb.state")
-        answers.append(model.state())
-    return Talk(tuple(lines), tuple(answers))
+            said.append(("mb.close", ""))
+        said.append(("mb.state", model.state()))
+    return Talk.of(said)
 
 
 # --- arena --------------------------------------------------------------------
@@ -305,30 +326,34 @@ class Arena:
         return f"{self.taken.bit_count()} {bits} 1"
 
 
+def _talk_of_taking(random: Random, arena: Arena, live: list[tuple[int, int]]) -> tuple[str, str]:
+    pages = random.choice([0, 1, 1, 2, 3, 5, 8, 20, 20, 32, 33, arena.pages, arena.pages + 1])
+    align, skew = random.choice([1, 1, 1, 2, 4, 16, 16]), random.choice([0, 0, 1])
+    addr = arena.alloc(pages, align, skew)
+    if addr:
+        live.append((addr, pages))
+    return f"arena.alloc {pages} {align} {skew}", str(addr)
+
+
+def _talk_of_giving(random: Random, arena: Arena, live: list[tuple[int, int]]) -> tuple[str, str]:
+    if live and random.randrange(4):
+        addr, pages = live.pop(random.randrange(len(live)))
+    else:
+        addr = arena.base + random.randrange(-2, arena.pages + 2) * PAGE
+        addr += random.choice([0, 0, 0, 1, 2048])
+        pages = random.choice([0, 1, 2, arena.pages, (1 << 64) - 1, 1 << 52])
+    return f"arena.free {addr} {pages}", str(int(arena.free(addr, pages)))
+
+
 def arena_talk(random: Random, *, calls: int) -> Talk:
     """Allocations and frees, proper and wrong ones; after each the whole state."""
-    pages = random.choice([1, 31, 32, 33, 64, 100])
-    arena = Arena(random.choice([0xF880_0000, 0xF880_3000, 0xD000_0000]), pages)
-    lines, answers = [f"arena.init {arena.base} {pages}"], [""]
+    base = random.choice([0xF880_0000, 0xF880_3000, 0xD000_0000])
+    arena = Arena(base, random.choice([1, 31, 32, 33, 64, 100, 200]))
+    said = [(f"arena.init {arena.base} {arena.pages}", "")]
     live: list[tuple[int, int]] = []
+    eagerness = random.choice([1, 2, 5])  # how full it gets
     for _ in range(calls):
-        if random.randrange(2):
-            size = random.choice([0, 1, 1, 2, 2, 3, 5, 8, 32, 33, pages, pages + 1])
-            align, skew = random.choice([1, 1, 1, 2, 4, 16]), random.choice([0, 0, 1])
-            addr = arena.alloc(size, align, skew)
-            lines.append(f"arena.alloc {size} {align} {skew}")
-            answers.append(str(addr))
-            if addr:
-                live.append((addr, size))
-        else:
-            if live and random.randrange(4):
-                addr, size = live.pop(random.randrange(len(live)))
-            else:
-                addr = arena.base + random.randrange(-2, pages + 2) * PAGE
-                addr += random.choice([0, 0, 0, 1, 2048])
-                size = random.choice([0, 1, 2, pages, (1 << 64) - 1, 1 << 52])
-            lines.append(f"arena.free {addr} {size}")
-            answers.append(str(int(arena.free(addr, size))))
-        lines.append("arena.state")
-        answers.append(arena.state())
-    return Talk(tuple(lines), tuple(answers))
+        taking = random.randint(0, eagerness) > 0
+        said.append((_talk_of_taking if taking else _talk_of_giving)(random, arena, live))
+        said.append(("arena.state", arena.state()))
+    return Talk.of(said)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -28,31 +29,37 @@ from kgen.render import render
 
 HERE = Path(__file__).parent
 
-_COMMON = ("-std=gnu11", "-g", "-Wall", "-Wextra", "-Werror")
+_COMMON = ("-std=gnu11", "-Wall", "-Wextra", "-Werror")
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A way to compile: flags, and sources (of the tests, of the kernel) that all programs need."""
+    """A way to build: flags, and sources (of the tests, of the kernel) that all programs need."""
 
-    flags: tuple[str, ...]
+    compile: tuple[str, ...]
+    link: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
     kernel: tuple[str, ...] = ()
 
 
-SANITIZED = Kind(("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"))
+_SANITIZE = "-fsanitize=address,undefined"
+
+SANITIZED = Kind(("-O1", "-g", _SANITIZE, "-fno-sanitize-recover=all"), (_SANITIZE,))
 """For finding faults. A missing runtime is a failure: without it the tests would see less."""
 
-FAST = Kind(("-O2",))
+FAST = Kind(("-O2", "-g"))
 """For long searches, once a short one has passed under the sanitizers."""
+
+QUICK = Kind(("-O1", "-Wno-error"))
+"""For mutants: the models notice without sanitizers; a mutant may leave something unused."""
 
 BARE = Kind(
     (
-        *("-m32", "-march=i386", "-O1", "-ffreestanding", "-fno-pic", "-fcf-protection=none"),
+        *("-m32", "-march=i386", "-O1", "-g", "-ffreestanding", "-fno-pic", "-fcf-protection=none"),
         *("-fno-stack-protector", "-fno-asynchronous-unwind-tables"),
         *("-fsanitize=undefined", "-fsanitize-undefined-trap-on-error"),  # needs no runtime
-        *("-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none"),
     ),
+    ("-m32", "-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none"),
     own=("bare.c",),
     kernel=("lib/string.c", "lib/vsnprintf.c", "lib/div64.c"),
 )
@@ -61,7 +68,10 @@ BARE = Kind(
 
 @dataclass(frozen=True)
 class Edit:
-    """A deliberate fault: in ``file`` of the kernel, ``old`` (found just once) becomes ``new``."""
+    """A deliberate fault: in ``file`` of the kernel, ``old`` (found just once) becomes ``new``.
+
+    A blank in ``old`` stands for any white space, so that reformatting changes nothing.
+    """
 
     file: str
     old: str
@@ -69,9 +79,10 @@ class Edit:
 
     def apply(self, text: str) -> str:
         """``text`` with the fault in it."""
-        count = text.count(self.old)
-        assert count == 1, f"{self.file} has {count} times {self.old!r}: adapt this mutant"
-        return text.replace(self.old, self.new)
+        pattern = r"\s+".join(re.escape(word) for word in self.old.split())
+        found = re.findall(pattern, text)
+        assert len(found) == 1, f"{self.file} has {len(found)} times {self.old!r}: adapt the mutant"
+        return text.replace(found[0], self.new)
 
 
 @dataclass(frozen=True)
@@ -178,37 +189,49 @@ class Workshop:
             if edit and edit.file == core:
                 file = self._edited(file, edit)
             files.append(file)
-        flags = (*_COMMON, *kind.flags, "-I", f"{src}/include", "-I", str(HERE))
-        names = [str(path) for path in (*files, *flags)]
-        contents = [path.read_bytes() for path in (*files, *sorted(HERE.glob("*.h")))]
-        target = self.folder / f"{Path(driver).stem}-{_digest(*names, *contents)}"
-        if not target.exists():
-            self._compile(["gcc", *flags, *map(str, files)], target)
-        return Program(target)
+        objects = [self._object(file, src, kind.compile) for file in files]
+        target = self.folder / f"{Path(driver).stem}-{_digest(*map(str, (*objects, *kind.link)))}"
+        return Program(self._made(target, [*map(str, objects), *kind.link]))
 
     def _edited(self, file: Path, edit: Edit) -> Path:
         text = edit.apply(file.read_text())
         target = self.folder / f"{_digest(text)}-{file.name}"
         if not target.exists():
-            fresh = self.folder / f"{target.name}.{os.getpid()}"
+            fresh = _fresh(target)
             fresh.write_text(text)
             fresh.replace(target)
         return target
 
-    def _compile(self, command: list[str], target: Path) -> None:
-        fresh = target.with_name(f"{target.name}.{os.getpid()}")
+    def _object(self, file: Path, src: Path, flags: Sequence[str]) -> Path:
+        """``file`` compiled against the headers of ``src``, whose name tells its content."""
+        own = b"".join(header.read_bytes() for header in sorted(HERE.glob("*.h")))
+        digest = _digest(str(file), file.read_bytes(), str(src), own, *flags)
+        includes = ("-I", f"{src}/include", "-I", str(HERE))
+        target = self.folder / f"{file.stem}-{digest}.o"
+        return self._made(target, [*_COMMON, *flags, *includes, "-c", str(file)])
+
+    def _made(self, target: Path, arguments: list[str]) -> Path:
+        """``target`` as gcc makes it, unless it is there."""
+        if target.exists():
+            return target
+        fresh = _fresh(target)
+        command = ["gcc", *arguments, "-o", str(fresh)]
         done = subprocess.run(
-            [*command, "-o", str(fresh)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
         )
         hint = ""
         if "cannot find -lasan" in done.stdout or "cannot find -lubsan" in done.stdout:
-            hint = "gcc's sanitizer runtime is missing: install libgcc-12-dev (apt) or libasan (dnf)"
+            hint = (
+                "gcc's sanitizer runtime is missing: install libgcc-12-dev (apt) or libasan (dnf)"
+            )
         assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{hint}"
         fresh.replace(target)
+        return target
+
+
+def _fresh(target: Path) -> Path:
+    """Where to make ``target`` while no other worker may see it."""
+    return target.with_name(f"{target.name}.{os.getpid()}")
 
 
 def _digest(*parts: str | bytes) -> str:

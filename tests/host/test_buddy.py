@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+from tests.host.native import FAST, Program, Workshop
 
 from kgen import footprint
-from tests.host.native import FAST, Program, Workshop
 
 CORES = ("mm/buddy.c",)
 

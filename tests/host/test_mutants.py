@@ -1,0 +1,295 @@
+"""Deliberate faults in the cores: the tests of this folder notice each.
+
+A mutant that survives says what the tests do not look at. One whose text is not found, or found
+twice, fails as well: then the source has changed, and the mutant must follow it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import TimeoutExpired
+
+import pytest
+from tests.host.native import QUICK, Edit, Workshop
+from tests.host.test_buddy import CORES as BUDDY
+from tests.host.test_buddy import SMALL
+from tests.host.test_cores import CORES, disagreement
+
+SECONDS = 10
+"""Many times what a search takes that ends. A mutant that hangs is noticed by that."""
+
+BUDDY_C, MEMMAP_C, MEMBLOCK_C, ARENA_C = (
+    f"mm/{name}.c" for name in ("buddy", "memmap", "memblock", "arena")
+)
+
+
+def search(workshop: Workshop, src: Path, edit: Edit | None) -> str:
+    """The search of all states of small buddies; what it complains of."""
+    program = workshop.program(src, "buddy_states.c", BUDDY, QUICK, edit)
+    for case in SMALL:
+        done = program.run(*case, seconds=SECONDS)
+        if done.returncode:
+            return done.stdout or f"status {done.returncode}"
+    return ""
+
+
+def corruption(workshop: Workshop, src: Path, edit: Edit | None) -> str:
+    """Every fault that buddy_check() must see; the ones that it does not."""
+    program = workshop.program(src, "buddy_corrupt.c", BUDDY, QUICK, edit)
+    done = program.run(seconds=SECONDS)
+    return done.stdout if done.returncode else ""
+
+
+def talk(name: str, count: int) -> Callable[[Workshop, Path, Edit | None], str]:
+    """Random conversations with a core; the first wrong answer."""
+
+    def run(workshop: Workshop, src: Path, edit: Edit | None) -> str:
+        program = workshop.program(src, "cores.c", CORES, QUICK, edit)
+        return disagreement(program, name, seed=1, count=count, seconds=SECONDS)
+
+    return run
+
+
+TESTS = {
+    "search": search,
+    "corruption": corruption,
+    "memmap": talk("memmap", 1000),
+    "memblock": talk("memblock", 40),
+    "arena": talk("arena", 60),
+}
+
+MUTANTS = {
+    # --- buddy: allocating and freeing
+    "merge skipped": ("search", Edit(BUDDY_C, "!toggle_pair(b, frame, order)) {", "0) {")),
+    "merge across the largest order": (
+        "search",
+        Edit(BUDDY_C, "while (order < b->max_order && !toggle", "while (!toggle"),
+    ),
+    "wrong buddy": (
+        "search",
+        Edit(BUDDY_C, "size_t buddy = frame ^ (size_t)1", "size_t buddy = frame + (size_t)1"),
+    ),
+    "upper half's head stays": ("search", Edit(BUDDY_C, "clear_head(b, frame | buddy);", "")),
+    "merged block begins at its upper half": (
+        "search",
+        Edit(BUDDY_C, "frame &= buddy;", "frame |= buddy;"),
+    ),
+    "bit not toggled when a block is taken": (
+        "search",
+        Edit(BUDDY_C, "if (from < b->max_order)\n\t\ttoggle_pair(b, frame, from);", ""),
+    ),
+    "bit not toggled when a block is halved": (
+        "search",
+        Edit(BUDDY_C, "from), from);\n\t\ttoggle_pair(b, frame, from);", "from), from);"),
+    ),
+    "not the smallest order": (
+        "search",
+        Edit(BUDDY_C, "unsigned from = order;", "unsigned from = b->max_order;"),
+    ),
+    "order not checked": (
+        "search",
+        Edit(BUDDY_C, "if (b->nodes[frame].allocated != allocated_mark(order))", "if (0)"),
+    ),
+    "stale node believed": (
+        "search",
+        Edit(BUDDY_C, "if (!is_head(b, frame) || !is_allocated", "if (!is_allocated"),
+    ),
+    "stale node believed in diagnosis": (
+        "search",
+        Edit(BUDDY_C, "if (is_head(b, first) && is_allocated", "if (is_allocated"),
+    ),
+    "interior not told from unmanaged": (
+        "search",
+        Edit(BUDDY_C, "b->nodes[first].allocated / 2 >= order", "0"),
+    ),
+    "unaligned address accepted": (
+        "search",
+        Edit(BUDDY_C, "frame >= b->pages || !IS_ALIGNED(addr, PAGE_SIZE))", "frame >= b->pages)"),
+    ),
+    "page behind the region accepted": (
+        "search",
+        Edit(BUDDY_C, "addr < b->base || frame >= b->pages", "addr < b->base || frame > b->pages"),
+    ),
+    "free pages not counted": (
+        "search",
+        Edit(BUDDY_C, "b->free_pages -= (size_t)1 << order;", ""),
+    ),
+    "metadata believed to be zero": (
+        "search",
+        Edit(BUDDY_C, "memset(b->map, 0, b->map_size);", ""),
+    ),
+    "back link forgotten": (
+        "search",
+        Edit(BUDDY_C, "node->next->link = node->link;", ";"),
+    ),
+    "blocks too large at the end of a run": (
+        "search",
+        Edit(
+            BUDDY_C, "frame + ((size_t)2 << order) <= last", "frame + ((size_t)1 << order) < last"
+        ),
+    ),
+    # --- buddy: what buddy_check() looks at
+    "check: back links": ("corruption", Edit(BUDDY_C, " || node->link != link)", ")")),
+    "check: alignment": (
+        "corruption",
+        Edit(BUDDY_C, "!IS_ALIGNED(frame, (size_t)1 << order) || !is_head", "!is_head"),
+    ),
+    "check: heads": ("corruption", Edit(BUDDY_C, "order) || !is_head(b, frame))", "order))")),
+    "check: free blocks overlap": (
+        "corruption",
+        Edit(BUDDY_C, "any_head(b, frame + 1, behind)", "0"),
+    ),
+    "check: allocated blocks overlap": (
+        "corruption",
+        Edit(BUDDY_C, "any_head(b, frame + 1, frame + length)", "0"),
+    ),
+    "check: counters of orders": (
+        "corruption",
+        Edit(
+            BUDDY_C,
+            "return count == b->free_count[order] ? BUDDY_OK : BUDDY_BAD_COUNT;",
+            "return BUDDY_OK;",
+        ),
+    ),
+    "check: free pages": (
+        "corruption",
+        Edit(BUDDY_C, "if (free_pages != b->free_pages)", "if (0)"),
+    ),
+    "check: managed pages": (
+        "corruption",
+        Edit(BUDDY_C, "|| allocated + b->free_pages != b->managed)", ")"),
+    ),
+    "check: map": ("corruption", Edit(BUDDY_C, "if (!clear)", "if (0)")),
+    "check: unmerged": ("corruption", Edit(BUDDY_C, "return raised ?", "return 0 ?")),
+    "check: order of allocated blocks": (
+        "corruption",
+        Edit(BUDDY_C, "node->allocated > allocated_mark(b->max_order)", "0"),
+    ),
+    "check: end of allocated blocks": (
+        "corruption",
+        Edit(BUDDY_C, " || frame + length > b->pages)", ")"),
+    ),
+    # --- memmap
+    "available wins over reserved": (
+        "memmap",
+        Edit(
+            MEMMAP_C, "case MEMORY_RESERVED:\n\t\treturn 2;", "case MEMORY_RESERVED:\n\t\treturn 0;"
+        ),
+    ),
+    "unknown types yield": ("memmap", Edit(MEMMAP_C, "return 4;", "return 0;")),
+    "available rounded outwards": (
+        "memmap",
+        Edit(MEMMAP_C, "if (entry->type == MEMORY_AVAILABLE) {", "if (0) {"),
+    ),
+    "end beyond 2^64 wraps": ("memmap", Edit(MEMMAP_C, "end = UINT64_MAX;", ";")),
+    "neighbours of a type not joined": (
+        "memmap",
+        Edit(MEMMAP_C, "last && last->end == start && last->type == type", "0"),
+    ),
+    "neighbours joined across a gap": (
+        "memmap",
+        Edit(MEMMAP_C, "last->end == start && last->type", "last->type"),
+    ),
+    "reserved dropped from a full table": (
+        "memmap",
+        Edit(MEMMAP_C, "if (type == MEMORY_AVAILABLE)\n\t\t\treturn;", "return;"),
+    ),
+    "ends not sorted": ("memmap", Edit(MEMMAP_C, "ends[at - 1] > value)", "0)")),
+    # --- memblock
+    "reserved ignored": (
+        "memblock",
+        Edit(MEMBLOCK_C, "if (!taken || taken->start >= aligned + size)", "if (1)"),
+    ),
+    "limit ignored": (
+        "memblock",
+        Edit(MEMBLOCK_C, "limit ? MIN(region->end, limit) : region->end", "region->end"),
+    ),
+    "cursor stays": ("memblock", Edit(MEMBLOCK_C, "mb->cursor = found + size;", "")),
+    "never from the bottom again": (
+        "memblock",
+        Edit(MEMBLOCK_C, "found = find(mb, 0, size, align, limit);", ";"),
+    ),
+    "touching regions not joined": (
+        "memblock",
+        Edit(MEMBLOCK_C, "regions[last].start <= end", "regions[last].start < end"),
+    ),
+    "page 0 free": (
+        "memblock",
+        Edit(MEMBLOCK_C, "mb->reserved.count = 1;", "mb->reserved.count = 0;"),
+    ),
+    "one entry less": (
+        "memblock",
+        Edit(
+            MEMBLOCK_C,
+            "if (table->count == MEMBLOCK_REGIONS)\n\t\t\treturn",
+            "if (table->count == MEMBLOCK_REGIONS - 1)\n\t\t\treturn",
+        ),
+    ),
+    "pages handed over that are free in part": (
+        "memblock",
+        Edit(
+            MEMBLOCK_C,
+            "out->start = ALIGN_UP(start, PAGE_SIZE);",
+            "out->start = ALIGN_DOWN(start, PAGE_SIZE);",
+        ),
+    ),
+    "grows when closed": (
+        "memblock",
+        Edit(MEMBLOCK_C, "mb->closed ? MEMBLOCK_ERR_CLOSED : join(&mb->memory", "join(&mb->memory"),
+    ),
+    # --- arena
+    "first free page forgotten": (
+        "arena",
+        Edit(ARENA_C, "arena->first_free = MIN(arena->first_free, page);", ""),
+    ),
+    "first free page too high": (
+        "arena",
+        Edit(ARENA_C, "if (page == arena->first_free)", "if (1)"),
+    ),
+    "alignment of page numbers, not of addresses": (
+        "arena",
+        Edit(ARENA_C, "size_t base = arena->base / PAGE_SIZE;", "size_t base = 0;"),
+    ),
+    "skew ignored": (
+        "arena",
+        Edit(
+            ARENA_C,
+            "ALIGN_UP(base + page + skew, align) - skew - base",
+            "ALIGN_UP(base + page, align) - base",
+        ),
+    ),
+    "double free accepted": (
+        "arena",
+        Edit(ARENA_C, "if (find(arena, page, page + pages, false) != page + pages)", "if (0)"),
+    ),
+    "free beyond the end": (
+        "arena",
+        Edit(ARENA_C, "|| pages > arena->pages - page)", ")"),
+    ),
+    "word skipped that is half taken": (
+        "arena",
+        Edit(ARENA_C, "if (IS_ALIGNED(from, 32) && ", "if ("),
+    ),
+    "last run overlooked": (
+        "arena",
+        Edit(ARENA_C, "if (page > arena->pages - pages)", "if (page >= arena->pages - pages)"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TESTS)
+def test_the_sound_source_passes(name: str, small_src: Path, workshop: Workshop) -> None:
+    """Else each mutant would be noticed for no reason of its own."""
+    assert not TESTS[name](workshop, small_src, None)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_a_fault_is_noticed(mutant: str, small_src: Path, workshop: Workshop) -> None:
+    """By the test that is there for it, in its short form."""
+    test, edit = MUTANTS[mutant]
+    try:
+        complaint = TESTS[test](workshop, small_src, edit)
+    except TimeoutExpired:
+        complaint = "it hangs"
+    assert complaint, f"nobody noticed: {mutant}"
