@@ -83,10 +83,23 @@ def prove(loaded: Loaded) -> Derived:
 
 def _source_problems(loaded: Loaded) -> Iterator[Problem]:
     for name, path in zip(loaded.kernel.sources, loaded.sources, strict=True):
-        if not path.is_file():
-            why = "it is a folder" if path.is_dir() else f"there is no file {shown(path)}"
+        why = _unreadable(path)
+        if why:
             change = "names are relative to the folder of the description"
             yield Problem("sources", repr(name), why, change, loaded.origin)
+
+
+def _unreadable(path: Path) -> str:
+    """Why ``path`` is no file that can be compiled; nothing if it is one."""
+    try:
+        with path.open("rb"):
+            return ""
+    except FileNotFoundError:
+        return f"there is no file {shown(path)}"
+    except IsADirectoryError:
+        return "it is a folder"
+    except OSError as error:
+        return f"it cannot be read: {error.strerror}"
 
 
 # --- running the file ---------------------------------------------------------

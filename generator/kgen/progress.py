@@ -61,8 +61,7 @@ class TerminalProgress(Progress):
 
 def progress() -> Progress:
     """The one that suits where standard error goes."""
-    dumb = os.environ.get("TERM") == "dumb"
-    return TerminalProgress() if sys.stderr.isatty() and not dumb else Progress()
+    return TerminalProgress() if sys.stderr.isatty() else Progress()
 
 
 def say(text: str) -> None:

@@ -11,8 +11,9 @@ import io
 import json
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from ninja.ninja_syntax import Writer
@@ -26,11 +27,15 @@ LINKER_SCRIPT = "src/linker/kernel.ld"
 
 @dataclass(frozen=True)
 class Unit:
-    """One object: from ``source`` (relative to the output folder, or the user's absolute path)."""
+    """One object: from ``source`` (relative to the output folder, or the user's absolute path).
+
+    ``content`` is a user's file in short: ninja compares times alone, and ``mv`` keeps old ones.
+    """
 
     source: str
     object: str
     users: bool
+    content: str = ""
 
     @property
     def label(self) -> str:
@@ -111,7 +116,9 @@ class Graph:
         toolchain = [self._relative(self.folder.toolchain)]
         for unit in self.units:
             writer.newline()
-            variables = {"command": _shell(self.command(unit)), "label": _plain(unit.label)}
+            content = f" # {unit.content}" if unit.content else ""
+            command = f"{_shell(self.command(unit))}{content}"
+            variables = {"command": command, "label": _plain(unit.label)}
             writer.build(
                 [_path(unit.object)],
                 "compile",
@@ -160,8 +167,11 @@ class Graph:
             yield f"-ffile-prefix-map={path}={pairs[path]}"
 
 
-def units(outputs: Sequence[str], sources: Sequence[Path]) -> tuple[Unit, ...]:
-    """Objects for rendered ``outputs`` (paths below src) and the user's ``sources`` (absolute)."""
+def units(outputs: Sequence[str], sources: Mapping[Path, bytes]) -> tuple[Unit, ...]:
+    """Objects for rendered ``outputs`` (paths below src) and the user's ``sources``.
+
+    The latter are absolute paths with their contents.
+    """
     own = [
         Unit(f"src/{path}", f"build/obj/{path}.o", users=False)
         for path in sorted(outputs)
@@ -174,8 +184,8 @@ def units(outputs: Sequence[str], sources: Sequence[Path]) -> tuple[Unit, ...]:
             name, number = f"{source.stem}-{number}{source.suffix}", number + 1
         names.append(name)
     theirs = [
-        Unit(str(source), f"build/obj/user/{name}.o", users=True)
-        for source, name in zip(sources, names, strict=True)
+        Unit(str(source), f"build/obj/user/{name}.o", True, sha256(content).hexdigest()[:12])
+        for (source, content), name in zip(sources.items(), names, strict=True)
     ]
     return (*own, *theirs)
 
