@@ -124,11 +124,11 @@ def boot_request(
 
 
 def _command(options: list[tuple[str, Sequence[object]]]) -> str:
-    """``kgen boot`` as one would type it; a value that begins with a dash is joined by =."""
+    """``kgen boot`` as one would type it."""
     words = ["kgen", "boot"]
     for option, values in options:
-        for value in map(str, values):
-            words += [f"{option}={value}"] if value.startswith("-") else [option, value]
+        for value in values:
+            words += [option, str(value)]
     return shlex.join(words)
 
 

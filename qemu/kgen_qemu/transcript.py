@@ -23,11 +23,12 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from kgen_qemu.ktap import MAX_PROBLEMS, MAX_RECORDS, CaseResult, KtapReader
+from kgen_qemu.ktap import MAX_PROBLEMS, CaseResult, KtapReader
 
 MAX_MACHINE_LINE = 200  # bytes, from the protocol
 MAX_LINE = 4096  # bytes kept of any line; the rest of it is dropped
 MAX_FRAMES = 64  # addresses kept of a backtrace
+MAX_FACTS = 1000  # stages, map entries or counters kept of each
 
 _MACHINE = re.compile(r"\s*# kgen:(\S*)(?: (.*))?$")
 _HELLO = re.compile(r"# kgen:hello .*$")
@@ -276,7 +277,7 @@ class TranscriptParser:
                 self._bounded(self._stages, stage, "stages")
             case "stat":
                 key, value = fields["k"], _int(fields["v"])
-                if key in self._stats or len(self._stats) < MAX_RECORDS:
+                if key in self._stats or len(self._stats) < MAX_FACTS:
                     self._stats[key] = value
             case "end":
                 counts = (_int(fields[key]) for key in ("ok", "fail", "skip"))
@@ -306,10 +307,10 @@ class TranscriptParser:
             self._panic = replace(panic, backtrace=frames)
 
     def _bounded(self, records: list[_T], record: _T, what: str) -> None:
-        if len(records) < MAX_RECORDS:
+        if len(records) < MAX_FACTS:
             records.append(record)
         else:
-            self._problem(f"more than {MAX_RECORDS} {what}; the rest is not kept")
+            self._problem(f"more than {MAX_FACTS} {what}; the rest is not kept")
 
     def _problem(self, text: str) -> None:
         if len(self._problems) < MAX_PROBLEMS:

@@ -45,7 +45,7 @@ def test_defaults(built: Built) -> None:
         ({"machine": "pcc"}, "--machine pcc", "did you mean 'pc'?"),
         ({"machine": "sun4m"}, "--machine sun4m", "known: pc, q35, isapc"),
         ({"accel": "hvf"}, "--accel hvf", "tcg, kvm"),
-        ({"via": "grub"}, "not available in this version", "Multiboot"),
+        ({"via": "lilo"}, "--via lilo", "known: multiboot, grub, floppy"),
         ({"via": "grbu"}, "--via grbu", "did you mean 'grub'?"),
         ({"timeout": 0}, "more than 0", "2.5"),
         ({"timeout": -1}, "more than 0", "2.5"),
@@ -141,11 +141,8 @@ def parsed_back(request: Request) -> Request:
     assert words[:2] == ["kgen", "boot"]
     found: dict[str, list[str]] = {}
     rest = iter(words[2:])
-    for word in rest:
-        option, equals, value = word.partition("=")
-        if not (equals and option.startswith("--")):
-            option, value = word, next(rest)
-        found.setdefault(option.lstrip("-"), []).append(value)
+    for option in rest:
+        found.setdefault(option.lstrip("-"), []).append(next(rest))
     return boot_request(
         Path(found["o"][0]),
         cpu=found["cpu"][0],

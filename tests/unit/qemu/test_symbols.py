@@ -56,6 +56,22 @@ def test_a_return_address_is_of_the_call_before_it(elf: Path) -> None:
     assert returning.offset == start["outer"] - start["inner"]
 
 
+def test_functions_laid_out_in_another_order_than_written(tmp_path: Path) -> None:
+    """Each function is a sequence of its own in the line table; its end is not another's start."""
+    (tmp_path / "k.c").write_text(
+        "int a(void){return 1;}\nint z(void){return 2;}\nint m(void){return 3;}\n"
+    )
+    flags = "-m32 -g -ffreestanding -fno-pic -no-pie -nostdlib -ffunction-sections"
+    layout = "-Wl,-Ttext=0xc0100000 -Wl,-e,a -Wl,--sort-section=name"
+    subprocess.run(
+        ["gcc", *flags.split(), *layout.split(), "k.c", "-o", "k.elf"], cwd=tmp_path, check=True
+    )
+    start = addresses(tmp_path / "k.elf")
+    assert start["a"] < start["m"] < start["z"]
+    (frame,) = symbolise(tmp_path / "k.elf", [start["m"]])
+    assert (frame.function, frame.line) == ("m", 3)
+
+
 def test_a_call_of_panic_gives_return_addresses_only(elf: Path) -> None:
     behind = addresses(elf)["outer"]
     (frame,) = symbolise(elf, [behind], first_exact=False)

@@ -166,6 +166,11 @@ def test_a_malformed_panic_line_is_still_a_panic(word: str) -> None:
     assert said.panic is not None
 
 
+def test_a_message_without_its_last_quote_is_malformed() -> None:
+    said = parse(HELLO + b'# kgen:panic vec=14 msg="page fa\n')
+    assert said.problems == ('malformed machine line: # kgen:panic vec=14 msg="page fa',)
+
+
 def test_the_first_panic_stands() -> None:
     said = parse(HELLO + b'# kgen:panic vec=1 msg="first"\n# kgen:panic vec=2 msg="second"\n')
     assert said.panic is not None
@@ -221,7 +226,14 @@ def test_nothing_that_a_guest_says_raises(lines: list[str], tail: bytes) -> None
 
 
 @pytest.mark.parametrize(
-    "line", [b"x" * 1000, b"no newline, ever\n"[:-1], b"ok 1 t\n", b"# kgen:stat k= v=\n"]
+    "line",
+    [
+        b"x" * 1000,
+        b"no newline, ever\n"[:-1],
+        b"ok 1 t\n",
+        b"# kgen:stat k= v=\n",
+        b"# kgen:mmap base=0 len=0 type=1\n",
+    ],
 )
 @pytest.mark.parametrize("head", [b"", HELLO, HELLO + b"KTAP version 1\n"])
 def test_memory_is_bounded(head: bytes, line: bytes) -> None:
