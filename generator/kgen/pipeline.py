@@ -164,7 +164,8 @@ class _Job:
 
         named = dict(zip(self._source_names(), sources.values(), strict=True))
         templates = self.request.templates_folder
-        tree = render(self.derived, templates, sources=named, flags=flags)
+        cpu = self.derived.kernel.cpu.minimum
+        tree = render(self.derived, templates, sources=named, flags=(*flags, cpu))
         tree.write(self.folder.src, self.folder.record)
         write_if_changed(self.folder.source_map, tree.source_map_json)
         return tree

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,6 +19,11 @@ SMALL = Path(__file__).parents[2] / "data" / "small"
 HELLO = "#include <kernel.h>\n\nvoid kernel_main(void)\n{\n\tanswer = 7;\n}\n"
 
 DESCRIPTION = 'from kgen import Kernel\nkernel = Kernel(name="mine", sources=["hello.c"])\n'
+
+
+def unverified(_elf: Path, _derived: object) -> SimpleNamespace:
+    """In place of verification: facts of a kernel without symbols."""
+    return SimpleNamespace(address_of=lambda _: None)
 
 
 @pytest.fixture
@@ -35,8 +41,22 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "templates"
     shutil.copytree(SMALL, folder)
     monkeypatch.setattr("kgen.pipeline.templates_dir", lambda: folder)
-    monkeypatch.setattr("kgen.verify.verify", lambda elf, derived: None)
+    monkeypatch.setattr("kgen.verify.verify", unverified)
     return folder
+
+
+BUILD = """
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+import kgen.cli, kgen.pipeline, kgen.verify
+templates = Path(sys.argv[1])
+kgen.pipeline.templates_dir = lambda: templates
+kgen.verify.verify = lambda *_: SimpleNamespace(address_of=lambda _: None)
+sys.argv = ["kgen", "build"]
+kgen.cli.main()
+"""
+"""``kgen build`` of the small kernel whose templates are named, as a process of its own."""
 
 
 @dataclass(frozen=True)

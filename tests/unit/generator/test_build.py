@@ -21,7 +21,7 @@ from kgen.pipeline import Built
 from kgen.progress import Progress
 from kgen_qemu import load_manifest
 
-from .conftest import DESCRIPTION, HELLO, write
+from .conftest import BUILD, DESCRIPTION, HELLO, unverified, write
 
 Build = Callable[..., Built]
 
@@ -92,9 +92,9 @@ def test_compile_commands_are_those_that_ran(built: Build, here: Path) -> None:
 def test_two_folders_give_the_same_kernel(built: Build, tmp_path: Path) -> None:
     """Also with the user's sources, with spaces in names, and where one folder holds the other."""
     images = []
-    for place, out in ((tmp_path / "one", "kernel_out"), (tmp_path / "two $x", "deep er/out")):
-        write(place / "lib/hello.c", '#include "own.h"\n' + HELLO)
-        write(place / "own.h", "#define OWN 1\n")
+    for place, out in ((tmp_path / "one", "desc/kernel_out"), (tmp_path / "two $x", "deep er/out")):
+        write(place / "desc/lib/hello.c", '#include "own.h"\n' + HELLO)
+        write(place / "desc/own.h", "#define OWN 1\n")
         write(place / "far/util.S", "\t.text\nutil:\tret\n")
         text = "from kgen import Kernel\n"
         text += f"kernel = Kernel(sources=['lib/hello.c', {str(place / 'far/util.S')!r}])\n"
@@ -138,7 +138,9 @@ def test_a_noop_imports_neither_models_nor_templates(here: Path, small: Path) ->
         "kgen.pipeline.templates_dir = lambda: Path(sys.argv[1])\n"
         "from kgen.progress import Progress\n"
         "if sys.argv[2] == 'first':\n"
-        "    import kgen.verify; kgen.verify.verify = lambda *_: None\n"
+        "    import kgen.verify; from types import SimpleNamespace\n"
+        "    facts = SimpleNamespace(address_of=lambda _: None)\n"
+        "    kgen.verify.verify = lambda *_: facts\n"
         "built = kgen.pipeline.build(kgen.pipeline.Request(), Progress())\n"
         "heavy = {'pydantic', 'jinja2', 'elftools', 'rich', 'iced_x86', 'ninja'}\n"
         "print(built.changed, sorted(heavy & sys.modules.keys()))\n"
@@ -309,7 +311,7 @@ def test_a_kernel_that_is_not_verified_is_not_installed(
         assert refused(built).what == "a rule fails"
         assert state(here / "kernel_out") == former
     assert seen == [here / "kernel_out/build/unverified.elf"] * 2
-    monkeypatch.setattr("kgen.verify.verify", lambda elf, derived: None)
+    monkeypatch.setattr("kgen.verify.verify", unverified)
     assert built().changed
     assert state(here / "kernel_out") != former
 
@@ -349,21 +351,10 @@ def test_a_folder_that_cannot_be_made_is_named(built: Build, here: Path) -> None
 
 # --- two at once, and interruptions -------------------------------------------------
 
-SCRIPT = """
-import sys
-from pathlib import Path
-import kgen.cli, kgen.pipeline, kgen.verify
-templates = Path(sys.argv[1])
-kgen.pipeline.templates_dir = lambda: templates
-kgen.verify.verify = lambda *_: None
-sys.argv = ["kgen", "build"]
-kgen.cli.main()
-"""
-
 
 def start(small: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(small)],
+        [sys.executable, "-c", BUILD, str(small)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -18,8 +18,9 @@ import kgen as package
 from kgen.describe import Kernel
 from kgen.errors import Exit
 from kgen.load import paths
+from kgen.progress import Progress, progress
 
-from .conftest import DESCRIPTION, HELLO, Ran, write
+from .conftest import BUILD, DESCRIPTION, HELLO, Ran, write
 
 Kgen = Callable[..., Ran]
 
@@ -162,13 +163,14 @@ def test_boot_passes_its_options_on_and_ends_with_the_verdict(
 ) -> None:
     asked: dict[str, object] = {}
     result = SimpleNamespace(exit_code=5, to_json=lambda: {"verdict": "timeout"})
+    checked = SimpleNamespace(machine=SimpleNamespace(via="multiboot"), manifest=None)
 
-    def request(out: Path, **options: object) -> str:
+    def request(out: Path, **options: object) -> object:
         asked.update(options, out=out)
-        return "request"
+        return checked
 
-    def boot(request: str, on_line: Callable[[str], None] | None) -> object:
-        assert request == "request"
+    def boot(request: object, on_line: Callable[[str], None] | None) -> object:
+        assert request is checked
         assert (on_line is None) == as_json
         if on_line:
             on_line("a line")
@@ -233,23 +235,11 @@ def test_a_reader_that_left_is_no_error(here: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-TERMINAL = """
-import sys
-from pathlib import Path
-import kgen.cli, kgen.pipeline, kgen.verify
-templates = Path(sys.argv[1])
-kgen.pipeline.templates_dir = lambda: templates
-kgen.verify.verify = lambda *_: None
-sys.argv = ["kgen", "build"]
-kgen.cli.main()
-"""
-
-
 def on_terminal(small: Path, **environment: str) -> str:
     """What a build shows on a terminal (both streams)."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-c", TERMINAL, str(small)],
+        [sys.executable, "-c", BUILD, str(small)],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -275,6 +265,10 @@ def test_a_terminal_shows_the_step_under_way(here: Path, small: Path) -> None:
     again = on_terminal(small)
     assert again.startswith("kgen: nothing to redo")
     assert "\x1b" not in again
+
+
+def test_a_pipe_gets_no_progress_at_all(capfd: pytest.CaptureFixture[str]) -> None:
+    assert type(progress()) is Progress
 
 
 def test_no_color_is_honoured(here: Path, small: Path) -> None:

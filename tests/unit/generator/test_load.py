@@ -225,3 +225,8 @@ def test_a_source_that_is_missing_is_one_problem(here: Path) -> None:
     error = problems(None, "sources=gone.c")
     assert [problem.path for problem in error.problems] == ["sources"]
     assert "there is no file gone.c" in error.what
+
+
+def test_a_source_that_cannot_be_read_says_why(here: Path) -> None:
+    (here / "loop.c").symlink_to("loop.c")
+    assert "it cannot be read: Too many levels" in problems(None, "sources=loop.c").what

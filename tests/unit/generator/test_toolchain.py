@@ -130,5 +130,10 @@ def test_the_oldest_cpu_is_the_compilers_target(minimum: str, flag: str) -> None
 
 
 def test_what_runs_before_the_cpu_is_known_is_for_a_386() -> None:
-    for source in ("src/kernel/main.c", "src/arch/i386/cpu.c", "src/boot/boot.S", "src/lib/div64.c"):
+    for source in (
+        "src/kernel/main.c",
+        "src/arch/i386/cpu.c",
+        "src/boot/boot.S",
+        "src/lib/div64.c",
+    ):
         assert cpu_flag("pentiumpro", source) == "-march=i386"
