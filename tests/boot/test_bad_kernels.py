@@ -230,10 +230,17 @@ def test_command_line_and_modules_arrive(built: Kernels, tmp_path: Path) -> None
 def test_the_serial_line_is_answered_in_order(built: Kernels) -> None:
     result = boot(
         built("ASK"),
-        answers=[(r"name\? \[", "Ada\n"), ("never", "seen")],
-        expect=[r"\[Ada\] hello"],
+        answers=[(r"name\? \[", "Ada\n"), (r"\? \[", "London\n"), ("never", "asked")],
+        expect=[r"name\? \[Ada\] noted", r"place\? \[London\] noted"],
+        timeout=5,
     )
     assert result.verdict == "pass", result.reasons
+
+
+def test_the_end_is_noticed_while_an_answer_is_pending(built: Kernels) -> None:
+    result = boot(built("END_HANG"), answers=[("never asked", "")], timeout=5)
+    assert result.verdict == "protocol"
+    assert result.seconds < 3
 
 
 def test_expect_and_forbid(built: Kernels) -> None:

@@ -28,7 +28,7 @@
  *	LIE_COUNT    counts that nobody saw
  *	SKIP_STAGE   one stage never reached
  *	WILD         machine lines that make no sense
- *	ASK          asks for a name, greets it, passes
+ *	ASK          asks for a name, then for a place, passes
  *	CPUID        prints CPUID leaf 1, passes
  *	LOADED       prints command line and modules as loaded, passes
  *	SWITCH_OFF   ACPI power-off: QEMU ends with status 0
@@ -217,15 +217,16 @@ static void wild_lines(void)
 	puts("\r\n");
 }
 
-static void ask(void)
+/* Print a question, echo the line that is typed in answer. */
+static void ask(const char *question)
 {
 	char c;
 
-	puts("name? ");
-	puts("[");
+	puts(question);
+	puts("? [");
 	while ((c = getc()) != '\n')
 		putc(c);
-	puts("] hello\n");
+	puts("] noted\n");
 }
 
 /* PIIX4 power management, as QEMU wires it: map its registers, then sleep state 5. */
@@ -331,7 +332,8 @@ void bad_main(const struct multiboot *mbi)
 		wild_lines();
 		break;
 	case ASK:
-		ask();
+		ask("name");
+		ask("place");
 		break;
 	case CPUID:
 		cpuid();
