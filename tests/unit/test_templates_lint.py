@@ -17,11 +17,12 @@ from jinja2 import Environment, TemplateSyntaxError, meta, nodes
 
 from kgen.derive import Derived
 from kgen.describe import Kernel, Section
+from kgen.image.plan import Plan
 from kgen.paths import templates_dir
 from kgen.render.template import FILTERS
 
-NAMES = {*Kernel.model_fields, "kernel_name", "derived", "build_id"} - {"name"}
-"""What a template may name."""
+NAMES = {*Kernel.model_fields, "kernel_name", "derived", "build_id", "plan"} - {"name"}
+"""What a template may name; `plan` is the floppy's (kgen.image.plan)."""
 
 ARITHMETIC = (
     nodes.Add,
@@ -35,6 +36,8 @@ ARITHMETIC = (
     nodes.Pos,
     nodes.Concat,
 )
+
+_COMPUTED: dict[str, type[Derived] | type[Plan]] = {"derived": Derived, "plan": Plan}
 
 STATEMENT = re.compile(r"^\s*//%(.*)$")
 REMARK = re.compile(r"^\s*//#")
@@ -96,8 +99,8 @@ def _lint_attributes(tree: nodes.Template) -> Iterator[str]:
 
 def _attributes(owner: str) -> set[str]:
     """Attributes that the template variable ``owner`` has."""
-    if owner == "derived":
-        return {*dir(Derived), *Derived.__dataclass_fields__}
+    if owner in _COMPUTED:
+        return {*dir(_COMPUTED[owner]), *_COMPUTED[owner].__dataclass_fields__}
     field = Kernel.model_fields.get(owner)
     kind = field.annotation if field else None
     if isinstance(kind, type) and issubclass(kind, Section):
