@@ -238,7 +238,7 @@ static void __attribute__((noreturn)) switch_off(void)
 	outl(0xcfc, 0x600 | 1);	  /* PMBA */
 	outl(0xcf8, function | 0x80);
 	outl(0xcfc, 1);	   /* PMREGMISC: decode it */
-	outw(0x604, 1u << 13);	 /* PM1_CNT: SLP_EN, type 0 */
+	outw(0x604, 1u << 13);	/* PM1_CNT: SLP_EN, type 0 */
 	halt();
 }
 
