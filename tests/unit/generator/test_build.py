@@ -243,6 +243,24 @@ def test_a_bad_description_writes_nothing(built: Build, here: Path) -> None:
     assert {p: p.stat().st_mtime_ns for p in (here / "kernel_out").rglob("*")} == former
 
 
+def test_a_fault_is_not_mistaken_for_the_default_that_stands_in(built: Build, here: Path) -> None:
+    text = "from kgen import Buddy, Kernel\nkernel = Kernel(buddy=Buddy(max_order={}))\n"
+    write(here / "kernel.py", text.format(10))
+    built()
+    write(here / "kernel.py", text.format(40))
+    with pytest.raises(DescriptionError):
+        built()
+
+
+def test_a_missing_ninja_is_named(
+    built: Build, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", str(here / "python"))
+    monkeypatch.setattr("kgen.build.run.which", lambda name: None)
+    error = refused(built)
+    assert (error.what, error.hint) == ("ninja is missing", "install it: pip install ninja")
+
+
 @pytest.mark.parametrize(
     ("source", "what"),
     [
