@@ -5,7 +5,7 @@ build succeeded. Keys that are not read here are left alone.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,47 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True)
+class Zone:
+    """A zone's name, first page frame, and the one behind its last."""
+
+    name: str
+    first_page: int
+    end_page: int
+
+
+@dataclass(frozen=True)
+class MemoryModel:
+    """A kernel's layout and limits, for those who predict what it does with memory.
+
+    Addresses are physical but for ``kernel_base``; sizes are bytes unless they
+    say pages. The image ends before ``image_end``; at first the kernel reaches
+    what lies below ``boot_mapped_end``. ``map_entries``, ``regions`` and
+    ``modules`` are how many of each it keeps.
+    """
+
+    kernel_base: int
+    image_start: int
+    image_end: int
+    boot_mapped_end: int
+    direct_map_limit: int
+    arena_pages: int
+    arena_per_ram: int
+    map_entries: int
+    regions: int
+    modules: int
+    max_order: int
+    node_size: int
+    zones: tuple[Zone, ...]
+
+
+@dataclass(frozen=True)
 class Manifest:
     """A kernel and what to expect of it.
 
     ``directory`` holds the manifest, ``image`` is relative to it; RAM bounds
     are bytes, both inclusive; ``build`` is the id that the kernel says in
-    ``hello``; ``stages`` are in order.
+    ``hello``; ``stages`` are in order. ``memory`` is None where the manifest
+    does not tell.
     """
 
     directory: Path
@@ -34,6 +69,7 @@ class Manifest:
     ram_minimum: int
     ram_maximum: int
     cpu_minimum: str
+    memory: MemoryModel | None = None
 
     @property
     def image_path(self) -> Path:
@@ -96,6 +132,23 @@ def _parse(directory: Path, data: Any) -> Manifest:
         ram_minimum=_typed(ram, "minimum", int),
         ram_maximum=_typed(ram, "maximum", int),
         cpu_minimum=_typed(_typed(data, "cpu", dict), "minimum", str),
+        memory=_memory(_typed(data, "memory", dict)) if "memory" in data else None,
+    )
+
+
+def _memory(data: dict[str, Any]) -> MemoryModel:
+    zones = [_typed({"zone": zone}, "zone", dict) for zone in _typed(data, "zones", list)]
+    numbers = [field.name for field in fields(MemoryModel) if field.name != "zones"]
+    return MemoryModel(
+        **{name: _typed(data, name, int) for name in numbers},
+        zones=tuple(
+            Zone(
+                _typed(zone, "name", str),
+                _typed(zone, "first_page", int),
+                _typed(zone, "end_page", int),
+            )
+            for zone in zones
+        ),
     )
 
 

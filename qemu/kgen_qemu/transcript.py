@@ -53,11 +53,12 @@ class Hello:
 
 @dataclass(frozen=True)
 class Cpu:
-    """The CPU as the kernel found it, and how it flushes its TLB."""
+    """The CPU as the kernel found it, how it flushes its TLB, and if it has large pages."""
 
     family: int
     policy: str
     reason: str
+    pse: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,15 @@ class Region:
     base: int
     length: int
     kind: int
+
+
+@dataclass(frozen=True)
+class Module:
+    """A Multiboot module: where it lies (``end`` is behind it), and its name with arguments."""
+
+    start: int
+    end: int
+    name: str
 
 
 @dataclass(frozen=True)
@@ -107,6 +117,7 @@ class Transcript:
     hello: Hello | None = None
     cpu: Cpu | None = None
     memory_map: tuple[Region, ...] = ()
+    modules: tuple[Module, ...] = ()
     stages: tuple[Stage, ...] = ()
     stats: dict[str, int] = field(default_factory=dict)
     tests: tuple[CaseResult, ...] = ()
@@ -144,6 +155,7 @@ class TranscriptParser:
         self._hello: Hello | None = None
         self._cpu: Cpu | None = None
         self._map: list[Region] = []
+        self._modules: list[Module] = []
         self._stages: list[Stage] = []
         self._stats: dict[str, int] = {}
         self._panic: Panic | None = None
@@ -175,6 +187,7 @@ class TranscriptParser:
             hello=self._hello,
             cpu=self._cpu,
             memory_map=tuple(self._map),
+            modules=tuple(self._modules),
             stages=tuple(self._stages),
             stats=dict(self._stats),
             tests=tuple(self._ktap.tests),
@@ -268,10 +281,14 @@ class TranscriptParser:
                     self._problem(f"the kernel started again: {text}")
                 self._hello = self._hello or hello
             case "cpu":
-                self._cpu = Cpu(_int(fields["family"]), fields["policy"], fields["reason"])
+                pse = _int(fields.get("pse", "0")) != 0
+                self._cpu = Cpu(_int(fields["family"]), fields["policy"], fields["reason"], pse)
             case "mmap":
                 region = Region(_int(fields["base"]), _int(fields["len"]), _int(fields["type"]))
                 self._bounded(self._map, region, "memory map entries")
+            case "module":
+                module = Module(_int(fields["start"]), _int(fields["end"]), fields["msg"])
+                self._bounded(self._modules, module, "modules")
             case "stage":
                 stage = Stage(_int(fields["i"]), _int(fields["of"]), fields["name"])
                 self._bounded(self._stages, stage, "stages")

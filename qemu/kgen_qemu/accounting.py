@@ -1,0 +1,333 @@
+"""Where a machine's memory goes, predicted to the byte and held against the kernel's own accounts.
+
+From the memory map and modules that a kernel reports, and the numbers of its
+manifest, everything up to the first page handed out by the buddies follows.
+``predict()`` computes it as the seed's steps say, in Python and by other means
+than the C code: ranges are lists, what is free is a difference of lists.
+
+    the map             available, less what a stricter entry takes back, in whole pages
+    memblock            + the image, the modules, then a bump for each early need
+    the buddies         what is left, in each zone, in the largest aligned blocks
+    the page directory  tables, large pages, pages of the direct map
+
+``compare()`` then goes through the figures that the kernel has said. They also
+have to add up, which holds whether or not they were foreseen:
+
+    available = kernel + modules + early + free + all waste
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from kgen_qemu.manifest import MemoryModel
+from kgen_qemu.transcript import Module, Region, Transcript
+
+PAGE = 4096
+TABLE_SPAN = 1024 * PAGE  # what a page table, or a large page, maps
+TOP = 1 << 64
+LAST_PAGE = 0xFFFFF000  # left alone, so that ends of ranges fit 32 bits
+FOUR_GIB = 1 << 32
+AVAILABLE = 1
+
+Range = tuple[int, int]
+"""First byte, and the byte behind the last."""
+
+WASTE = ("above_4g", "rounding", "top_page", "page0", "dropped", "partial")
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """A figure that is not as predicted; ``observed`` is None if the kernel did not say it."""
+
+    key: str
+    predicted: int
+    observed: int | None
+
+    def __str__(self) -> str:
+        said = "nothing" if self.observed is None else str(self.observed)
+        return f"accounting: {self.key} is {said}, predicted {self.predicted}"
+
+
+@dataclass(frozen=True)
+class Accounting:
+    """``checked`` figures were compared; ``mismatches`` are those that differ."""
+
+    checked: int
+    mismatches: tuple[Mismatch, ...]
+
+
+def account(said: Transcript, model: MemoryModel | None) -> Accounting | None:
+    """Check a kernel's accounts; None where there is no model or the boot ended too early."""
+    if model is None or "kmalloc" not in {stage.name for stage in said.stages}:
+        return None
+    predicted = predict(said, model)
+    if predicted is None:
+        return None
+    if said.end is None:  # free blocks are printed last
+        predicted = {key: n for key, n in predicted.items() if not key.startswith("page.")}
+    wrong = [
+        Mismatch(key, value, said.stats.get(key))
+        for key, value in predicted.items()
+        if said.stats.get(key) != value
+    ]
+    return Accounting(len(predicted) + 1, (*wrong, *_sum(said.stats)))
+
+
+def _sum(stats: dict[str, int]) -> Iterator[Mismatch]:
+    """Available memory is the sum of all that became of it."""
+    parts = ("kernel", "modules", "early", "free", *(f"waste.{name}" for name in WASTE))
+    total = sum(stats.get(f"mem.{part}", 0) for part in parts)
+    available = stats.get("mem.available")
+    if available != total:
+        yield Mismatch("mem.available (the sum of all parts)", total, available)
+
+
+def predict(said: Transcript, model: MemoryModel) -> dict[str, int] | None:
+    """Every figure, by the key under which the kernel says it; None if it ran out of memory."""
+    ledger = _read_map(said.memory_map, model)
+    if not ledger.memory:
+        return None
+    _reserve(ledger, model, said.modules)
+    ram_end = ledger.memory[-1][1]
+    cpu = said.cpu
+    paging = _Paging.of(model, ledger.memory, ram_end, large=cpu is not None and cpu.pse)
+    zones = _zones(model, ram_end)
+    early = [(_metadata(end - start, model), model.node_size) for _, start, end in zones]
+    early = [need for need in early if need[0]]
+    early += [(PAGE, PAGE), ((paging.tables - 1) * PAGE, PAGE)]
+    for size, alignment in early:
+        if not _early_alloc(ledger, model, size, alignment):
+            return None
+    free = list(_inward(subtract(ledger.memory, ledger.reserved)))
+    return (
+        ledger.stats(free)
+        | _free_blocks(zones, free, model.max_order)
+        | {
+            "memblock.allocated": ledger.allocated,
+            "paging.direct_pages": paging.direct_pages,
+            "paging.large_pages": paging.large_pages,
+            "paging.tables": paging.tables,
+        }
+    )
+
+
+# --- ranges: sorted, disjoint, none touching the next --------------------------
+
+
+def union(ranges: Iterable[Range]) -> list[Range]:
+    """All that is in any of them."""
+    joined: list[Range] = []
+    for start, end in sorted(ranges):
+        if start >= end:
+            continue
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def subtract(ranges: Iterable[Range], holes: Iterable[Range]) -> list[Range]:
+    """What is in ``ranges`` and in none of ``holes``."""
+    left: list[Range] = []
+    gaps = union(holes)
+    for start, end in union(ranges):
+        for first, behind in gaps:
+            if first >= end:
+                break
+            if behind > start:
+                left.append((start, first))
+                start = behind
+        left.append((start, end))
+    return [(start, end) for start, end in left if start < end]
+
+
+def within(ranges: Iterable[Range], start: int, end: int) -> list[Range]:
+    """What of them lies between ``start`` and ``end``."""
+    return union((max(first, start), min(last, end)) for first, last in ranges)
+
+
+def size(ranges: Iterable[Range]) -> int:
+    """Bytes of all of them."""
+    return sum(end - start for start, end in ranges)
+
+
+def _up(value: int, unit: int) -> int:
+    return -(-value // unit) * unit
+
+
+def _down(value: int, unit: int) -> int:
+    return value // unit * unit
+
+
+def _inward(ranges: Iterable[Range]) -> Iterator[Range]:
+    """Whole pages alone."""
+    for start, end in ranges:
+        if _up(start, PAGE) < _down(end, PAGE):
+            yield _up(start, PAGE), _down(end, PAGE)
+
+
+# --- the map, and memblock -----------------------------------------------------
+
+
+@dataclass
+class _Ledger:
+    """Memblock while it fills, and what each step took. Sizes are bytes."""
+
+    memory: list[Range]
+    available: int
+    waste: dict[str, int]
+    mapped: int = 0
+    reserved: list[Range] = field(default_factory=list)
+    kernel: int = 0
+    modules: int = 0
+    allocated: int = 0
+    cursor: int = 0
+
+    def stats(self, free: list[Range]) -> dict[str, int]:
+        """The keys ``mem.…``, ``free`` being what the buddies got."""
+        left = size(subtract(self.memory, self.reserved))
+        waste = self.waste | {"partial": left - size(free)}
+        used = {"available": self.available, "kernel": self.kernel, "modules": self.modules}
+        used |= {"early": self.allocated, "free": size(free)}
+        return {f"mem.{key}": n for key, n in used.items()} | {
+            f"mem.waste.{key}": waste[key] for key in WASTE
+        }
+
+
+def _available(memory_map: Iterable[Region], unit: int) -> list[Range]:
+    """Available memory in whole units: whatever else an entry says of it, it is not available."""
+    offered, denied = [], []
+    for region in memory_map:
+        end = min(region.base + region.length, TOP - 1)
+        if region.kind == AVAILABLE:
+            offered.append((_up(region.base, unit), _down(end, unit)))
+        elif region.length:
+            denied.append((_down(region.base, unit), _up(end, unit)))
+    return subtract(offered, denied)
+
+
+def _read_map(memory_map: Iterable[Region], model: MemoryModel) -> _Ledger:
+    entries = tuple(memory_map)
+    exact = size(_available(entries, 1))
+    pages = _available(entries, PAGE)
+    below = within(pages, 0, LAST_PAGE)
+    memory, dropped = below[: model.regions], below[model.regions :]
+    waste = {
+        "above_4g": size(within(pages, FOUR_GIB, TOP)),
+        "rounding": exact - size(pages),
+        "top_page": size(within(pages, LAST_PAGE, FOUR_GIB)),
+        "page0": size(within(memory, 0, PAGE)),
+        "dropped": size(dropped),
+    }
+    return _Ledger(memory, exact, waste, mapped=model.boot_mapped_end)
+
+
+def _reserve(ledger: _Ledger, model: MemoryModel, modules: Iterable[Module]) -> None:
+    """Page 0, the image and the modules are in use before anything is allocated."""
+    image = (model.image_start, _up(model.image_end, PAGE))
+    loaded = [(_down(module.start, PAGE), _up(module.end, PAGE)) for module in modules]
+    ledger.reserved = union([(0, PAGE), image, *(span for span in loaded if span[0] < span[1])])
+    ledger.kernel = size(within(ledger.memory, *image))
+    taken = size(ledger.memory) - size(subtract(ledger.memory, ledger.reserved))
+    ledger.modules = taken - ledger.waste["page0"] - ledger.kernel
+
+
+def _bump(ledger: _Ledger, need: int, alignment: int, limit: int) -> bool:
+    """One allocation: at or above the cursor, else anywhere; below ``limit``."""
+    free = subtract(ledger.memory, ledger.reserved)
+    for floor in (ledger.cursor, 0):
+        for start, end in within(free, floor, limit):
+            at = _up(start, alignment)
+            if at + need <= end:
+                ledger.reserved = union([*ledger.reserved, (at, at + need)])
+                ledger.cursor = at + need
+                ledger.allocated += need
+                return True
+    return False
+
+
+def _early_alloc(ledger: _Ledger, model: MemoryModel, need: int, alignment: int) -> bool:
+    """An allocation inside the boot mapping, which grows by a page table as often as it takes."""
+    while not _bump(ledger, need, alignment, min(ledger.mapped, model.direct_map_limit)):
+        if ledger.mapped >= model.direct_map_limit:
+            return False
+        if not _bump(ledger, PAGE, PAGE, ledger.mapped):
+            return False
+        ledger.mapped += TABLE_SPAN
+    return True
+
+
+# --- zones ------------------------------------------------------------------------
+
+
+def _zones(model: MemoryModel, ram_end: int) -> list[tuple[str, int, int]]:
+    """Name, first page frame and the one behind the last, of each zone on this machine."""
+    return [
+        (zone.name, zone.first_page, max(min(zone.end_page, ram_end // PAGE), zone.first_page))
+        for zone in model.zones
+    ]
+
+
+def _metadata(pages: int, model: MemoryModel) -> int:
+    """Bytes of a buddy's data for so many page frames: nodes, heads, and a bit for each pair."""
+    whole = _up(pages, 1 << model.max_order)
+    pairs = sum(whole >> order + 1 for order in range(model.max_order))
+    return pages * model.node_size + _up(whole, 32) // 8 + _up(pairs, 32) // 8
+
+
+def _free_blocks(
+    zones: list[tuple[str, int, int]], free: list[Range], max_order: int
+) -> dict[str, int]:
+    """The keys ``buddy.ZONE.free_pages`` and ``page.init.ZONE.oORDER``."""
+    stats: dict[str, int] = {}
+    for name, first, behind in zones:
+        blocks = [0] * (max_order + 1)
+        for start, end in within(free, first * PAGE, behind * PAGE):
+            for order in _decompose(start // PAGE - first, end // PAGE - first, max_order):
+                blocks[order] += 1
+        stats[f"buddy.{name}.free_pages"] = sum(n << order for order, n in enumerate(blocks))
+        stats |= {f"page.init.{name}.o{order}": n for order, n in enumerate(blocks)}
+    return stats
+
+
+def _decompose(frame: int, behind: int, max_order: int) -> Iterator[int]:
+    """The orders of the largest aligned blocks that frames ``frame`` to ``behind`` consist of."""
+    while frame < behind:
+        aligned = (frame & -frame).bit_length() - 1 if frame else max_order
+        order = min(aligned, (behind - frame).bit_length() - 1, max_order)
+        yield order
+        frame += 1 << order
+
+
+# --- the permanent page directory ------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Paging:
+    """How many page tables, 4 MiB pages, and pages that the direct map shows."""
+
+    tables: int
+    large_pages: int
+    direct_pages: int
+
+    @classmethod
+    def of(cls, model: MemoryModel, memory: list[Range], ram_end: int, *, large: bool) -> "_Paging":
+        """For RAM that ends at ``ram_end``; ``large`` if the CPU has 4 MiB pages."""
+        end = min(ram_end, model.direct_map_limit)
+        arena = min(_up(ram_end // PAGE * model.arena_per_ram, 1024), model.arena_pages)
+        spans = range(0, end, TABLE_SPAN)
+        # Page 0 is not mapped, and parts of the image are read-only: no large page there.
+        whole = [
+            start
+            for start in spans
+            if large
+            and start > 0
+            and start + TABLE_SPAN <= end
+            and not (start < model.image_end and start + TABLE_SPAN > model.image_start)
+            and size(within(memory, start, start + TABLE_SPAN)) == TABLE_SPAN
+        ]
+        shown = [*memory, (0, 1 << 20), (model.image_start, model.image_end)]
+        pages = size(within(shown, PAGE, end)) // PAGE - 1  # the guard below the boot stack
+        fixmap = 1  # its table is part of the image
+        return cls(arena // 1024 + len(spans) - len(whole) + fixmap, len(whole), pages)

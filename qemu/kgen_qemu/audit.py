@@ -1,0 +1,185 @@
+"""Every instruction that ran in the kernel, and the CPU that brought it.
+
+QEMU has no 386. Its 486 is told to the kernel as one, and then watched:
+``-d in_asm`` writes each block of instructions to a file when it is about to be
+run for the first time, with its raw bytes. Those are decoded here (not the text
+beside them, which depends on how QEMU was built) and looked up in ``i386``.
+
+A block ends at the first jump; an exception may leave it earlier. So what stands
+behind the faulting instruction of a block is logged and did not run. The exact
+form makes every instruction a block of its own.
+
+A log in QEMU's formats, with a disassembler and without::
+
+    IN:                                                IN:
+    0xc0100432:  0f 01 38   invlpg   (%eax)            0xc0100432:
+    0xc0100435:  c3         retl                       OBJD-T: 0f0138c3
+
+An instruction of more than eight bytes goes on in a line of its own, with an
+address and no text. In all formats a block's bytes are contiguous, and that is
+all that is relied on.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from kgen_qemu import i386
+from kgen_qemu.symbols import Frame, symbolise
+
+MODES = ("off", "on", "exact")
+ONE_PER_BLOCK = (8, 1)  # the QEMU from which on `exact` is an option of -accel tcg
+
+_LINE = re.compile(
+    rb"^(?:(?P<block>IN:)"
+    rb"|0x(?P<address>[0-9a-f]+):(?P<bytes>  ?[0-9a-f]{2}(?: [0-9a-f]{2})*(?=\s))?"
+    rb"|OBJD-T: (?P<hex>[0-9a-f]+)"
+    rb").*\n",
+    re.MULTILINE,
+)
+
+Block = tuple[int, bytes]
+"""Linear address of the first instruction, and the bytes from there on."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """How QEMU is told to log what runs: ``ranges`` of linear addresses, ends included."""
+
+    ranges: tuple[tuple[int, int], ...]
+    exact: bool = False
+    version: tuple[int, int] = (0, 0)
+
+    @property
+    def accel(self) -> str:
+        """What ``-accel tcg`` needs behind it."""
+        modern = self.exact and self.version >= ONE_PER_BLOCK
+        return ",one-insn-per-tb=on" if modern else ""
+
+    def argv(self, file: Path) -> list[str]:
+        """QEMU's further arguments; ``file`` gets the log."""
+        ranges = ",".join(f"{first:#x}..{last:#x}" for first, last in self.ranges)
+        old = self.exact and not self.accel
+        return ["-d", "in_asm", "-D", str(file), "-dfilter", ranges] + ["-singlestep"] * old
+
+
+@dataclass(frozen=True)
+class Site:
+    """An instruction newer than the CPU audited for; ``family`` 0 if the bytes are none."""
+
+    family: int
+    text: str
+    frame: Frame
+
+    def __str__(self) -> str:
+        need = f"needs {i386.cpu(self.family)}" if self.family else "is no instruction"
+        return f"`{self.text}` ran at {self.frame} and {need}"
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What a log came to.
+
+    ``instructions`` were logged, at ``distinct`` addresses; ``families`` counts
+    those by the family that brought them, ``mnemonics`` are the names of all newer
+    than a 386; ``violations`` are the sites newer than ``limit`` (a family, or
+    None: nothing is forbidden), each once, by address.
+    """
+
+    file: Path
+    exact: bool
+    limit: int | None
+    instructions: int
+    families: dict[int, int]
+    mnemonics: tuple[str, ...]
+    violations: tuple[Site, ...]
+
+    @property
+    def distinct(self) -> int:
+        """How many different instructions of the kernel ran."""
+        return sum(self.families.values())
+
+    @property
+    def newest(self) -> str | None:
+        """The oldest CPU that has all of them, by name; None where none was logged."""
+        newest = max(self.families, default=None)
+        return None if newest is None else i386.NAMES.get(newest, "later")
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why this audit fails; empty if it does not."""
+        if not self.instructions:
+            return (f"the audit saw no instruction of the kernel: {self.file} has none",)
+        return tuple(map(str, self.violations))
+
+
+def audit(file: Path, image: Path, kernel_base: int, limit: int | None, *, exact: bool) -> Audit:
+    """Decode the log ``file`` of a boot of ``image``; a log that is not there is an empty one.
+
+    ``kernel_base`` is what lies between the image's virtual addresses and the
+    physical ones at which its first instructions run.
+    """
+    try:
+        text = file.read_bytes()
+    except OSError:
+        text = b""
+    found: dict[int, tuple[int, str]] = {}
+    instructions = 0
+    for block, times in Counter(blocks(text)).items():
+        here = dict(_decode(block))
+        instructions += times * len(here)
+        found |= here
+    newer = {at: what for at, what in sorted(found.items()) if what[0] != 3}
+    wrong = {at: what for at, what in newer.items() if limit and not 0 < what[0] <= limit}
+    return Audit(
+        file=file,
+        exact=exact,
+        limit=limit,
+        instructions=instructions,
+        families=dict(sorted(Counter(family for family, _ in found.values()).items())),
+        mnemonics=tuple(sorted({text.split()[0] for family, text in newer.values() if family})),
+        violations=_sites(wrong, image, kernel_base),
+    )
+
+
+def blocks(text: bytes) -> Iterator[Block]:
+    """The blocks of a log, as often as they were logged."""
+    start, code = 0, bytearray()
+    for line in _LINE.finditer(text):
+        if line["hex"]:
+            code += bytes.fromhex(line["hex"].decode())
+            continue
+        address = start + len(code) if line["block"] else int(line["address"], 16)
+        if line["block"] or address != start + len(code):
+            if code:
+                yield start, bytes(code)
+            start, code = address, bytearray()
+        code += bytes.fromhex((line["bytes"] or b"").decode())
+    if code:
+        yield start, bytes(code)
+
+
+def _decode(block: Block) -> Iterator[tuple[int, tuple[int, str]]]:
+    """(address, (family, text)) of each instruction; no text where a 386 has it."""
+    from iced_x86 import Decoder
+
+    start, code = block
+    for instruction in Decoder(32, code, ip=start):
+        family = i386.first_family(instruction)
+        if not family:
+            at = instruction.ip32 - start
+            yield instruction.ip32, (0, code[at : at + 8].hex(" "))
+            return  # where the next one would begin is not known
+        yield instruction.ip32, (family, "" if family == 3 else str(instruction))
+
+
+def _sites(wrong: dict[int, tuple[int, str]], image: Path, kernel_base: int) -> tuple[Site, ...]:
+    """With names: an instruction is exact, and one that ran before paging has its name above."""
+    linked = [at if at >= kernel_base else at + kernel_base for at in wrong]
+    frames = (symbolise(image, [address])[0] for address in linked)
+    return tuple(
+        Site(family, text, frame)
+        for (family, text), frame in zip(wrong.values(), frames, strict=True)
+    )
