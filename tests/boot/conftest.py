@@ -102,11 +102,26 @@ def default(kernels: Kernels) -> Path:
     return kernels.default()
 
 
-@pytest.fixture(scope="session")
-def boot() -> Boot:
+@pytest.fixture
+def own(tmp_path: Path) -> Callable[[Path], Path]:
+    """An output folder like the one given, but with logs of its own: others boot that, too."""
+
+    def link(folder: Path) -> Path:
+        mine = tmp_path / "own" / folder.name
+        if not mine.exists():
+            mine.mkdir(parents=True)
+            for name in ("build", "manifest.json"):
+                (mine / name).symlink_to(folder / name)
+        return mine
+
+    return link
+
+
+@pytest.fixture
+def boot(own: Callable[[Path], Path]) -> Boot:
     """``kgen boot`` without its command line: ``boot(folder, memory="16M")``."""
 
     def run(folder: Path, **options: Any) -> Result:
-        return kgen_qemu.boot(kgen_qemu.boot_request(folder, **options))
+        return kgen_qemu.boot(kgen_qemu.boot_request(own(folder), **options))
 
     return run

@@ -92,9 +92,9 @@ def test_other_machines(default: Path, boot: Boot, machine: str, memory: str) ->
     assert_sound(boot(default, machine=machine, memory=memory, cpu="486"))
 
 
-def test_seabios(default: Path) -> None:
+def test_seabios(default: Path, own: Callable[[Path], Path]) -> None:
     """``pc`` boots with qboot where QEMU has it; SeaBIOS reports another map."""
-    request = kgen_qemu.boot_request(default)
+    request = kgen_qemu.boot_request(own(default))
     plain = kgen_qemu.boot(replace(request, machine=replace(request.machine, firmware=None)))
     assert_sound(plain)
     if request.machine.firmware is not None:

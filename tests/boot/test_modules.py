@@ -1,0 +1,128 @@
+"""Multiboot modules, as QEMU loads them: named, reserved, and whole at the end of the boot.
+
+The kernel of tests/kernels/modules.c sums each module at the start, fills all memory that it can
+get, lets the tests run, and sums each once more.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from kgen_qemu.result import Result
+
+pytestmark = pytest.mark.boot
+
+Boot = Callable[..., Result]
+MiB = 1 << 20
+
+
+class Kernels(Protocol):
+    """What the fixture ``kernels`` offers (conftest.py)."""
+
+    def user(self, *sources: str, sets: Sequence[str] = ()) -> Path: ...
+
+
+@pytest.fixture(scope="module")
+def summing(kernels: Kernels) -> Path:
+    """The kernel that sums its modules."""
+    return kernels.user("modules.c")
+
+
+def file(folder: Path, name: str, size: int) -> Path:
+    path = folder / name
+    path.write_bytes(random.Random(name).randbytes(size))
+    return path
+
+
+def boot_with(boot: Boot, folder: Path, files: Sequence[Path], **options: Any) -> Result:
+    """Boot with modules and hold each one that the kernel keeps against its file."""
+    result = boot(folder, modules=files, **options)
+    assert result.verdict == "pass", (result.reasons, result.log.read_text())
+    stats = result.transcript.stats
+    kept = files[: stats["module.count"]]
+    assert stats["module.count"] + stats["module.dropped"] == len(files)
+    for number, path in enumerate(kept):
+        wanted = zlib.adler32(path.read_bytes())
+        assert (stats[f"module.{number}.first"], stats[f"module.{number}.last"]) == (wanted,) * 2
+    return result
+
+
+def test_no_module(summing: Path, boot: Boot) -> None:
+    result = boot_with(boot, summing, [])
+    assert result.transcript.stats["mem.modules"] == 0
+
+
+def test_one_module(summing: Path, boot: Boot, tmp_path: Path) -> None:
+    path = file(tmp_path, "one", 10_000)
+    result = boot_with(boot, summing, [path])
+    assert result.transcript.stats["mem.modules"] == 3 * 4096
+    assert re.search(r'module start=0x\w+000 end=0x\w+ msg="\S*/one"', result.log.read_text())
+
+
+def test_several_with_odd_sizes_and_names(summing: Path, boot: Boot, tmp_path: Path) -> None:
+    sizes = {"a,b": 1, "plain": 4096, "x=y": 4097, "o'clock": 65_536, "empty": 0}
+    files = [file(tmp_path, name, size) for name, size in sizes.items()]
+    result = boot_with(boot, summing, files)
+    assert result.transcript.stats["module.count"] == len(files)
+    log = result.log.read_text()
+    for name in sizes:
+        assert f'/{name}"\n' in log
+
+
+def test_arguments_behind_the_name(summing: Path, boot: Boot, tmp_path: Path) -> None:
+    file(tmp_path, "data", 100)
+    result = boot(summing, modules=[f'{tmp_path / "data"} root=1, say="hi" \\'])
+    assert result.verdict == "pass", result.reasons
+    assert '/data root=1, say="hi" \\"\n' in result.log.read_text()
+
+
+def test_a_long_name_is_cut(summing: Path, boot: Boot, tmp_path: Path) -> None:
+    file(tmp_path, "data", 100)
+    result = boot(summing, modules=[f"{tmp_path / 'data'} {'long ' * 60}"])
+    assert result.verdict == "pass"
+    (name,) = re.findall(r'module start=.* msg="(.*)"', result.log.read_text())
+    assert len(name) == 63
+
+
+@pytest.mark.parametrize("count", [16, 17, 40])
+def test_more_modules_than_are_kept(summing: Path, boot: Boot, tmp_path: Path, count: int) -> None:
+    """What is not kept is reserved all the same, and the log says what to change."""
+    files = [file(tmp_path, f"m{number}", 5000) for number in range(count)]
+    result = boot_with(boot, summing, files)
+    stats = result.transcript.stats
+    assert stats["module.count"] == 16
+    hint = f"{count - 16} modules not kept (raise memblock.modules)"
+    assert (hint in result.log.read_text()) == (count > 16)
+
+
+def test_a_large_module(summing: Path, boot: Boot, tmp_path: Path) -> None:
+    """20 MiB of 64: what the boot page tables map behind the image is all the module's."""
+    boot_with(boot, summing, [file(tmp_path, "large", 20 * MiB)])
+
+
+def test_early_data_behind_a_large_module(default: Path, boot: Boot, tmp_path: Path) -> None:
+    """With 2 GiB, early data needs more than low memory has: the boot mapping must grow."""
+    large = file(tmp_path, "large", 20 * MiB)
+    result = boot(default, modules=[large], memory="2G")
+    assert result.verdict == "pass", (result.reasons, result.log.read_text())
+    log = result.log.read_text()
+    (mapped,) = re.findall(r"physical 0-(0x\w+) mapped", log)
+    (end,) = re.findall(r"module start=.* end=(0x\w+)", log)
+    reserved = [int(end, 16) for end in re.findall(r"memblock: reserved 0x\w+-(0x\w+)", log)]
+    assert int(end, 16) > int(mapped, 16)
+    assert max(reserved) > int(end, 16) + MiB
+
+
+def test_modules_that_fill_all_memory(default: Path, boot: Boot, tmp_path: Path) -> None:
+    """Nothing is left for the kernel's own tables: a panic or a refusal that says so."""
+    result = boot(default, modules=[file(tmp_path, "all", 62 * MiB)], memory="64M")
+    assert result.verdict in ("pass", "panic")
+    if result.verdict == "panic":
+        assert "memory" in result.reasons[0]
