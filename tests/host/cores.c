@@ -2,11 +2,13 @@
  * memmap, memblock and arena at the end of a pipe: one call a line, one answer a line.
  *
  *     map BASE LENGTH TYPE ...            START END TYPE ... of all ranges
+ *     bytes START END BASE LENGTH TYPE ...  of them available, to the byte
  *     kept BASE LENGTH TYPE ...           BASE LENGTH TYPE ... of all entries, and dropped
  *     mb.init
  *     mb.add START END, mb.reserve        error code
  *     mb.alloc SIZE ALIGN LIMIT           address
  *     mb.free                             START END ... of the whole free pages
+ *     mb.bytes START END                  of RAM there; of all reserved RAM; of all RAM
  *     mb.close
  *     mb.state                            cursor, allocated, the tables, error of the check
  *     arena.init BASE PAGES
@@ -63,6 +65,16 @@ static void do_map(void)
 		       ranges->ranges[i].end, ranges->ranges[i].type);
 }
 
+static void do_bytes(void)
+{
+	uint64_t start = number();
+	uint64_t end = number();
+
+	read_map();
+	memmap_resolve(map, 1, ranges);
+	printf("%" PRIu64, memmap_bytes(ranges, MEMORY_AVAILABLE, start, end));
+}
+
 static void do_kept(void)
 {
 	read_map();
@@ -107,6 +119,14 @@ static void mb_free(void)
 
 	while (memblock_next_free(mb, &at, &region))
 		printf("%" PRIu32 " %" PRIu32 " ", region.start, region.end);
+}
+
+static void mb_bytes(void)
+{
+	phys_addr_t start = number();
+
+	printf("%zu %zu %zu", memblock_memory_in(mb, start, number()), memblock_reserved_bytes(mb),
+	       memblock_memory_bytes(mb));
 }
 
 static void mb_close(void)
@@ -165,12 +185,14 @@ static const struct {
 	void (*run)(void);
 } commands[] = {
 	{ "map", do_map },
+	{ "bytes", do_bytes },
 	{ "kept", do_kept },
 	{ "mb.init", mb_init },
 	{ "mb.add", mb_add },
 	{ "mb.reserve", mb_reserve },
 	{ "mb.alloc", mb_alloc },
 	{ "mb.free", mb_free },
+	{ "mb.bytes", mb_bytes },
 	{ "mb.close", mb_close },
 	{ "mb.state", mb_state },
 	{ "arena.init", do_arena_init },

@@ -10,14 +10,14 @@ seeded run (:class:`random.Random`) and hypothesis (``st.randoms()``), which shr
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from random import Random
 
 PAGE = 4096
-TOP = (1 << 64) - PAGE
-"""The last page of the 64-bit space is left out: its end has no number."""
+HIGHEST_END = (1 << 64) - 1
+"""Ends are 64-bit numbers: a range ends at the last multiple of its unit that is one."""
 
 Entry = tuple[int, int, int]
 """Base, length, type."""
@@ -43,33 +43,39 @@ STRICTNESS = {1: 0, 3: 1, 2: 2, 4: 3}
 """Available < ACPI reclaimable < reserved < ACPI NVS < bad and everything unknown."""
 
 
-def clip(entry: Entry) -> tuple[int, int]:
-    """First page and the page behind the last, of all that the entry is good for."""
+def clip(entry: Entry, unit: int) -> tuple[int, int]:
+    """First unit and the unit behind the last, of all that the entry is good for."""
     base, length, kind = entry
     end = min(base + length, 1 << 64)
     if kind == AVAILABLE:
-        first, last = -(-base // PAGE), end // PAGE
+        first, last = -(-base // unit), end // unit
     else:
-        first, last = base // PAGE, -(-end // PAGE)
-    last = min(last, TOP // PAGE)
+        first, last = base // unit, -(-end // unit)
+    last = min(last, HIGHEST_END // unit)
     return (first, last) if length and first < last else (0, 0)
 
 
-def normalise(entries: list[Entry]) -> list[tuple[int, int, int]]:
-    """The ranges (start, end, type) that a map comes down to."""
-    clipped = [(*clip(entry), entry[2]) for entry in entries]
+def resolve(entries: Sequence[Entry], unit: int) -> list[tuple[int, int, int]]:
+    """The ranges (start, end, type) that a map comes down to, in whole units of bytes."""
+    clipped = [(*clip(entry, unit), entry[2]) for entry in entries]
     cuts = sorted({cut for first, last, _ in clipped if first < last for cut in (first, last)})
     ranges: list[tuple[int, int, int]] = []
-    for start, end in itertools.pairwise(cuts):
+    for start, end in pairwise(cuts):
         kinds = [kind for first, last, kind in clipped if first <= start and end <= last]
         if not kinds:
             continue
         kind = max(kinds, key=lambda kind: STRICTNESS.get(kind, 4))
-        if ranges and ranges[-1][1:] == (start * PAGE, kind):
-            ranges[-1] = (ranges[-1][0], end * PAGE, kind)
+        if ranges and ranges[-1][1:] == (start * unit, kind):
+            ranges[-1] = (ranges[-1][0], end * unit, kind)
         else:
-            ranges.append((start * PAGE, end * PAGE, kind))
+            ranges.append((start * unit, end * unit, kind))
     return ranges
+
+
+def available_bytes(entries: Sequence[Entry], start: int, end: int) -> int:
+    """Bytes between ``start`` and ``end`` that are available, to the byte."""
+    ranges = [(low, high) for low, high, kind in resolve(entries, 1) if kind == AVAILABLE]
+    return sum(max(0, min(high, end) - max(low, start)) for low, high in ranges)
 
 
 def keep(entries: list[Entry], room: int) -> tuple[list[Entry], int]:
@@ -87,7 +93,7 @@ def keep(entries: list[Entry], room: int) -> tuple[list[Entry], int]:
 
 def random_map(random: Random, most: int) -> list[Entry]:
     """Up to ``most`` entries, of which many meet, touch, repeat, wrap or are empty."""
-    origin = random.choice([0, 0, 0, (1 << 32) - 8 * PAGE, 1 << 40, TOP - 9 * PAGE])
+    origin = random.choice([0, 0, 0, (1 << 32) - 8 * PAGE, 1 << 40, (1 << 64) - 10 * PAGE])
     entries: list[Entry] = []
     for _ in range(random.randint(0, most)):
         if entries and random.randrange(8) == 0:
@@ -112,7 +118,11 @@ def map_talk(random: Random, *, room: int, count: int) -> Talk:
         entries = random_map(random, room + 3)
         numbers = " ".join(f"{base} {length} {kind}" for base, length, kind in entries)
         kept, dropped = keep(entries, room)
-        said.append((f"map {numbers}", _joined(normalise(kept))))
+        said.append((f"map {numbers}", _joined(resolve(kept, PAGE))))
+        far = random.choice([1 << 64, 20 * PAGE])
+        start, end = sorted((random.randrange(20 * PAGE), random.randrange(far)))
+        bytes_there = available_bytes(kept, start, end)
+        said.append((f"bytes {start} {end} {numbers}", str(bytes_there)))
         said.append((f"kept {numbers}", f"{_joined(kept)}{dropped}"))
     return Talk.of(said)
 
@@ -217,6 +227,11 @@ class Memblock:
         self.allocated += size
         return found
 
+    def bytes(self, start: int, end: int) -> str:
+        """What the driver's ``mb.bytes`` prints."""
+        counts = (self.memory & span(start, end), self.memory & self.reserved, self.memory)
+        return " ".join(str(members.bit_count() * CELL) for members in counts)
+
     def free_pages(self) -> str:
         """What the driver's ``mb.free`` prints: the whole free pages, as maximal runs."""
         text = ""
@@ -285,6 +300,9 @@ def memblock_talk(random: Random, *, room: int, calls: int) -> Talk:
             model.closed = True
             said.append(("mb.close", ""))
         said.append(("mb.state", model.state()))
+    start, end = sorted((_cell(random), _cell(random)))
+    line = f"mb.bytes {model.address(start)} {model.address(end)}"
+    said.append((line, model.bytes(start, end)))
     return Talk.of(said)
 
 

@@ -196,6 +196,10 @@ MUTANTS = {
         Edit(MEMMAP_C, "if (type == MEMORY_AVAILABLE)\n\t\t\treturn;", "return;"),
     ),
     "ends not sorted": ("memmap", Edit(MEMMAP_C, "ends[at - 1] > value)", "0)")),
+    "bytes counted beyond the end": (
+        "memmap",
+        Edit(MEMMAP_C, "uint64_t to = MIN(range->end, end);", "uint64_t to = range->end;"),
+    ),
     # --- memblock
     "reserved ignored": (
         "memblock",
