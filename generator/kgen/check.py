@@ -212,11 +212,32 @@ def fixmap(kernel: Kernel) -> Iterator[Problem]:
         )
 
 
+@rule("layout.page_map_base", "layout.kernel_base")
+def page_map(kernel: Kernel) -> Iterator[Problem]:
+    base, path = kernel.layout.page_map_base, "layout.page_map_base"
+    if base % TABLE_SPAN:
+        yield Problem(
+            path,
+            show_address(base),
+            "the page map has a page table of its own, so it starts at a multiple of 4 MiB",
+            f"use {show_address(base - base % TABLE_SPAN)}",
+        )
+    if base < kernel.layout.kernel_base:
+        yield Problem(
+            path,
+            show_address(base),
+            f"addresses below layout.kernel_base ({show_address(kernel.layout.kernel_base)}) "
+            "belong to user programs",
+            "use 0xff400000",
+        )
+
+
 @rule(
     "layout.kernel_base",
     "layout.direct_map_limit",
     "layout.arena_base",
     "layout.arena_size",
+    "layout.page_map_base",
     "layout.fixmap_base",
     "layout.fixmap_slots",
 )
@@ -225,6 +246,7 @@ def areas_disjoint(kernel: Kernel) -> Iterator[Problem]:
     areas = (
         ("the direct map", "layout.direct_map_limit", layout.kernel_base, layout.direct_map_limit),
         ("the arena", "layout.arena_base", layout.arena_base, layout.arena_size),
+        ("the page map", "layout.page_map_base", layout.page_map_base, TABLE_SPAN),
         ("the fixmap", "layout.fixmap_base", layout.fixmap_base, TABLE_SPAN),
     )
     for (name, _, start, size), (other, path, at, length) in combinations(areas, 2):

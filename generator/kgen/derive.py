@@ -175,6 +175,16 @@ class Derived:
         return self.kernel.layout.fixmap_base // TABLE_SPAN
 
     @property
+    def page_map_size(self) -> int:
+        """Bytes of the page map's area: one for each page frame below 4 GiB."""
+        return footprint.PAGE_MAP_SIZE
+
+    @property
+    def page_map_pde(self) -> int:
+        """Index of the page map's page-directory entry."""
+        return self.kernel.layout.page_map_base // TABLE_SPAN
+
+    @property
     def early_bytes(self) -> int:
         """Bytes that the boot mapping holds beyond the image: early data on the largest machine."""
         return max(
@@ -225,6 +235,12 @@ class Derived:
                 "physical 0 upwards: image, page tables, metadata",
             ),
             Area("arena", layout.arena_base, self.arena_end, "kmalloc, page by page"),
+            Area(
+                "page map",
+                layout.page_map_base,
+                layout.page_map_base + footprint.PAGE_MAP_SIZE,
+                "the state of each page frame",
+            ),
             Area("fixmap", layout.fixmap_base, self.fixmap_end, "slots for any frame"),
         ]
         areas.sort(key=lambda area: area.start)

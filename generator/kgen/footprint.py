@@ -14,6 +14,12 @@ from kgen.units import FOUR_GIB, PAGE_SIZE, TABLE_SPAN, KiB, align_up
 NODE_SIZE = 8
 """sizeof(struct buddy_node) on i386: two pointers."""
 
+BITMAP_LEVELS = 4
+"""Levels of each of a buddy's bitmaps: 32^4 bits, one for each page frame."""
+
+PAGE_MAP_SIZE = FOUR_GIB // PAGE_SIZE
+"""Bytes of the page map's area: one for each page frame below 4 GiB."""
+
 ARENA_PER_RAM = 4
 """Page tables for the arena cover this many times the RAM: each mapping may waste as much
 again in guard pages, and twice that again in holes, before addresses run out before frames."""
@@ -33,21 +39,31 @@ def zone_limit(kernel: Kernel, index: int) -> int:
     return FOUR_GIB if limit == "end" else limit
 
 
-def buddy_metadata(pages: int, max_order: int) -> int:
-    """Bytes of a buddy's metadata for ``pages`` frames: nodes, one bit a page, one bit a pair."""
-    whole = align_up(pages, 1 << max_order)
-    heads = align_up(whole, 32) // 8
-    pairs = align_up(whole - (whole >> max_order), 32) // 8
-    return pages * NODE_SIZE + heads + pairs
+def index_bytes(pages: int, kernel: Kernel) -> int:
+    """Bytes of a buddy's index for ``pages`` frames: a node each, or bitmaps with summaries."""
+    if kernel.buddy.index == "lists":
+        return pages * NODE_SIZE
+    words, top = 0, kernel.buddy.max_order
+    for order in range(top + 1):
+        bits = -(-pages // (1 << (order + 1 if order < top else order)))
+        for _level in range(BITMAP_LEVELS):
+            bits = -(-bits // 32)
+            words += bits
+    return words * 4
+
+
+def page_map_bytes(ram: int) -> int:
+    """Bytes of the page map on a machine whose RAM ends at ``ram``: whole pages of it."""
+    return align_up(min(ram, FOUR_GIB) // PAGE_SIZE, PAGE_SIZE)
 
 
 def metadata(kernel: Kernel, ram: int) -> int:
-    """Bytes of all zones' metadata on a machine with ``ram`` bytes."""
-    total = start = 0
+    """Bytes of the page map and all zones' indexes on a machine with ``ram`` bytes."""
+    total, start = page_map_bytes(ram), 0
     for index in range(len(kernel.buddy.zones)):
         end = min(zone_limit(kernel, index), ram, FOUR_GIB)
         if end > start:
-            total += buddy_metadata((end - start) // PAGE_SIZE, kernel.buddy.max_order)
+            total += index_bytes((end - start) // PAGE_SIZE, kernel)
             start = end
     return total
 

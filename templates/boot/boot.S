@@ -47,12 +47,15 @@ _start:
 	addl $0x1000, %eax
 	loop 1b
 
-	/* 2. An empty directory and fixmap, though .bss should be zero already. */
+	/* 2. Empty tables, though .bss should be zero already. */
 	movl $PHYS(boot_page_directory), %edi
 	xorl %eax, %eax
 	movl $1024, %ecx
 	rep stosl
 	movl $PHYS(fixmap_table), %edi
+	movl $1024, %ecx
+	rep stosl
+	movl $PHYS(page_map_table), %edi
 	movl $1024, %ecx
 	rep stosl
 
@@ -66,6 +69,8 @@ _start:
 	loop 2b
 	movl $(PHYS(fixmap_table) + (PTE_PRESENT | PTE_WRITE)), %eax
 	movl %eax, PHYS(boot_page_directory) + FIXMAP_PDE * 4
+	movl $(PHYS(page_map_table) + (PTE_PRESENT | PTE_WRITE)), %eax
+	movl %eax, PHYS(boot_page_directory) + PAGE_MAP_PDE * 4
 
 	/* 3. Only PG is added: a 386 reads reserved bits of CR0 as it likes. */
 	movl $PHYS(boot_page_directory), %eax
@@ -95,8 +100,8 @@ higher_half:
 	movl %eax, %gs
 	movl %eax, %ss
 
-	pushl %ebx /* phys_addr_t info */
-	pushl %edx /* uint32_t magic */
+	movl %edx, %eax /* uint32_t magic */
+	movl %ebx, %edx /* phys_addr_t info; arguments are in registers: -mregparm */
 	call kmain
 4:	cli /* kmain() does not return */
 	hlt

@@ -10,159 +10,101 @@
  *
  *   1. To allocate order k, take a free block of the smallest order that has one
  *      and halve it until it has order k; each upper half becomes free.
- *   2. To free a block, look at its buddy. If that is free as a whole, take it off
- *      its list, and go on with the block that both form; else stop and put the
- *      block on the list of its order.
+ *   2. To free a block, look at its buddy. If that is free as a whole, take it out
+ *      of the index, and go on with the block that both form; else stop and put the
+ *      block into the index.
  *   3. Hence no two buddies are ever both free, and freeing all leaves just the
  *      blocks with which everything began.
  *
  * Nothing is written to the frames: they need not even be mapped. The data is
- * beside them, for a region of 8 frames of which 2..3 and 5 are allocated:
+ * beside them. The map has a byte for each frame that says what block begins
+ * there; for a region of 8 frames of which 2..3 and 5 are allocated:
  *
  *     frame      0     1     2     3     4     5     6     7
  *     blocks     [ order 1 ] [#order 1#] [ 0 ] [#0#] [ order 1 ]
- *     heads      1     0     1     0     1     1     1     0
- *     nodes      link  -     "1"   -     link  "0"   link  -
- *     map        order 0: 0 0 1 0   order 1: 1 1   order 2: 0
- *     free_lists [0] -> 4,  [1] -> 6 -> 0
+ *     map        F|1   -     A|1   -     F|0   A|0   F|1   -
  *
- * The map has one bit for each pair of buddies of each order: 1 if exactly one of
- * the two is free. It is toggled whenever a block of that order becomes free or
- * ceases to be; if the toggle in rule 2 gives 0, the buddy was free, too: one bit
- * answers the question. An allocated block's node tells its order, so that a
- * free can be checked: the bit in `heads` first, as other nodes are never
- * initialised. Setting up costs 64 bytes per MiB of cleared bits; the rest is
- * touched block by block.
+ * One byte answers both questions that matter: whether the buddy is free as a
+ * whole (its byte is F|k), and whether a free is right (the byte is A|k).
  *
- * Invariants, all verified by buddy_check(): every free block is in the list of
- * its order, within the region, aligned, marked in `heads`, and its node's link
- * points back; no block begins inside another; the map agrees with the lists; no
- * two buddies are both free; counters match.
+ * Where the free blocks of an order are, is the index's business: add, remove,
+//% if buddy.index == "lists"
+ * take one. This kernel's is the seed's, a doubly linked list for each order, with
+ * a node for each frame (buddy_index.h); `orders` has a bit for each list that is
+ * not empty. The other choice are bitmaps.
+//% else
+ * take one. This kernel's are bitmaps, a few bits for each frame, of which the
+ * lowest address is taken first (buddy_index.h); `orders` has a bit for each order
+ * that has free blocks. The other choice are the seed's linked lists.
+//% endif
+ *
+ * Invariants, all verified by buddy_check(): every byte of the map is one of enum
+ * buddy_state; blocks are aligned, within the region, and do not overlap; exactly
+ * the free ones are in the index, under their order; no two buddies are both
+ * free; counters match.
  *
  * Concurrency: none; one CPU, interrupts off.
  */
 #include <kernel/string.h>
 #include <mm/buddy.h>
+#include <mm/buddy_index.h>
 
-/* --- bits -------------------------------------------------------------- */
-
-static inline bool is_head(const buddy_t *b, size_t frame)
+static inline size_t block_pages(unsigned order)
 {
-	return b->heads[frame / 32] >> (frame % 32) & 1;
+	return (size_t)1 << order;
 }
 
-static inline void set_head(buddy_t *b, size_t frame)
+/* Put a block into the index and mark it; take it out again. */
+static inline void add_free(buddy_t *b, size_t frame, unsigned order)
 {
-	b->heads[frame / 32] |= 1u << (frame % 32);
-}
-
-static inline void clear_head(buddy_t *b, size_t frame)
-{
-	b->heads[frame / 32] &= ~(1u << (frame % 32));
-}
-
-/*
- * Toggle the bit of the pair to which the block at `frame` belongs; true if
- * exactly one of the two is free now. Below order k lie n - n/2^k bits, n being
- * the number of frames: n/2 pairs of order 0, n/4 of order 1, …
- */
-static inline bool toggle_pair(buddy_t *b, size_t frame, unsigned order)
-{
-	size_t bit = b->rounded - (b->rounded >> order) + (frame >> (order + 1));
-	uint8_t mask = 1u << (bit % 8);
-
-	b->map[bit / 8] ^= mask;
-	return b->map[bit / 8] & mask;
-}
-
-/* --- lists ------------------------------------------------------------- */
-
-static inline void push(buddy_t *b, size_t frame, unsigned order)
-{
-	struct buddy_node *node = &b->nodes[frame];
-	struct buddy_node *next = b->free_lists[order];
-
-	node->next = next;
-	node->link = &b->free_lists[order];
-	if (next)
-		next->link = &node->next;
-	b->free_lists[order] = node;
+	b->map[frame] = BUDDY_FREE | order;
+	index_add(b, frame, order);
 	b->free_count[order]++;
-	set_head(b, frame);
+	b->orders |= 1u << order;
 }
 
-static inline void unlink_node(buddy_t *b, struct buddy_node *node, unsigned order)
+static inline void remove_free(buddy_t *b, size_t frame, unsigned order)
 {
-	*node->link = node->next;
-	if (node->next)
-		node->next->link = node->link;
-	b->free_count[order]--;
+	index_remove(b, frame, order);
+	if (!--b->free_count[order])
+		b->orders &= ~(1u << order);
 }
 
 /* Rule 2: make a block free, merged with its buddy as often as that is free, too. */
 static void release(buddy_t *b, size_t frame, unsigned order)
 {
-	while (order < b->max_order && !toggle_pair(b, frame, order)) {
-		size_t buddy = frame ^ (size_t)1 << order;
+	for (; order < b->max_order; order++) {
+		size_t buddy = frame ^ block_pages(order);
 
-		unlink_node(b, &b->nodes[buddy], order);
-		clear_head(b, frame | buddy); /* the upper of the two */
+		if (buddy >= b->pages || b->map[buddy] != (BUDDY_FREE | order))
+			break;
+		remove_free(b, buddy, order);
+		b->map[frame | buddy] = BUDDY_NOTHING; /* the upper of the two */
 		frame &= buddy; /* the lower */
-		order++;
 	}
-	push(b, frame, order);
-}
-
-static inline uintptr_t allocated_mark(unsigned order)
-{
-	return order * 2 + 1;
-}
-
-static inline bool is_allocated(const struct buddy_node *node)
-{
-	return node->allocated & 1;
+	add_free(b, frame, order);
 }
 
 /* --- setting up -------------------------------------------------------- */
 
-static size_t heads_bytes(size_t rounded)
+size_t buddy_index_size(size_t size, uint8_t max_order)
 {
-	return ALIGN_UP(rounded, 32) / 8;
+	return index_size(size / PAGE_SIZE, max_order);
 }
 
-static size_t map_bytes(size_t rounded, uint8_t max_order)
+void buddy_init(buddy_t *b, uintptr_t base, size_t size, uint8_t max_order, uint8_t *map,
+		void *index)
 {
-	return ALIGN_UP(rounded - (rounded >> max_order), 32) / 8;
-}
-
-size_t buddy_metadata_size(size_t size, uint8_t max_order)
-{
-	size_t pages = size / PAGE_SIZE;
-	size_t rounded = ALIGN_UP(pages, (size_t)1 << max_order);
-
-	return pages * sizeof(struct buddy_node) + heads_bytes(rounded) +
-	       map_bytes(rounded, max_order);
-}
-
-void buddy_init(buddy_t *b, uintptr_t base, size_t size, uint8_t max_order, void *metadata)
-{
-	size_t pages = size / PAGE_SIZE;
-	size_t rounded = ALIGN_UP(pages, (size_t)1 << max_order);
-
 	memset(b, 0, sizeof(*b));
 	b->base = base;
 	b->size = size;
 	b->max_order = max_order;
-	b->pages = pages;
-	b->rounded = rounded;
-
-	b->nodes = metadata;
-	b->heads = (uint32_t *)(b->nodes + pages);
-	b->heads_size = heads_bytes(rounded);
-	b->map = (uint8_t *)b->heads + b->heads_size;
-	b->map_size = map_bytes(rounded, max_order);
-	memset(b->heads, 0, b->heads_size);
-	memset(b->map, 0, b->map_size);
+	b->pages = size / PAGE_SIZE;
+	b->map = map;
+	b->map_size = b->pages;
+	if (b->pages)
+		memset(map, BUDDY_NOTHING, b->pages);
+	index_init(b, index);
 }
 
 enum buddy_error buddy_add(buddy_t *b, uintptr_t start, uintptr_t end)
@@ -179,11 +121,11 @@ enum buddy_error buddy_add(buddy_t *b, uintptr_t start, uintptr_t end)
 		unsigned order = 0;
 
 		/* The largest block that begins here and ends in time. */
-		while (order < b->max_order && IS_ALIGNED(frame, (size_t)2 << order) &&
-		       frame + ((size_t)2 << order) <= last)
+		while (order < b->max_order && IS_ALIGNED(frame, block_pages(order + 1)) &&
+		       frame + block_pages(order + 1) <= last)
 			order++;
 		release(b, frame, order);
-		frame += (size_t)1 << order;
+		frame += block_pages(order);
 	}
 	return BUDDY_OK;
 }
@@ -192,64 +134,52 @@ enum buddy_error buddy_add(buddy_t *b, uintptr_t start, uintptr_t end)
 
 uintptr_t buddy_alloc(buddy_t *b, unsigned order)
 {
-	struct buddy_node *node;
-	unsigned from = order;
+	uint32_t enough = b->orders >> order; /* orders that are large enough */
+	unsigned from;
 	size_t frame;
 
-	if (order > b->max_order)
+	if (order > b->max_order || !enough)
 		return PHYS_NONE;
-	while (!b->free_lists[from]) {
-		if (++from > b->max_order)
-			return PHYS_NONE;
-	}
-
-	node = b->free_lists[from];
-	frame = node - b->nodes;
-	unlink_node(b, node, from);
-	if (from < b->max_order)
-		toggle_pair(b, frame, from);
+	from = order + __builtin_ctz(enough);
+	frame = index_first(b, from);
+	remove_free(b, frame, from);
 
 	/* Halve it; the lower half is ours. */
 	while (from > order) {
 		from--;
-		push(b, frame + ((size_t)1 << from), from);
-		toggle_pair(b, frame, from);
+		add_free(b, frame + block_pages(from), from);
 	}
-
-	node->allocated = allocated_mark(order);
-	b->free_pages -= (size_t)1 << order;
+	b->map[frame] = BUDDY_ALLOCATED | order;
+	b->free_pages -= block_pages(order);
 	return b->base + frame * PAGE_SIZE;
 }
 
 /* --- freeing ----------------------------------------------------------- */
 
-/* Whether a free block covers the frame: walks all lists, so for errors alone. */
-static bool covered_by_free(const buddy_t *b, size_t frame)
+/* Whether a byte of the map says that a block begins, and of which order. */
+static inline bool is_block(uint8_t byte)
 {
-	for (unsigned order = 0; order <= b->max_order; order++) {
-		const struct buddy_node *node = b->free_lists[order];
-
-		for (; node; node = node->next) {
-			size_t first = node - b->nodes;
-
-			if (frame >= first && frame - first < (size_t)1 << order)
-				return true;
-		}
-	}
-	return false;
+	return byte != BUDDY_NOTHING;
 }
 
-/* Why the frame is not the start of an allocated block. */
+static inline bool is_free(uint8_t byte)
+{
+	return (byte & ~BUDDY_ORDER_MASK) == BUDDY_FREE;
+}
+
+/* Why no allocated block of this order begins at the frame. */
 static enum buddy_error diagnose(const buddy_t *b, size_t frame)
 {
-	if (covered_by_free(b, frame))
-		return BUDDY_ERR_DOUBLE;
-	for (unsigned order = 1; order <= b->max_order; order++) {
-		size_t first = ALIGN_DOWN(frame, (size_t)1 << order);
+	/* The block that holds the frame begins at one of these. */
+	for (unsigned order = 0; order <= b->max_order; order++) {
+		size_t first = ALIGN_DOWN(frame, block_pages(order));
+		uint8_t byte = b->map[first];
 
-		if (is_head(b, first) && is_allocated(&b->nodes[first]) &&
-		    b->nodes[first].allocated / 2 >= order)
-			return BUDDY_ERR_INTERIOR;
+		if (!is_block(byte) || (byte & BUDDY_ORDER_MASK) < order)
+			continue;
+		if (is_free(byte) || byte == BUDDY_CACHED)
+			return BUDDY_ERR_DOUBLE;
+		return first == frame ? BUDDY_ERR_ORDER : BUDDY_ERR_INTERIOR;
 	}
 	return BUDDY_ERR_UNMANAGED;
 }
@@ -260,141 +190,119 @@ enum buddy_error buddy_free(buddy_t *b, uintptr_t addr, unsigned order)
 
 	if (addr < b->base || frame >= b->pages || !IS_ALIGNED(addr, PAGE_SIZE))
 		return BUDDY_ERR_RANGE;
-	if (!is_head(b, frame) || !is_allocated(&b->nodes[frame]))
+	if (order > b->max_order || b->map[frame] != (BUDDY_ALLOCATED | order))
 		return diagnose(b, frame);
-	if (b->nodes[frame].allocated != allocated_mark(order))
-		return BUDDY_ERR_ORDER;
-
-	b->free_pages += (size_t)1 << order;
+	b->free_pages += block_pages(order);
 	release(b, frame, order);
 	return BUDDY_OK;
 }
 
+/* --- frames for a cache --------------------------------------------------- */
+
+#define BATCH_ORDER 5 /* 32 frames: dear enough to be rare, few enough to be found */
+
+size_t buddy_take_cached(buddy_t *b, phys_addr_t *frames, size_t count)
+{
+	unsigned order = MIN(BATCH_ORDER, b->max_order);
+	uintptr_t addr = PHYS_NONE;
+
+	while (block_pages(order) > count)
+		order--;
+	while (!(addr = buddy_alloc(b, order))) {
+		if (!order--)
+			return 0;
+	}
+	memset(b->map + (addr - b->base) / PAGE_SIZE, BUDDY_CACHED, block_pages(order));
+	for (size_t i = block_pages(order); i-- > 0; addr += PAGE_SIZE)
+		frames[i] = (phys_addr_t)addr; /* the last is the lowest: it goes first */
+	return block_pages(order);
+}
+
+void buddy_give_cached(buddy_t *b, const phys_addr_t *frames, size_t count)
+{
+	b->free_pages += count;
+	while (count--)
+		release(b, (*frames++ - b->base) / PAGE_SIZE, 0);
+}
+
 /* --- verifying --------------------------------------------------------- */
 
-/* Whether any block begins in [first, last). */
-static bool any_head(const buddy_t *b, size_t first, size_t last)
+/* Whether a byte of the map can be one. */
+static bool is_state(const buddy_t *b, uint8_t byte)
 {
-	for (size_t frame = first; frame < last; frame++) {
-		if (IS_ALIGNED(frame, 32) && !b->heads[frame / 32]) {
-			frame += 31; /* a whole word without one */
-			continue;
-		}
-		if (is_head(b, frame))
-			return true;
+	switch (byte & ~BUDDY_ORDER_MASK) {
+	case BUDDY_ALLOCATED:
+	case BUDDY_FREE:
+		return (byte & BUDDY_ORDER_MASK) <= b->max_order;
+	default:
+		return byte == BUDDY_UNCACHED || byte == BUDDY_CACHED;
 	}
-	return false;
 }
 
-static enum buddy_error check_list(const buddy_t *b, unsigned order)
+/* Pages of the block that begins at the frame; a hole counts as one. */
+static size_t length_at(const buddy_t *b, size_t frame)
 {
-	struct buddy_node *const *link = &b->free_lists[order];
-	size_t count = 0;
+	return is_block(b->map[frame]) ? block_pages(b->map[frame] & BUDDY_ORDER_MASK) : 1;
+}
 
-	for (const struct buddy_node *node = *link; node; link = &node->next, node = *link) {
-		size_t frame = node - b->nodes;
-		size_t behind = frame + ((size_t)1 << order);
+static enum buddy_error check_block(const buddy_t *b, size_t frame)
+{
+	unsigned order = b->map[frame] & BUDDY_ORDER_MASK;
+	size_t buddy = frame ^ block_pages(order);
 
-		if (node < b->nodes || behind > b->pages || node->link != link)
-			return BUDDY_BAD_LIST;
-		if (!IS_ALIGNED(frame, (size_t)1 << order) || !is_head(b, frame))
-			return BUDDY_BAD_LIST;
-		if (any_head(b, frame + 1, behind))
+	if (!is_state(b, b->map[frame]) || !IS_ALIGNED(frame, block_pages(order)) ||
+	    frame + block_pages(order) > b->pages)
+		return BUDDY_BAD_MAP;
+	for (size_t inside = frame + 1; inside < frame + block_pages(order); inside++) {
+		if (is_block(b->map[inside]))
 			return BUDDY_BAD_OVERLAP;
-		if (++count > b->free_count[order]) /* or it is a ring */
+	}
+	if (!is_free(b->map[frame]))
+		return BUDDY_OK;
+	if (!index_holds(b, frame, order))
+		return BUDDY_BAD_INDEX;
+	if (order < b->max_order && buddy < b->pages && b->map[buddy] == b->map[frame])
+		return BUDDY_BAD_UNMERGED;
+	return BUDDY_OK;
+}
+
+/* Counters and index against what the map says. */
+static enum buddy_error check_counts(const buddy_t *b, const size_t *count, size_t allocated)
+{
+	size_t free_pages = 0;
+
+	for (unsigned order = 0; order <= b->max_order; order++) {
+		free_pages += count[order] << order;
+		if (count[order] != b->free_count[order] ||
+		    (b->orders >> order & 1) != (count[order] != 0))
 			return BUDDY_BAD_COUNT;
+		if (index_count(b, order, count[order]) != count[order])
+			return BUDDY_BAD_INDEX;
 	}
-	return count == b->free_count[order] ? BUDDY_OK : BUDDY_BAD_COUNT;
-}
-
-/* Every head is a listed free block or a sound allocated one; no page is lost. */
-static enum buddy_error check_heads(const buddy_t *b)
-{
-	size_t free_heads = 0;
-	size_t allocated = 0;
-
-	for (size_t frame = 0; frame < b->pages; frame++) {
-		const struct buddy_node *node = &b->nodes[frame];
-		size_t length;
-
-		if (IS_ALIGNED(frame, 32) && !b->heads[frame / 32]) {
-			frame += 31;
-			continue;
-		}
-		if (!is_head(b, frame))
-			continue;
-		if (!is_allocated(node)) {
-			free_heads++;
-			continue;
-		}
-		if (node->allocated > allocated_mark(b->max_order))
-			return BUDDY_BAD_LIST;
-		length = (size_t)1 << (node->allocated / 2);
-		if (!IS_ALIGNED(frame, length) || frame + length > b->pages)
-			return BUDDY_BAD_LIST;
-		if (any_head(b, frame + 1, frame + length))
-			return BUDDY_BAD_OVERLAP;
-		allocated += length;
-	}
-	for (unsigned order = 0; order <= b->max_order; order++)
-		free_heads -= b->free_count[order];
-	if (free_heads || allocated + b->free_pages != b->managed)
+	if (free_pages != b->free_pages || free_pages + allocated != b->managed)
 		return BUDDY_BAD_COUNT;
 	return BUDDY_OK;
 }
 
-/*
- * Toggle the pairs of all free blocks, whose bits must be 1 and so become 0; a
- * second call undoes the first. Returns how often a bit became 1 instead: its
- * pair was wrong, or both of its blocks are free.
- */
-static size_t toggle_all(buddy_t *b)
+enum buddy_error buddy_check(const buddy_t *b)
 {
-	size_t raised = 0;
+	size_t count[MAX_ORDER + 1] = { 0 };
+	size_t allocated = 0;
 
-	for (unsigned order = 0; order < b->max_order; order++) {
-		struct buddy_node *node = b->free_lists[order];
+	for (size_t frame = 0; frame < b->pages; frame += length_at(b, frame)) {
+		enum buddy_error error;
 
-		for (; node; node = node->next)
-			raised += toggle_pair(b, node - b->nodes, order);
-	}
-	return raised;
-}
-
-static bool map_is_clear(const buddy_t *b)
-{
-	for (size_t i = 0; i < b->map_size; i++) {
-		if (b->map[i])
-			return false;
-	}
-	return true;
-}
-
-enum buddy_error buddy_check(buddy_t *b)
-{
-	enum buddy_error error;
-	size_t free_pages = 0;
-	size_t raised;
-	bool clear;
-
-	for (unsigned order = 0; order <= b->max_order; order++) {
-		error = check_list(b, order);
+		if (!is_block(b->map[frame]))
+			continue;
+		error = check_block(b, frame);
 		if (error)
 			return error;
-		free_pages += b->free_count[order] << order;
+		if (is_free(b->map[frame]))
+			count[b->map[frame] & BUDDY_ORDER_MASK]++;
+		else
+			allocated += length_at(b, frame);
 	}
-	if (free_pages != b->free_pages)
-		return BUDDY_BAD_COUNT;
-	error = check_heads(b);
-	if (error)
-		return error;
-
-	raised = toggle_all(b);
-	clear = map_is_clear(b);
-	toggle_all(b);
-	if (!clear)
-		return BUDDY_BAD_MAP;
-	return raised ? BUDDY_BAD_UNMERGED : BUDDY_OK;
+	return check_counts(b, count, allocated);
 }
 
 const char *buddy_strerror(enum buddy_error error)
@@ -412,14 +320,14 @@ const char *buddy_strerror(enum buddy_error error)
 		return "it lies inside an allocated block";
 	case BUDDY_ERR_UNMANAGED:
 		return "the allocator never had it";
-	case BUDDY_BAD_LIST:
-		return "a free list is broken";
+	case BUDDY_BAD_INDEX:
+		return "the index of free blocks is wrong";
 	case BUDDY_BAD_COUNT:
 		return "a counter is wrong";
 	case BUDDY_BAD_OVERLAP:
 		return "two blocks overlap";
 	case BUDDY_BAD_MAP:
-		return "the map disagrees with the free lists";
+		return "the map holds what can't be";
 	case BUDDY_BAD_UNMERGED:
 		return "two buddies are both free";
 	}

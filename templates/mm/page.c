@@ -6,10 +6,24 @@
  * for whatever is mapped before it is touched. A request names the highest zone
  * that suits it and falls back to lower ones, so that scarce memory goes last.
  *
+ * In front of the buddies is a hot list: up to 64 single frames of the highest zone
+ * that has any, last in, first out, for requests of one frame from ZONE_ANY. It
+ * saves splitting and merging for what is asked for most. It is filled with 32
+ * frames of one block, and when full gives its 32 oldest back:
+ *
+ *     hot.frames   [ oldest | … | newest ]          64 entries of 4 bytes
+ *     hot.bytes                           ^         how far it is filled, mod 256
+ *
+ * A frame in it is CACHED in the page map: allocated to the buddy, free to us. A
+ * frame of another zone is UNCACHED while allocated, so that it goes back to its
+ * own buddy when freed.
+ *
  * This is the shell around the buddy core: it panics on what the core refuses.
  */
+#include <arch/paging.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
+#include <kernel/string.h>
 #include <mm/early.h>
 #include <mm/page.h>
 
@@ -23,6 +37,10 @@ static const struct {
 	uint32_t end; /* page frame behind the last */
 } spans[ZONE_COUNT] = ZONE_TABLE;
 
+//% if buddy.index == "lists"
+_Static_assert(sizeof(struct buddy_node) == BUDDY_NODE_SIZE, "as the description predicts it");
+
+//% endif
 /* The zone's bytes on this machine: none above the end of RAM. */
 static size_t zone_size(unsigned i, phys_addr_t ram_end)
 {
@@ -33,16 +51,16 @@ static size_t zone_size(unsigned i, phys_addr_t ram_end)
 
 void zones_reserve(phys_addr_t ram_end)
 {
+	page_map_reserve(ram_end / PAGE_SIZE);
 	for (unsigned i = 0; i < ZONE_COUNT; i++) {
 		size_t size = zone_size(i, ram_end);
-		void *metadata = NULL;
+		void *index = NULL;
 
 		zones[i].name = spans[i].name;
 		if (size)
-			metadata = early_alloc(buddy_metadata_size(size, MAX_ORDER),
-					       sizeof(struct buddy_node));
+			index = early_alloc(buddy_index_size(size, MAX_ORDER), 8);
 		buddy_init(&zones[i].buddy, (uintptr_t)spans[i].first * PAGE_SIZE, size, MAX_ORDER,
-			   metadata);
+			   page_map + spans[i].first, index);
 	}
 }
 
@@ -59,6 +77,8 @@ static void hand_over(phys_addr_t start, phys_addr_t end)
 	}
 }
 
+static struct zone *hot_zone; /* the highest that has frames */
+
 void zones_init(void)
 {
 	struct memblock_region region;
@@ -67,20 +87,11 @@ void zones_init(void)
 	while (memblock_next_free(&memblock, &at, &region))
 		hand_over(region.start, region.end);
 	memblock.closed = true;
-}
-
-phys_addr_t alloc_pages(enum zone_id zone, unsigned order)
-{
-	for (int i = zone; i >= 0; i--) {
-		phys_addr_t addr = buddy_alloc(&zones[i].buddy, order);
-
-		if (addr) {
-			zones[i].allocs++;
-			return addr;
-		}
+	hot_zone = &zones[0];
+	for (unsigned i = 0; i < ZONE_COUNT; i++) {
+		if (zones[i].buddy.managed)
+			hot_zone = &zones[i];
 	}
-	page_stats.failures++;
-	return PHYS_NONE;
 }
 
 static struct zone *zone_of(phys_addr_t addr)
@@ -92,11 +103,163 @@ static struct zone *zone_of(phys_addr_t addr)
 	return &zones[i];
 }
 
-void free_pages(phys_addr_t addr, unsigned order)
+//% if buddy.hot
+/* --- the hot list ---------------------------------------------------------- */
+
+#define HOT_FRAMES 64 /* 256 bytes: a byte counts them and overflows when it is full */
+#define HOT_BATCH 32
+
+static struct {
+	uint8_t bytes;
+	phys_addr_t frames[HOT_FRAMES];
+} hot;
+
+static inline phys_addr_t *hot_entry(size_t bytes)
+{
+	return (phys_addr_t *)((char *)hot.frames + bytes);
+}
+
+/* Give the `count` oldest of `have` frames back to the buddy. */
+static void drain_hot(size_t count, size_t have)
+{
+	buddy_give_cached(&hot_zone->buddy, hot.frames, count);
+	memmove(hot.frames, hot.frames + count, (have - count) * sizeof(hot.frames[0]));
+	hot.bytes = (have - count) * sizeof(hot.frames[0]);
+	hot_zone->frees += count;
+	page_stats.drains++;
+}
+
+void pages_drain(void)
+{
+	size_t have = hot.bytes / sizeof(hot.frames[0]);
+
+	if (have)
+		drain_hot(have, have);
+}
+
+static __attribute__((noinline, cold)) phys_addr_t refill_hot(void)
+{
+	size_t count = buddy_take_cached(&hot_zone->buddy, hot.frames, HOT_BATCH);
+
+	if (!count)
+		return alloc_block(ZONE_ANY, 0);
+	page_stats.refills++;
+	hot_zone->allocs += count;
+	hot.bytes = count * sizeof(hot.frames[0]);
+	return alloc_page_hot();
+}
+
+static __attribute__((noinline, cold)) void free_page_cold(phys_addr_t addr)
+{
+	free_block(addr, 0);
+}
+
+static __attribute__((noinline, cold)) void hot_is_full(void)
+{
+	drain_hot(HOT_BATCH, HOT_FRAMES);
+}
+
+/*
+ * The two functions for which every instruction counts. As leaves without a frame
+ * of their own, and with read-modify-write instructions on the counter, which gcc
+ * would not choose, they take 10 each.
+ */
+HOT_LEAF phys_addr_t alloc_page_hot(void)
+{
+	size_t bytes = hot.bytes;
+	phys_addr_t addr;
+
+	if (__builtin_expect(!bytes, 0))
+		return refill_hot();
+	__asm__ volatile("subb %1, %0" : "+m"(hot.bytes) : "i"(sizeof(hot.frames[0])));
+	addr = hot_entry(bytes)[-1] & PAGE_MASK;
+	page_map[addr / PAGE_SIZE] = BUDDY_ALLOCATED;
+	return addr;
+}
+
+HOT_LEAF void free_page_hot(phys_addr_t addr)
+{
+	uint8_t *state = &page_map[addr / PAGE_SIZE];
+
+	/* BUDDY_ALLOCATED is 0, and so is the low byte of a frame's address. */
+	if (__builtin_expect(*state != (uint8_t)addr, 0)) {
+		free_page_cold(addr);
+		return;
+	}
+	*state = BUDDY_CACHED;
+	*hot_entry(hot.bytes) = addr;
+	__asm__ goto("addb %1, %0\n\t"
+		     "jc %l[full]"
+		     :
+		     : "m"(hot.bytes), "i"(sizeof(hot.frames[0]))
+		     : "memory", "cc"
+		     : full);
+	return;
+full:
+	hot_is_full();
+}
+
+//% else
+void pages_drain(void)
+{
+}
+
+phys_addr_t alloc_page_hot(void)
+{
+	return alloc_block(ZONE_ANY, 0);
+}
+
+void free_page_hot(phys_addr_t addr)
+{
+	free_block(addr, 0);
+}
+
+//% endif
+/* --- blocks ---------------------------------------------------------------- */
+
+static phys_addr_t alloc_from(enum zone_id zone, unsigned order)
+{
+	for (int i = zone; i >= 0; i--) {
+		phys_addr_t addr = buddy_alloc(&zones[i].buddy, order);
+
+		if (!addr)
+			continue;
+		zones[i].allocs++;
+		if (!order && (zone != ZONE_ANY || &zones[i] != hot_zone))
+			page_map[addr / PAGE_SIZE] = BUDDY_UNCACHED;
+		return addr;
+	}
+	return PHYS_NONE;
+}
+
+static __attribute__((noinline, cold)) phys_addr_t alloc_under_pressure(enum zone_id zone,
+									 unsigned order)
+{
+	phys_addr_t addr;
+
+	pages_drain();
+	addr = alloc_from(zone, order);
+	if (!addr)
+		page_stats.failures++;
+	return addr;
+}
+
+phys_addr_t alloc_block(enum zone_id zone, unsigned order)
+{
+	phys_addr_t addr = alloc_from(zone, order);
+
+	return addr ? addr : alloc_under_pressure(zone, order);
+}
+
+void free_block(phys_addr_t addr, unsigned order)
 {
 	struct zone *zone = zone_of(addr);
-	enum buddy_error error = buddy_free(&zone->buddy, addr, order);
+	uint8_t *state = &page_map[addr / PAGE_SIZE];
+	enum buddy_error error;
 
+	if (!order && *state == BUDDY_UNCACHED && IS_ALIGNED(addr, PAGE_SIZE))
+		*state = BUDDY_ALLOCATED;
+	error = buddy_free(&zone->buddy, addr, order);
 	if (error)
 		panic("free_pages(0x%08x, %u), zone %s: %s", addr, order, zone->name,
 		      buddy_strerror(error));
@@ -105,7 +268,11 @@ void free_pages(phys_addr_t addr, unsigned order)
 
 size_t free_page_count(void)
 {
+//% if buddy.hot
+	size_t count = hot.bytes / sizeof(hot.frames[0]);
+//% else
 	size_t count = 0;
+//% endif
 
 	for (unsigned i = 0; i < ZONE_COUNT; i++)
 		count += zones[i].buddy.free_pages;
@@ -114,6 +281,7 @@ size_t free_page_count(void)
 
 void free_profile_read(struct free_profile *profile)
 {
+	pages_drain();
 	for (unsigned i = 0; i < ZONE_COUNT; i++) {
 		for (unsigned order = 0; order <= MAX_ORDER; order++)
 			profile->blocks[i][order] = zones[i].buddy.free_count[order];

@@ -12,12 +12,19 @@
 #define PAGES 37 /* two largest blocks, and 4 + 1 */
 
 static buddy_t b;
-static struct buddy_node metadata[PAGES + 4];
+static uint8_t map[PAGES];
+static uint64_t index[PAGES]; /* 8 bytes a frame are enough for either index */
+
+static void fresh_without_memory(void)
+{
+	memset(map, 0xa5, sizeof(map)); /* what they hold does not matter */
+	memset(index, 0xa5, sizeof(index));
+	buddy_init(&b, BASE, PAGES * PAGE_SIZE, ORDER, map, index);
+}
 
 static void fresh(void)
 {
-	memset(metadata, 0xa5, sizeof(metadata)); /* what it holds does not matter */
-	buddy_init(&b, BASE, PAGES * PAGE_SIZE, ORDER, metadata);
+	fresh_without_memory();
 	buddy_add(&b, BASE, BASE + PAGES * PAGE_SIZE);
 }
 
@@ -26,9 +33,9 @@ static uintptr_t page(size_t number)
 	return BASE + number * PAGE_SIZE;
 }
 
-KTEST(buddy, metadata_fits)
+KTEST(buddy, index_fits)
 {
-	KTEST_ASSERT(test, buddy_metadata_size(PAGES * PAGE_SIZE, ORDER) <= sizeof(metadata));
+	KTEST_ASSERT(test, buddy_index_size(PAGES * PAGE_SIZE, ORDER) <= sizeof(index));
 	fresh();
 	KTEST_EXPECT_EQ(test, buddy_check(&b), BUDDY_OK);
 	KTEST_EXPECT_EQ(test, b.free_pages, PAGES);
@@ -45,12 +52,9 @@ KTEST(buddy, begins_with_the_largest_blocks)
 
 KTEST(buddy, splits)
 {
-	uintptr_t first;
-
 	fresh();
 	KTEST_EXPECT_EQ(test, buddy_alloc(&b, 0), page(36)); /* no need to split */
-	first = buddy_alloc(&b, 0);
-	KTEST_EXPECT_EQ(test, first, page(32));
+	KTEST_EXPECT_EQ(test, buddy_alloc(&b, 0), page(32));
 	KTEST_EXPECT_EQ(test, b.free_count[2], 0);
 	KTEST_EXPECT_EQ(test, b.free_count[1], 1);
 	KTEST_EXPECT_EQ(test, b.free_count[0], 1);
@@ -113,8 +117,7 @@ KTEST(buddy, refuses_wrong_frees)
 
 KTEST(buddy, keeps_out_of_holes)
 {
-	memset(metadata, 0xa5, sizeof(metadata));
-	buddy_init(&b, BASE, PAGES * PAGE_SIZE, ORDER, metadata);
+	fresh_without_memory();
 	buddy_add(&b, page(3), page(9));
 	KTEST_EXPECT_EQ(test, b.free_pages, 6);
 	KTEST_EXPECT_EQ(test, buddy_free(&b, page(2), 0), BUDDY_ERR_UNMANAGED);
@@ -123,19 +126,61 @@ KTEST(buddy, keeps_out_of_holes)
 	KTEST_EXPECT_EQ(test, buddy_check(&b), BUDDY_OK);
 }
 
+KTEST(buddy, gives_frames_to_a_cache)
+{
+	phys_addr_t frames[32];
+	size_t count;
+
+	fresh();
+	count = buddy_take_cached(&b, frames, 16);
+	KTEST_EXPECT_EQ(test, count, 16);
+	KTEST_EXPECT_EQ(test, frames[14], frames[15] + PAGE_SIZE);
+	KTEST_EXPECT_EQ(test, buddy_free(&b, frames[3], 0), BUDDY_ERR_DOUBLE);
+	KTEST_EXPECT_EQ(test, b.free_pages, PAGES - 16);
+	KTEST_EXPECT_EQ(test, buddy_check(&b), BUDDY_OK);
+	buddy_give_cached(&b, frames, count);
+	KTEST_EXPECT_EQ(test, b.free_count[4], 2);
+	KTEST_EXPECT_EQ(test, buddy_check(&b), BUDDY_OK);
+}
+
+//% if buddy.index == "bitmaps"
+KTEST(buddy, takes_the_lowest_address)
+{
+	uintptr_t pages[PAGES];
+
+	fresh();
+	for (unsigned i = 0; i < PAGES; i++)
+		pages[i] = buddy_alloc(&b, 0);
+	buddy_free(&b, page(30), 0);
+	buddy_free(&b, page(5), 0);
+	buddy_free(&b, page(17), 0);
+	KTEST_EXPECT_EQ(test, buddy_alloc(&b, 0), page(5));
+	KTEST_EXPECT_EQ(test, buddy_alloc(&b, 0), page(17));
+	KTEST_EXPECT_EQ(test, buddy_alloc(&b, 0), page(30));
+	KTEST_EXPECT_NE(test, pages[0], PHYS_NONE);
+}
+
+//% endif
 /* The checker must see what it is there for. */
 KTEST(buddy, check_sees_corruption)
 {
 	fresh();
-	b.map[0] ^= 1;
+	b.map[32] = BUDDY_ALLOCATED | 2;
+	KTEST_EXPECT_EQ(test, buddy_check(&b), BUDDY_BAD_COUNT);
+	fresh();
+	b.map[32] = 0xe0;
 	KTEST_EXPECT_EQ(test, buddy_check(&b), BUDDY_BAD_MAP);
 	fresh();
 	b.free_pages++;
 	KTEST_EXPECT_EQ(test, buddy_check(&b), BUDDY_BAD_COUNT);
 	fresh();
-	b.heads[0] |= 2;
+	b.map[1] = BUDDY_FREE;
 	KTEST_EXPECT_EQ(test, buddy_check(&b), BUDDY_BAD_OVERLAP);
 	fresh();
+//% if buddy.index == "lists"
 	b.free_lists[4] = b.free_lists[4]->next;
-	KTEST_EXPECT_NE(test, buddy_check(&b), BUDDY_OK);
+//% else
+	b.bits[4][0][0] = 0;
+//% endif
+	KTEST_EXPECT_EQ(test, buddy_check(&b), BUDDY_BAD_INDEX);
 }

@@ -67,6 +67,10 @@ class Layout(Section):
     arena_size: Bytes = Field(
         104 * MiB, description="bytes of virtual addresses that kmalloc and vmalloc share"
     )
+    page_map_base: Address = Field(
+        0xFF40_0000,
+        description="virtual address of the page map, a byte for each of the 2^20 page frames",
+    )
     fixmap_base: Address = Field(
         0xFFC0_0000, description="virtual address of the fixmap's first slot"
     )
@@ -115,6 +119,14 @@ class Buddy(Section):
 
     max_order: int = Field(
         10, ge=0, le=15, description="order of the largest block: 2^max_order pages of 4 KiB"
+    )
+    index: Literal["lists", "bitmaps"] = Field(
+        "lists",
+        description="how free blocks are found: linked 'lists' (the seed's; fast), or 'bitmaps' "
+        "(lowest address first; an eighth of the metadata)",
+    )
+    hot: bool = Field(
+        True, description="keep up to 64 freed single frames at hand before merging them"
     )
     zones: tuple[Zone, ...] = Field(
         (

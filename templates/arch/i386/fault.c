@@ -40,6 +40,8 @@ void describe_address(uintptr_t addr, char *text, size_t size)
 			 VIRT_TO_PHYS(addr));
 	else if (in_area(addr, ARENA_BASE, ARENA_SIZE))
 		kmalloc_describe(addr, text, size);
+	else if (in_area(addr, PAGE_MAP_BASE, PAGE_MAP_SIZE))
+		snprintf(text, size, "page map, beyond the last frame");
 	else if (in_area(addr, FIXMAP_BASE, FIXMAP_SLOTS * PAGE_SIZE))
 		snprintf(text, size, "empty fixmap slot");
 	else

@@ -9,6 +9,7 @@
  *     user space         nothing yet                         -
  *     the direct map     RAM, and the first MiB but page 0   memblock
  *     the arena          what kmalloc maps                   memblock
+ *     the page map       a byte for each page frame          the image
  *     the fixmap         what the slots show                 the image
  *
  * All tables of the kernel's part exist from the beginning, for as much arena as
@@ -114,6 +115,22 @@ void boot_drop_identity(void)
 	BUG_ON(virt_to_phys((void *)KERNEL_LOAD) != PHYS_NONE);
 }
 
+void page_map_reserve(size_t frames)
+{
+	static uint8_t nothing[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+	size_t pages = (frames + PAGE_SIZE - 1) / PAGE_SIZE;
+	phys_addr_t map = VIRT_TO_PHYS((uintptr_t)early_alloc(pages * PAGE_SIZE, PAGE_SIZE));
+
+	memset(nothing, 0xff, sizeof(nothing));
+	for (size_t i = 0; i < PAGE_MAP_SIZE / PAGE_SIZE; i++) {
+		if (i < pages)
+			page_map_table[i] = (map + i * PAGE_SIZE) | PTE_PRESENT | PTE_WRITE;
+		else
+			page_map_table[i] = VIRT_TO_PHYS((uintptr_t)nothing) | PTE_PRESENT;
+	}
+	memset((void *)PAGE_MAP_BASE, 0xff, pages * PAGE_SIZE);
+}
+
 /* --- the permanent directory ------------------------------------------------ */
 
 /* Whether the direct map can show [start, start + 4 MiB) as one large page. */
@@ -148,7 +165,7 @@ void paging_reserve(phys_addr_t ram_end)
 		else
 			tables++;
 	}
-	paging_stats.tables = tables + 1; /* and the fixmap's, which is in the image */
+	paging_stats.tables = tables + 2; /* the fixmap's and the page map's are in the image */
 	directory = early_alloc(PAGE_SIZE, PAGE_SIZE);
 	spare_tables = early_alloc(tables * PAGE_SIZE, PAGE_SIZE);
 }
@@ -239,6 +256,7 @@ void paging_init(void)
 	for (size_t page = 0; page < paging_stats.arena_pages; page += TABLE_ENTRIES)
 		hang_spare_table(ARENA_BASE + page * PAGE_SIZE);
 	hang_table(FIXMAP_BASE, fixmap_table);
+	directory[PAGE_MAP_PDE] = boot_page_directory[PAGE_MAP_PDE];
 
 	if (cpu.pse)
 		cpu_set_cr4(CR4_PSE);

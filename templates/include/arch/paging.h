@@ -39,6 +39,12 @@ void boot_map_more(phys_addr_t table);
 /* Remove the mapping of the image at its physical address. */
 void boot_drop_identity(void);
 
+/*
+ * Carve the page map (mm/page.h) for so many frames out of memblock and map it at
+ * PAGE_MAP_BASE; whatever is behind reads as 0xff, and is not to be written.
+ */
+void page_map_reserve(size_t frames);
+
 /* --- the permanent page directory ------------------------------------------ */
 
 /* Allocate directory and page tables for RAM that ends at ram_end from memblock. */

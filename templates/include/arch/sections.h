@@ -13,5 +13,6 @@ extern char boot_stack_guard[], boot_stack[], boot_stack_top[];
 extern uint32_t boot_page_directory[];
 extern uint32_t boot_page_tables[];
 extern uint32_t fixmap_table[];
+extern uint32_t page_map_table[];
 
 #endif /* ARCH_SECTIONS_H */

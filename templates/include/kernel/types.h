@@ -28,6 +28,9 @@ typedef uint32_t phys_addr_t;
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 
+/* A leaf function on a hot path: without a stack frame of its own. */
+#define HOT_LEAF __attribute__((optimize("omit-frame-pointer"), hot))
+
 /* Errors are negative, with Linux's names and numbers. */
 #define ENOMEM 12
 #define EFAULT 14

@@ -10,35 +10,51 @@
 #include <kernel/types.h>
 
 /*
- * One for each page frame, outside the frames themselves. Only the node of a
- * block's first page means anything, and only while the block's bit in `heads`
- * is set: in a free block it links the list, in an allocated one it remembers
- * the order.
+ * A page frame's byte in the map: what begins there. ALLOCATED is 0, so that
+ * free_page() can check with one comparison that a frame is allocated and its
+ * address aligned.
  */
+enum buddy_state {
+	BUDDY_ALLOCATED = 0x00, /* | order of the block */
+	BUDDY_UNCACHED = 0x20, /* one frame, allocated, not for the cache in front */
+	BUDDY_FREE = 0x40, /* | order of the block */
+	BUDDY_CACHED = 0x80, /* one frame, allocated here, free to the cache in front */
+	BUDDY_NOTHING = 0xff, /* no block: inside one, a hole, or reserved */
+};
+
+#define BUDDY_ORDER_MASK 0x0f
+
+//% if buddy.index == "lists"
+/* One for each page frame, outside the frames themselves: links a free block's list. */
 struct buddy_node {
 	struct buddy_node *next;
-	union {
-		struct buddy_node **link; /* free: what points at this node */
-		uintptr_t allocated; /* else: order * 2 + 1, never a valid pointer */
-	};
+	struct buddy_node **link; /* what points at this node */
 };
+//% else
+/* Levels of a bitmap of bitmaps: 32^4 bits reach over 2^20 frames. */
+#define BUDDY_LEVELS 4
+
+struct buddy_node; /* this index has none */
+//% endif
 
 typedef struct {
 	uintptr_t base; /* physical address of the region, aligned to the largest block */
 	size_t size; /* of the region in bytes */
 	struct buddy_node *free_lists[MAX_ORDER + 1]; /* free blocks, by order */
-	uint8_t *map; /* a bit for each pair of buddies: is exactly one free? */
-	size_t map_size; /* of the map in bytes */
+	uint8_t *map; /* the state of each block, at its first frame: enum buddy_state */
+	size_t map_size; /* of the map in bytes: one for each frame */
 	uint8_t max_order; /* the largest block is 2^max_order pages */
 
-	struct buddy_node *nodes; /* one for each page frame */
-	uint32_t *heads; /* a bit for each page frame: does a block begin here? */
-	size_t heads_size; /* in bytes */
 	size_t pages; /* page frames in the region */
-	size_t rounded; /* the same, rounded up to whole blocks of max_order */
 	size_t managed; /* of them, those ever given to it */
 	size_t free_pages;
 	size_t free_count[MAX_ORDER + 1]; /* free blocks, by order */
+	uint32_t orders; /* a bit for each order that has free blocks */
+//% if buddy.index == "lists"
+	struct buddy_node *nodes; /* one for each page frame */
+//% else
+	uint32_t *bits[MAX_ORDER + 1][BUDDY_LEVELS]; /* where free blocks are, by order */
+//% endif
 } buddy_t;
 
 enum buddy_error {
@@ -49,23 +65,24 @@ enum buddy_error {
 	BUDDY_ERR_INTERIOR, /* inside an allocated block, not at its start */
 	BUDDY_ERR_UNMANAGED, /* never given to the allocator: a hole, or reserved */
 	/* from buddy_check() alone: */
-	BUDDY_BAD_LIST, /* a list is broken, or a block in it is */
-	BUDDY_BAD_COUNT, /* a counter disagrees with the lists */
+	BUDDY_BAD_INDEX, /* the index is broken, or disagrees with the map */
+	BUDDY_BAD_COUNT, /* a counter disagrees with the map */
 	BUDDY_BAD_OVERLAP, /* a block begins inside another */
-	BUDDY_BAD_MAP, /* a pair's bit disagrees with the lists */
+	BUDDY_BAD_MAP, /* a byte of the map is none, or a block is not aligned */
 	BUDDY_BAD_UNMERGED, /* two buddies are both free */
 };
 
-/* Bytes that buddy_init() needs as metadata for a region of `size` bytes. */
-size_t buddy_metadata_size(size_t size, uint8_t max_order);
+/* Bytes of index that buddy_init() needs for a region of `size` bytes, besides the map. */
+size_t buddy_index_size(size_t size, uint8_t max_order);
 
 /*
  * An allocator for [base, base + size), with nothing free yet. base must be
- * aligned to 2^max_order pages, size to pages. `metadata` has
- * buddy_metadata_size() bytes, aligned for a pointer, and stays the allocator's;
- * what it holds does not matter.
+ * aligned to 2^max_order pages, size to pages. `map` has a byte for each frame,
+ * `index` buddy_index_size() bytes, aligned for a pointer; both stay the
+ * allocator's, and what they hold does not matter.
  */
-void buddy_init(buddy_t *b, uintptr_t base, size_t size, uint8_t max_order, void *metadata);
+void buddy_init(buddy_t *b, uintptr_t base, size_t size, uint8_t max_order, uint8_t *map,
+		void *index);
 
 /*
  * Give it the free pages [start, end), page-aligned and never given before. Costs
@@ -85,8 +102,18 @@ uintptr_t buddy_alloc(buddy_t *b, unsigned order);
  */
 enum buddy_error buddy_free(buddy_t *b, uintptr_t addr, unsigned order);
 
-/* Verify all invariants stated in buddy.c; leaves everything as it was. */
-enum buddy_error buddy_check(buddy_t *b);
+/*
+ * For a cache of single frames in front. Take up to `count` frames, at most 2^5 of
+ * one block, in descending order; they count as allocated, their state is CACHED.
+ * Returns how many there were: 0 if nothing is free.
+ */
+size_t buddy_take_cached(buddy_t *b, phys_addr_t *frames, size_t count);
+
+/* Give frames back from the cache, in state CACHED. */
+void buddy_give_cached(buddy_t *b, const phys_addr_t *frames, size_t count);
+
+/* Verify all invariants stated in buddy.c. */
+enum buddy_error buddy_check(const buddy_t *b);
 
 /* What a code means, in words. */
 const char *buddy_strerror(enum buddy_error error);

@@ -1,9 +1,11 @@
 /*
- * Page frames: the zones, each a range of physical memory with a buddy of its own.
+ * Page frames: the zones, each a range of physical memory with a buddy of its own,
+ * and a short list of single frames in front of them.
  */
 #ifndef MM_PAGE_H
 #define MM_PAGE_H
 
+#include <generated/layout.h>
 #include <generated/zones.h>
 #include <kernel/types.h>
 #include <mm/buddy.h>
@@ -11,7 +13,7 @@
 struct zone {
 	const char *name;
 	buddy_t buddy;
-	unsigned long allocs; /* blocks handed out, as first choice or fallback */
+	unsigned long allocs; /* blocks taken from the buddy, frames for the hot list alike */
 	unsigned long frees;
 };
 
@@ -20,27 +22,59 @@ extern struct zone zones[ZONE_COUNT];
 /* Of all zones together. */
 struct page_stats {
 	unsigned long failures; /* alloc_pages() found nothing */
+	unsigned long refills; /* of the hot list */
+	unsigned long drains;
 };
 
 extern struct page_stats page_stats;
 
-/* Carve the metadata of each zone out of memblock, for RAM that ends at ram_end. */
+/*
+ * The state of every frame there could be, by its number: enum buddy_state. Each
+ * zone's buddy has its part as its map. Frames above the end of RAM read as
+ * BUDDY_NOTHING, so any physical address may be asked about.
+ */
+#define page_map ((uint8_t *)PAGE_MAP_BASE)
+
+/* Carve page map and index of each zone out of memblock, for RAM that ends at ram_end. */
 void zones_reserve(phys_addr_t ram_end);
 
 /* Hand what memblock has left to the buddies, and close memblock. */
 void zones_init(void);
+
+/* Use alloc_pages() and free_pages(), which choose among these. */
+phys_addr_t alloc_page_hot(void);
+void free_page_hot(phys_addr_t addr);
+phys_addr_t alloc_block(enum zone_id zone, unsigned order);
+void free_block(phys_addr_t addr, unsigned order);
 
 /*
  * A block of 2^order page frames from `zone`, or from the next lower one that has
  * it. Returns its physical address, PHYS_NONE if there is none: never panics.
  * What it holds is not defined. Frames above ZONE_DIRECT are not in the direct map.
  */
-phys_addr_t alloc_pages(enum zone_id zone, unsigned order);
+static inline phys_addr_t alloc_pages(enum zone_id zone, unsigned order)
+{
+	if (__builtin_constant_p(zone == ZONE_ANY && !order) && zone == ZONE_ANY && !order)
+		return alloc_page_hot();
+	return alloc_block(zone, order);
+}
 
 /* Give a block back. Panics on one that was not handed out with this order. */
-void free_pages(phys_addr_t addr, unsigned order);
+static inline void free_pages(phys_addr_t addr, unsigned order)
+{
+	if (__builtin_constant_p(order) && !order)
+		free_page_hot(addr);
+	else
+		free_block(addr, order);
+}
 
-/* Free page frames of all zones. */
+/*
+ * Give the frames of the hot list back to the buddies, so that they merge. Done
+ * whenever a request would fail without; call it before comparing profiles.
+ */
+void pages_drain(void);
+
+/* Free page frames of all zones, the hot list's included. */
 size_t free_page_count(void);
 
 /* Free blocks of each order of each zone, to compare one moment with another. */
@@ -48,6 +82,7 @@ struct free_profile {
 	size_t blocks[ZONE_COUNT][MAX_ORDER + 1];
 };
 
+/* Drains the hot list first. */
 void free_profile_read(struct free_profile *profile);
 
 /* The profile at the moment of the last free_profile_note(). */

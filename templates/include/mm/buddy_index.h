@@ -1,0 +1,227 @@
+/*
+ * The buddy's index: where the free blocks of each order are. Only buddy.c
+ * includes it; it keeps the map, the counters and `orders`.
+ *
+//% if buddy.index == "lists"
+ * Lists: a doubly linked list for each order, last in, first out. The node of a
+ * block is that of its first frame, so a block is found and unlinked in O(1). No
+ * node is touched before its block is first free: setting up costs nothing.
+//% else
+ * Bitmaps: for order k a bit for each *pair* of buddies, as no two are ever both
+ * free; which of the two it is, the map knows. Above the bits lie summaries, a bit
+ * for each word of the level below that is not 0:
+ *
+ *     level 2                  1
+ *     level 1           01             10 …
+ *     level 0     0000 0100      0110 0000 …     a word has 32 bits
+ *
+ * Down from the top, the lowest bit of a word each time, leads to the free block
+ * at the lowest address in four steps at most. For n frames that is n/2 + n/4 + …
+ * bits and a thirtieth of it in summaries: 33 bytes per MiB, to the lists' 2048.
+//% endif
+ */
+#ifndef MM_BUDDY_INDEX_H
+#define MM_BUDDY_INDEX_H
+
+#include <kernel/string.h>
+#include <mm/buddy.h>
+
+//% if buddy.index == "lists"
+static inline size_t index_size(size_t pages, uint8_t max_order)
+{
+	(void)max_order;
+	return pages * sizeof(struct buddy_node);
+}
+
+static inline void index_init(buddy_t *b, void *memory)
+{
+	b->nodes = memory;
+}
+
+static inline void index_add(buddy_t *b, size_t frame, unsigned order)
+{
+	struct buddy_node *node = &b->nodes[frame];
+	struct buddy_node *next = b->free_lists[order];
+
+	node->next = next;
+	node->link = &b->free_lists[order];
+	if (next)
+		next->link = &node->next;
+	b->free_lists[order] = node;
+}
+
+static inline void index_remove(buddy_t *b, size_t frame, unsigned order)
+{
+	struct buddy_node *node = &b->nodes[frame];
+	struct buddy_node *next = node->next;
+
+	(void)order;
+	*node->link = next;
+	if (next)
+		next->link = node->link;
+}
+
+/* The first frame of a free block of this order; there must be one. */
+static inline size_t index_first(const buddy_t *b, unsigned order)
+{
+	return b->free_lists[order] - b->nodes;
+}
+
+/* Whether the index has this block: its links lead back to it. */
+static inline bool index_holds(const buddy_t *b, size_t frame, unsigned order)
+{
+	const struct buddy_node *node = &b->nodes[frame];
+
+	(void)order;
+	return *node->link == node && (!node->next || node->next->link == &node->next);
+}
+
+/* Blocks in the index under this order; stops at one more than `most`. */
+static inline size_t index_count(const buddy_t *b, unsigned order, size_t most)
+{
+	const struct buddy_node *node = b->free_lists[order];
+	size_t count = 0;
+
+	for (; node && count <= most; node = node->next) {
+		if (node < b->nodes || node >= b->nodes + b->pages ||
+		    b->map[node - b->nodes] != (BUDDY_FREE | order))
+			return most + 1;
+		count++;
+	}
+	return count;
+}
+//% else
+/* Bits of level 0 for an order: pairs, but blocks at the largest, which has no pairs. */
+static inline size_t index_bits(size_t pages, unsigned order, uint8_t max_order)
+{
+	unsigned shift = order < max_order ? order + 1 : order;
+
+	return (pages + ((size_t)1 << shift) - 1) >> shift;
+}
+
+static inline size_t index_words(size_t bits)
+{
+	return (bits + 31) / 32;
+}
+
+/* Words of all levels for so many bits of level 0. */
+static inline size_t index_words_of(size_t bits)
+{
+	size_t words = 0;
+
+	for (unsigned level = 0; level < BUDDY_LEVELS; level++) {
+		bits = index_words(bits);
+		words += bits;
+	}
+	return words;
+}
+
+static inline size_t index_size(size_t pages, uint8_t max_order)
+{
+	size_t words = 0;
+
+	for (unsigned order = 0; order <= max_order; order++)
+		words += index_words_of(index_bits(pages, order, max_order));
+	return words * sizeof(uint32_t);
+}
+
+static inline void index_init(buddy_t *b, void *memory)
+{
+	uint32_t *at = memory;
+
+	for (unsigned order = 0; order <= b->max_order; order++) {
+		size_t bits = index_bits(b->pages, order, b->max_order);
+
+		for (unsigned level = 0; level < BUDDY_LEVELS; level++) {
+			bits = index_words(bits);
+			b->bits[order][level] = at;
+			at += bits;
+		}
+	}
+	if (b->pages)
+		memset(memory, 0, index_size(b->pages, b->max_order));
+}
+
+static inline size_t index_bit(const buddy_t *b, size_t frame, unsigned order)
+{
+	return frame >> (order < b->max_order ? order + 1 : order);
+}
+
+static inline void index_add(buddy_t *b, size_t frame, unsigned order)
+{
+	size_t bit = index_bit(b, frame, order);
+
+	for (unsigned level = 0; level < BUDDY_LEVELS; level++, bit /= 32) {
+		uint32_t *word = &b->bits[order][level][bit / 32];
+		uint32_t old = *word;
+
+		*word = old | 1u << (bit % 32);
+		if (old)
+			return; /* the levels above know already */
+	}
+}
+
+static inline void index_remove(buddy_t *b, size_t frame, unsigned order)
+{
+	size_t bit = index_bit(b, frame, order);
+
+	for (unsigned level = 0; level < BUDDY_LEVELS; level++, bit /= 32) {
+		if (b->bits[order][level][bit / 32] &= ~(1u << (bit % 32)))
+			return;
+	}
+}
+
+/* The first frame of the lowest free block of this order; there must be one. */
+static inline size_t index_first(const buddy_t *b, unsigned order)
+{
+	size_t bit = 0;
+	size_t frame;
+
+	for (unsigned level = BUDDY_LEVELS; level-- > 0;)
+		bit = bit * 32 + __builtin_ctz(b->bits[order][level][bit]);
+	if (order == b->max_order)
+		return bit << order;
+	frame = bit << (order + 1);
+	return b->map[frame] == (BUDDY_FREE | order) ? frame : frame + ((size_t)1 << order);
+}
+
+/* Whether the index has this block: its bit is set on every level. */
+static inline bool index_holds(const buddy_t *b, size_t frame, unsigned order)
+{
+	size_t bit = index_bit(b, frame, order);
+
+	for (unsigned level = 0; level < BUDDY_LEVELS; level++, bit /= 32) {
+		if (!(b->bits[order][level][bit / 32] >> (bit % 32) & 1))
+			return false;
+	}
+	return true;
+}
+
+/* Blocks in the index under this order; `most` + 1 if a summary is wrong. */
+static inline size_t index_count(const buddy_t *b, unsigned order, size_t most)
+{
+	size_t bits = index_bits(b->pages, order, b->max_order);
+	size_t count = 0;
+
+	for (unsigned level = 0; level < BUDDY_LEVELS; level++) {
+		size_t set = 0;
+
+		for (size_t word = 0; word < index_words(bits); word++) {
+			uint32_t value = b->bits[order][level][word];
+
+			for (; value; value &= value - 1)
+				set++;
+			if (level + 1 < BUDDY_LEVELS &&
+			    (b->bits[order][level][word] != 0) !=
+				    (b->bits[order][level + 1][word / 32] >> (word % 32) & 1))
+				return most + 1;
+		}
+		if (!level)
+			count = set;
+		bits = index_words(bits);
+	}
+	return count;
+}
+//% endif
+
+#endif /* MM_BUDDY_INDEX_H */
