@@ -242,7 +242,7 @@ def boot(out: Path, as_json: bool, **options: Any) -> None:
     import kgen_qemu
 
     request = kgen_qemu.boot_request(out, **options)
-    with _inserted(request) as request:
+    with inserted(request) as request:
         result = kgen_qemu.boot(request, on_line=None if as_json else say)
     if as_json:
         import json
@@ -254,7 +254,7 @@ def boot(out: Path, as_json: bool, **options: Any) -> None:
 
 
 @contextmanager
-def _inserted(request: kgen_qemu.Request) -> Iterator[kgen_qemu.Request]:
+def inserted(request: kgen_qemu.Request) -> Iterator[kgen_qemu.Request]:
     """The request with the medium that it boots from, if it boots from one."""
     machine, manifest = request.machine, request.manifest
     if machine.via == "multiboot":
