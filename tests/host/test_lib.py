@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import subprocess
 from itertools import product
 from pathlib import Path
 
@@ -35,7 +34,7 @@ def cases() -> list[Case]:
         if "0" not in width.replace("10", ""):  # 0 means nothing for text
             found += [(size, "s", text, f"<%{width}s>") for text in TEXTS]
         found.append((size, "w", ord("k"), "c=%c!"))
-        found.append((size, "-", "-", "100%% plain"))
+        found.append((size, "-", "-", "100%% sure"))
     return found
 
 
@@ -52,17 +51,6 @@ def expected(case: Case) -> str:
         argument = str(value).encode()
     length = LIBC.snprintf(buffer, ctypes.c_size_t(size), form.encode(), argument)
     return f"{length} |{buffer.value.decode() if size else ''}|"
-
-
-@pytest.fixture(scope="session")
-def bare_src(src: Path, workshop: Workshop) -> Path:
-    """The sources of the default kernel, if this machine runs 32-bit programs."""
-    program = workshop.program(src, "lib.c", (), BARE)
-    try:
-        subprocess.run([program.path], check=False, stdout=subprocess.DEVNULL)
-    except OSError as error:
-        pytest.skip(f"this machine does not run 32-bit programs: {error}")
-    return src
 
 
 def told(program: Program, requests: list[Case]) -> list[str]:
