@@ -198,11 +198,28 @@ def describe(description: Path | None, sets: tuple[str, ...]) -> None:
     metavar="NAME",
     default="qemu32",
     show_default=True,
-    help="QEMU's name: 486, pentium, pentium3, qemu32, max.",
+    help="386 (docs/cpu386.md), or QEMU's name: 486, pentium, pentium3, qemu32, max.",
 )
 @click.option("--memory", metavar="SIZE", show_default="64M", help="RAM: 64M, 1G, 2048K.")
 @click.option(
-    "--machine", metavar="NAME", default="pc", show_default=True, help="pc, q35 or isapc."
+    "--machine",
+    metavar="NAME",
+    default="pc",
+    show_default=True,
+    help="pc, q35 or isapc, with properties of QEMU's if need be: pc,max-ram-below-4g=1G.",
+)
+@click.option(
+    "--firmware",
+    metavar="NAME",
+    default="auto",
+    show_default=True,
+    help="seabios, qboot, a file, or auto: qboot for pc where QEMU has it, as it is quicker.",
+)
+@click.option(
+    "--audit",
+    metavar="MODE",
+    show_default="on for a 386, else off",
+    help="Look at every instruction that runs: off, on, or exact (one at a time, slow).",
 )
 @click.option("--accel", metavar="NAME", default="tcg", show_default=True, help="tcg or kvm.")
 @click.option(
@@ -234,10 +251,10 @@ def boot(out: Path, as_json: bool, **options: Any) -> None:
         kgen boot                               64 MiB, QEMU's default 32-bit CPU
         kgen boot --cpu 486 --memory 4M
         kgen boot --expect 'buddy: .* free' --forbid BUG --timeout 2.5
-        kgen boot --append cpu=386 --json | jq .stats
+        kgen boot --cpu 386 --json | jq .audit
 
-    A pass needs every stage in order, a complete test plan, no panic, every --expect and no
-    --forbid; otherwise the exit code says what went wrong.
+    A pass needs every stage in order, a complete test plan, no panic, memory accounts as predicted
+    from the map, every --expect and no --forbid; otherwise the exit code says what went wrong.
     """
     import kgen_qemu
 

@@ -15,17 +15,18 @@ from pathlib import Path
 
 from kgen_qemu import cpus
 from kgen_qemu.errors import BootError, Exit, did_you_mean, usage
+from kgen_qemu.firmware import firmware as find_firmware
 from kgen_qemu.machine import (
     ACCELS,
     LOADERS,
     MACHINES,
     RAM_STEP,
     Machine,
-    find_qboot,
     parse_size,
     size_text,
 )
 from kgen_qemu.manifest import Manifest, load_manifest
+from kgen_qemu.trace import Trace, trace
 
 BINARY = "qemu-system-i386"
 DEFAULT_MEMORY = 64 << 20
@@ -41,7 +42,8 @@ class Request:
 
     ``timeout`` is seconds from start to end. ``answers`` are what to type on the
     serial line, as a script of (regex, text): when the first regex has appeared
-    its text is sent, then the second is waited for, and so on.
+    its text is sent, then the second is waited for, and so on. ``trace`` is what
+    to audit, None for nothing.
     """
 
     manifest: Manifest
@@ -51,6 +53,7 @@ class Request:
     forbid: tuple[str, ...] = ()
     timeout: float = DEFAULT_TIMEOUT
     answers: tuple[tuple[str, str], ...] = ()
+    trace: Trace | None = None
     command: str = "kgen boot"
 
 
@@ -62,6 +65,8 @@ def boot_request(
     machine: str = "pc",
     accel: str = "tcg",
     via: str = "multiboot",
+    firmware: str = "auto",
+    audit: str | None = None,
     append: str = "",
     modules: Sequence[str | Path] = (),
     expect: Sequence[str] = (),
@@ -72,9 +77,10 @@ def boot_request(
     """Check the options of ``kgen boot`` and make them a Request.
 
     ``memory`` is a SIZE such as ``64M``; None is 64 MiB, or the nearest that the
-    kernel admits. Each of ``modules`` is ``FILE`` or ``FILE ARGUMENTS…``.
+    kernel admits. ``audit`` None is on for a 386 and off for others. Each of
+    ``modules`` is ``FILE`` or ``FILE ARGUMENTS…``.
     """
-    _one_of("--machine", machine, MACHINES)
+    board = _board(machine)
     _one_of("--accel", accel, ACCELS)
     _one_of("--via", via, LOADERS)
     _timeout(timeout)
@@ -93,9 +99,9 @@ def boot_request(
         memory=size,
         machine=machine,
         accel=accel,
-        append=append,
+        append=cpus.told(cpu, append),
         modules=tuple(_module(str(module), directory) for module in modules),
-        firmware=find_qboot(binary) if machine == "pc" and via == "multiboot" else None,
+        firmware=find_firmware(firmware, machine=board, via=via, binary=binary),
         via=via,
     )
     options: list[tuple[str, Sequence[object]]] = [
@@ -105,6 +111,8 @@ def boot_request(
         ("--machine", [machine]),
         ("--accel", [] if accel == "tcg" else [accel]),
         ("--via", [] if via == "multiboot" else [via]),
+        ("--firmware", [] if firmware == "auto" else [firmware]),
+        ("--audit", [] if audit is None else [audit]),
         ("--append", [append] if append else []),
         ("--module", modules),
         ("--expect", expect),
@@ -119,6 +127,7 @@ def boot_request(
         forbid=tuple(forbid),
         timeout=timeout,
         answers=tuple(answers),
+        trace=trace(audit, cpu=cpu, accel=accel, manifest=manifest, binary=binary),
         command=_command(options),
     )
 
@@ -135,6 +144,19 @@ def _command(options: list[tuple[str, Sequence[object]]]) -> str:
 def _one_of(option: str, word: str, known: tuple[str, ...]) -> None:
     if word not in known:
         raise usage(f"{option} {word}: not known here", did_you_mean(word, known))
+
+
+def _board(machine: str) -> str:
+    """The board's name without the properties that may follow it: ``pc,max-ram-below-4g=1G``."""
+    name, *properties = machine.split(",")
+    _one_of("--machine", name, MACHINES)
+    for text in properties:
+        if not re.fullmatch(r"[a-z0-9-]+=[\w./-]+", text):
+            raise usage(
+                f"--machine {machine}: {text!r} is not NAME=VALUE",
+                f"properties are QEMU's: {BINARY} -machine {name},help",
+            )
+    return name
 
 
 def _timeout(seconds: float) -> None:
