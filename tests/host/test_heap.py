@@ -11,18 +11,15 @@ from tests.host.native import BARE, Program, Workshop
 CORES = ("mm/kmalloc.c", "mm/arena.c", "mm/page.c", "mm/buddy.c", "mm/memblock.c")
 
 
+LAYOUT = {"direct_map_limit": "128M", "arena_base": 0xD000_0000, "arena_size": "64M"}
+"""An arena where a program of 32 bits has nothing else."""
+
+
 @pytest.fixture(scope="module")
 def heap(bare_src: Path, workshop: Workshop) -> Program:
-    """kmalloc with an arena where a program of 32 bits has nothing else."""
+    """The driver with everything that kmalloc stands on but page tables."""
     assert bare_src
-    src = workshop.sources(
-        layout={
-            "direct_map_limit": "128M",
-            "arena_base": 0xD000_0000,
-            "arena_size": "64M",
-        }
-    )
-    return workshop.program(src, "heap.c", CORES, BARE)
+    return workshop.program(workshop.sources(layout=LAYOUT), "heap.c", CORES, BARE)
 
 
 def walk(heap: Program, *, ram: int, arena: int, rounds: int) -> int:
