@@ -231,6 +231,12 @@ def describe(description: Path | None, sets: tuple[str, ...]) -> None:
 )
 @_told
 @click.option(
+    "--map",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Replay another machine's memory map (JSON; see examples/maps). RAM is what it takes.",
+)
+@click.option(
     "--expect", metavar="REGEX", multiple=True, help="Must be found in a line. Repeatable."
 )
 @click.option(

@@ -26,6 +26,7 @@ from kgen_qemu.machine import (
     size_text,
 )
 from kgen_qemu.manifest import Manifest, load_manifest
+from kgen_qemu.maps import ROOM, Entry, load_map, memory_for, write_module
 from kgen_qemu.trace import Trace, trace
 
 BINARY = "qemu-system-i386"
@@ -69,6 +70,7 @@ def boot_request(
     audit: str | None = None,
     append: str = "",
     modules: Sequence[str | Path] = (),
+    map: Path | None = None,  # noqa: A002 (the option's name)
     expect: Sequence[str] = (),
     forbid: Sequence[str] = (),
     timeout: float = DEFAULT_TIMEOUT,
@@ -76,9 +78,9 @@ def boot_request(
 ) -> Request:
     """Check the options of ``kgen boot`` and make them a Request.
 
-    ``memory`` is a SIZE such as ``64M``; None is 64 MiB, or the nearest that the
-    kernel admits. ``audit`` None is on for a 386 and off for others. Each of
-    ``modules`` is ``FILE`` or ``FILE ARGUMENTS…``.
+    ``memory`` is a SIZE such as ``64M``; None is 64 MiB, or what ``map`` (a JSON
+    file) takes, or the nearest that the kernel admits. ``audit`` None is on for a
+    386 and off for others. Each of ``modules`` is ``FILE`` or ``FILE ARGUMENTS…``.
     """
     board = _board(machine)
     _one_of("--accel", accel, ACCELS)
@@ -90,9 +92,11 @@ def boot_request(
     for pattern, _ in answers:
         _regex("answers", pattern)
     manifest = load_manifest(directory)
-    size = _memory(memory, manifest)
+    entries = _map(map, len(modules), manifest)
+    size = _memory(memory, manifest, entries)
     binary = _find_binary()
     checked_cpu = cpus.check(cpu, binary)
+    replayed = [write_module(entries, directory)] if entries else []
     pc = Machine(
         kernel=manifest.image,
         cpu=checked_cpu,
@@ -100,7 +104,7 @@ def boot_request(
         machine=machine,
         accel=accel,
         append=cpus.told(cpu, append),
-        modules=tuple(_module(str(module), directory) for module in modules),
+        modules=tuple(_module(str(module), directory) for module in (*modules, *replayed)),
         firmware=find_firmware(firmware, machine=board, via=via, binary=binary),
         via=via,
     )
@@ -115,6 +119,7 @@ def boot_request(
         ("--audit", [] if audit is None else [audit]),
         ("--append", [append] if append else []),
         ("--module", modules),
+        ("--map", [] if map is None else [map]),
         ("--expect", expect),
         ("--forbid", forbid),
         ("--timeout", [] if timeout == DEFAULT_TIMEOUT else [f"{timeout:g}"]),
@@ -175,11 +180,29 @@ def _regex(option: str, pattern: str) -> None:
         ) from None
 
 
-def _memory(text: str | None, manifest: Manifest) -> int:
+def _map(path: Path | None, modules: int, manifest: Manifest) -> tuple[Entry, ...]:
+    """The map to replay, if this kernel has room for it and for its module."""
+    if path is None:
+        return ()
+    if manifest.memory is None:
+        raise usage(
+            f"--map: the manifest of {manifest.name!r} does not say how large a map it keeps",
+            f"run: {manifest.build_command}",
+        )
+    if modules >= manifest.memory.modules:
+        raise usage(
+            f"--map {path}: it needs a module, and this kernel keeps {manifest.memory.modules}",
+            f"build it with --set memblock.modules={modules + 1}",
+        )
+    return load_map(path, manifest.memory.map_entries - ROOM)
+
+
+def _memory(text: str | None, manifest: Manifest, entries: tuple[Entry, ...]) -> int:
     """SIZE to bytes, within what the kernel was built for."""
     low, high = manifest.ram_minimum, manifest.ram_maximum
     if text is None:
-        return min(max(DEFAULT_MEMORY, low), high)
+        wanted = memory_for(entries) if entries else DEFAULT_MEMORY
+        return min(max(wanted, low), high)
     try:
         size = parse_size(text)
     except ValueError:
