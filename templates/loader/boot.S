@@ -215,6 +215,8 @@ sum:
 	jnz 1b
 2:	ret
 
+boot_data:
+
 /* Each: low byte of a port of COM1, value. */
 serial_setup:
 	.byte 0xf9, 0x00 /* no interrupts */
