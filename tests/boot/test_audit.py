@@ -18,6 +18,9 @@ import pytest
 
 import kgen_qemu
 from kgen.paths import templates_dir
+from kgen.pipeline import Request as Build
+from kgen.pipeline import build
+from kgen.progress import Progress
 from kgen_qemu.errors import Exit
 from kgen_qemu.report import report_lines
 from kgen_qemu.result import Result
@@ -31,7 +34,6 @@ class Kernels(Protocol):
     """What the fixture ``kernels`` offers (conftest.py)."""
 
     def user(self, *sources: str, sets: Sequence[str] = ()) -> Path: ...
-    def mutant(self, name: str, templates: Path) -> Path: ...
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +92,7 @@ def test_without_an_audit(default: Path, boot: Boot) -> None:
 # --- kernels that do not ------------------------------------------------------------
 
 
-def test_one_invlpg_without_asking(kernels: Kernels, boot: Boot, tmp_path: Path) -> None:
+def test_one_invlpg_without_asking(boot: Boot, tmp_path: Path) -> None:
     templates = tmp_path / "templates"
     shutil.copytree(templates_dir(), templates)
     tlb = templates / "arch" / "i386" / "tlb.c"
@@ -99,7 +101,8 @@ def test_one_invlpg_without_asking(kernels: Kernels, boot: Boot, tmp_path: Path)
     assert text.count(asks) == 1
     tlb.write_text(text.replace(asks, forgets))
 
-    result = boot(kernels.mutant("invlpg_unasked", templates), cpu="386")
+    build(Build(out=tmp_path / "out", templates=templates), Progress())
+    result = boot(tmp_path / "out", cpu="386")
     assert (result.verdict, result.exit_code) == ("fail", Exit.FAIL)
     assert result.audit is not None
     assert all(site.text.startswith("invlpg ") for site in result.audit.violations)
