@@ -198,11 +198,28 @@ def describe(description: Path | None, sets: tuple[str, ...]) -> None:
     metavar="NAME",
     default="qemu32",
     show_default=True,
-    help="QEMU's name: 486, pentium, pentium3, qemu32, max.",
+    help="386 (docs/cpu386.md), or QEMU's name: 486, pentium, pentium3, qemu32, max.",
 )
 @click.option("--memory", metavar="SIZE", show_default="64M", help="RAM: 64M, 1G, 2048K.")
 @click.option(
-    "--machine", metavar="NAME", default="pc", show_default=True, help="pc, q35 or isapc."
+    "--machine",
+    metavar="NAME",
+    default="pc",
+    show_default=True,
+    help="pc, q35 or isapc, with properties of QEMU's if need be: pc,max-ram-below-4g=1G.",
+)
+@click.option(
+    "--firmware",
+    metavar="NAME",
+    default="auto",
+    show_default=True,
+    help="seabios, qboot, a file, or auto: qboot for pc where QEMU has it, as it is quicker.",
+)
+@click.option(
+    "--audit",
+    metavar="MODE",
+    show_default="on for a 386, else off",
+    help="Look at every instruction that runs: off, on, or exact (one at a time, slow).",
 )
 @click.option("--accel", metavar="NAME", default="tcg", show_default=True, help="tcg or kvm.")
 @click.option(
@@ -213,6 +230,12 @@ def describe(description: Path | None, sets: tuple[str, ...]) -> None:
     help="Who loads the kernel: multiboot (QEMU does), grub (on a disc), floppy (kgen's loader).",
 )
 @_told
+@click.option(
+    "--map",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Replay another machine's memory map (JSON; see examples/maps). RAM is what it takes.",
+)
 @click.option(
     "--expect", metavar="REGEX", multiple=True, help="Must be found in a line. Repeatable."
 )
@@ -234,15 +257,15 @@ def boot(out: Path, as_json: bool, **options: Any) -> None:
         kgen boot                               64 MiB, QEMU's default 32-bit CPU
         kgen boot --cpu 486 --memory 4M
         kgen boot --expect 'buddy: .* free' --forbid BUG --timeout 2.5
-        kgen boot --append cpu=386 --json | jq .stats
+        kgen boot --cpu 386 --json | jq .audit
 
-    A pass needs every stage in order, a complete test plan, no panic, every --expect and no
-    --forbid; otherwise the exit code says what went wrong.
+    A pass needs every stage in order, a complete test plan, no panic, memory accounts as predicted
+    from the map, every --expect and no --forbid; otherwise the exit code says what went wrong.
     """
     import kgen_qemu
 
     request = kgen_qemu.boot_request(out, **options)
-    with _inserted(request) as request:
+    with inserted(request) as request:
         result = kgen_qemu.boot(request, on_line=None if as_json else say)
     if as_json:
         import json
@@ -254,7 +277,7 @@ def boot(out: Path, as_json: bool, **options: Any) -> None:
 
 
 @contextmanager
-def _inserted(request: kgen_qemu.Request) -> Iterator[kgen_qemu.Request]:
+def inserted(request: kgen_qemu.Request) -> Iterator[kgen_qemu.Request]:
     """The request with the medium that it boots from, if it boots from one."""
     machine, manifest = request.machine, request.manifest
     if machine.via == "multiboot":

@@ -7,7 +7,7 @@ beside them, which depends on how QEMU was built) and looked up in ``i386``.
 
 A block ends at the first jump; an exception may leave it earlier. So what stands
 behind the faulting instruction of a block is logged and did not run. The exact
-form makes every instruction a block of its own.
+form makes every instruction a block of its own. (How QEMU is told: ``trace``.)
 
 A log in QEMU's formats, with a disassembler and without::
 
@@ -28,9 +28,7 @@ from pathlib import Path
 
 from kgen_qemu import i386
 from kgen_qemu.symbols import Frame, symbolise
-
-MODES = ("off", "on", "exact")
-ONE_PER_BLOCK = (8, 1)  # the QEMU from which on `exact` is an option of -accel tcg
+from kgen_qemu.trace import Trace
 
 _LINE = re.compile(
     rb"^(?:(?P<block>IN:)"
@@ -42,27 +40,6 @@ _LINE = re.compile(
 
 Block = tuple[int, bytes]
 """Linear address of the first instruction, and the bytes from there on."""
-
-
-@dataclass(frozen=True)
-class Trace:
-    """How QEMU is told to log what runs: ``ranges`` of linear addresses, ends included."""
-
-    ranges: tuple[tuple[int, int], ...]
-    exact: bool = False
-    version: tuple[int, int] = (0, 0)
-
-    @property
-    def accel(self) -> str:
-        """What ``-accel tcg`` needs behind it."""
-        modern = self.exact and self.version >= ONE_PER_BLOCK
-        return ",one-insn-per-tb=on" if modern else ""
-
-    def argv(self, file: Path) -> list[str]:
-        """QEMU's further arguments; ``file`` gets the log."""
-        ranges = ",".join(f"{first:#x}..{last:#x}" for first, last in self.ranges)
-        old = self.exact and not self.accel
-        return ["-d", "in_asm", "-D", str(file), "-dfilter", ranges] + ["-singlestep"] * old
 
 
 @dataclass(frozen=True)
@@ -83,17 +60,16 @@ class Audit:
     """What a log came to.
 
     ``instructions`` were logged, at ``distinct`` addresses; ``families`` counts
-    those by the family that brought them, ``mnemonics`` are the names of all newer
-    than a 386; ``violations`` are the sites newer than ``limit`` (a family, or
-    None: nothing is forbidden), each once, by address.
+    those by the family that brought them, ``newer`` are the names of all that a
+    386 lacks; ``violations`` are the sites beyond the trace's limit, each once,
+    by address.
     """
 
     file: Path
     exact: bool
-    limit: int | None
     instructions: int
     families: dict[int, int]
-    mnemonics: tuple[str, ...]
+    newer: tuple[str, ...]
     violations: tuple[Site, ...]
 
     @property
@@ -115,7 +91,7 @@ class Audit:
         return tuple(map(str, self.violations))
 
 
-def audit(file: Path, image: Path, kernel_base: int, limit: int | None, *, exact: bool) -> Audit:
+def audit(file: Path, image: Path, kernel_base: int, trace: Trace) -> Audit:
     """Decode the log ``file`` of a boot of ``image``; a log that is not there is an empty one.
 
     ``kernel_base`` is what lies between the image's virtual addresses and the
@@ -132,14 +108,14 @@ def audit(file: Path, image: Path, kernel_base: int, limit: int | None, *, exact
         instructions += times * len(here)
         found |= here
     newer = {at: what for at, what in sorted(found.items()) if what[0] != 3}
-    wrong = {at: what for at, what in newer.items() if limit and not 0 < what[0] <= limit}
+    limit = i386.OPTIONAL if trace.limit is None else trace.limit
+    wrong = {at: what for at, what in newer.items() if not 0 < what[0] <= limit}
     return Audit(
         file=file,
-        exact=exact,
-        limit=limit,
+        exact=trace.exact,
         instructions=instructions,
         families=dict(sorted(Counter(family for family, _ in found.values()).items())),
-        mnemonics=tuple(sorted({text.split()[0] for family, text in newer.values() if family})),
+        newer=tuple(sorted({text.split()[0] for family, text in newer.values() if family})),
         violations=_sites(wrong, image, kernel_base),
     )
 

@@ -10,7 +10,11 @@ What matters to a memory subsystem, oldest first:
 
 The table states what QEMU's models *do*, which is not what the silicon did:
 its 486 has CPUID and announces PSE. The boot tests hold the table to the
-machine. QEMU has no 386 at all.
+machine.
+
+QEMU has no 386 at all. The 486 plays it: the kernel's command line says that it
+is one, and an audit (``kgen_qemu.audit``) sees to it that nothing runs which a
+386 lacks.
 """
 
 from dataclasses import dataclass
@@ -42,18 +46,24 @@ LADDER = (
     Cpu("max", family=6, pse=True, pge=True),
 )
 
-# Names that people will type and QEMU lacks, each with the reason.
-REFUSED = {
-    "386": (
-        "QEMU has no 386 model (its oldest is the 486), and this version does not stand in for one",
-        "use --cpu 486; a 386 differs by the lack of INVLPG, CR0.WP, CPUID and CR4",
-    ),
-}
+I386 = Cpu("386", family=3, pse=False, pge=False, invlpg=False, wp=False, cpuid=False)
+
+_PLAYED_BY = {I386.name: LADDER[0].name}
 
 
 def names() -> tuple[str, ...]:
-    """The models of the ladder, oldest first."""
-    return tuple(cpu.name for cpu in LADDER)
+    """What a boot may name, oldest first."""
+    return (I386.name, *(cpu.name for cpu in LADDER))
+
+
+def model(name: str) -> str:
+    """QEMU's name for the CPU, with its flags; a 386 is played by another."""
+    return _PLAYED_BY.get(name, name)
+
+
+def told(name: str, append: str) -> str:
+    """The kernel's command line ``append``, with what it must be told of its CPU."""
+    return f"{append} cpu={name}".lstrip() if name in _PLAYED_BY else append
 
 
 def check(name: str, binary: str) -> str:
@@ -63,13 +73,13 @@ def check(name: str, binary: str) -> str:
     lists, which costs a QEMU start (about 35 ms). Raises BootError: usage for a
     name that is not there, emulator when QEMU does not answer.
     """
-    model = name.split(",", 1)[0]
-    if model in REFUSED:
-        raise usage(f"--cpu {model}: {REFUSED[model][0]}", REFUSED[model][1])
-    if model not in names():
+    base, flags, _ = name.partition(",")
+    if base in _PLAYED_BY and flags:
+        raise usage(f"--cpu {name}: QEMU has no {base} whose flags could be set", f"--cpu {base}")
+    if base not in names():
         every = _listed(binary)
-        if model not in every:
-            hint = did_you_mean(model, (*names(), *every))
+        if base not in every:
+            hint = did_you_mean(base, (*names(), *every))
             if hint.startswith("known"):
                 hint = f"known: {', '.join(names())}; all: {binary} -cpu help"
             raise usage(f"--cpu {name}: no such CPU model", hint)

@@ -20,7 +20,7 @@ from kgen_qemu.transcript import Line, Transcript, TranscriptParser
 from kgen_qemu.verdict import Assertion, Watch
 
 GRACE = 1.0  # seconds from the end marker to the exit
-LOCATE = 0.5  # seconds at most for QEMU to say where a kernel stands still
+LOCATE = 1.0  # seconds at most for QEMU to say where a kernel stands still
 
 # pexpect searches no more than its window, so a read must fit into it.
 _READ = 4096

@@ -25,6 +25,11 @@ class Logs:
     serial: BinaryIO
     stderr: BinaryIO
 
+    @property
+    def instructions(self) -> Path:
+        """Where QEMU logs what runs, if it is to."""
+        return self.path.with_suffix(".asm")
+
     def complaint(self) -> str:
         """What QEMU has written on its stderr."""
         self.stderr.seek(0)
@@ -62,7 +67,8 @@ def _name(machine: Machine) -> str:
     cpu = re.sub(r"[^\w.-]", "_", machine.cpu)
     kvm = "-kvm" if machine.accel == "kvm" else ""
     via = "" if machine.via == "multiboot" else f"-{machine.via}"
-    return f"{machine.machine}{kvm}-{cpu}-{size_text(machine.memory)}{via}"
+    board = re.sub(r"[^\w.-]", "_", machine.machine)
+    return f"{board}{kvm}-{cpu}-{size_text(machine.memory)}{via}"
 
 
 def _claim(folder: Path, name: str) -> tuple[Path, BinaryIO]:

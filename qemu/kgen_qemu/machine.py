@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from kgen_qemu import cpus
+
 MachineName = Literal["pc", "q35", "isapc"]
 Accel = Literal["tcg", "kvm"]
 
@@ -33,6 +35,7 @@ RAM_STEP = 8192  # bytes; QEMU silently rounds RAM up to this
 class Machine:
     """A PC with a kernel in it.
 
+    ``machine`` is QEMU's name, with properties of its own behind a comma if any.
     ``memory`` is in bytes. ``kernel`` and the modules' paths are as QEMU will
     open them, in the folder where it runs; a module is ``path arguments…``.
     ``firmware`` is a file for ``-bios``, None for the machine's own (SeaBIOS).
@@ -57,7 +60,7 @@ class Machine:
         """The command that starts this machine, halted until QMP says ``cont``."""
         argv = [binary, "-nodefaults", "-no-user-config", "-display", "none", "-S"]
         argv += ["-no-reboot", "-no-shutdown"]
-        argv += ["-machine", self.machine, "-accel", self.accel, "-cpu", self.cpu]
+        argv += ["-machine", self.machine, "-accel", self.accel, "-cpu", cpus.model(self.cpu)]
         argv += ["-m", f"{self.memory >> 10}K"]
         if self.firmware is not None:
             argv += ["-bios", str(self.firmware)]

@@ -1,31 +1,31 @@
 """From a boot that is over to its Result: gather the facts, judge them, name the addresses."""
 
-import re
-import subprocess
 from pathlib import Path
 
+from kgen_qemu.accounting import Accounting, account
+from kgen_qemu.audit import Audit, audit
 from kgen_qemu.listen import Heard
+from kgen_qemu.logs import Logs
 from kgen_qemu.monitor import Monitor
 from kgen_qemu.request import INSTALL, Request
 from kgen_qemu.result import Result
 from kgen_qemu.symbols import Frame, symbolise
+from kgen_qemu.trace import qemu_version
 from kgen_qemu.transcript import Transcript
 from kgen_qemu.verdict import Ending, Expected, Verdict, judge
 
 OLDEST_QEMU = (5, 2)
 
 
-def outcome(
-    request: Request, heard: Heard, monitor: Monitor, complaint: str, seconds: float, log: Path
-) -> Result:
-    """The Result of a boot. ``complaint`` is QEMU's stderr, ``seconds`` how long QEMU ran."""
+def outcome(request: Request, heard: Heard, monitor: Monitor, logs: Logs, seconds: float) -> Result:
+    """The Result of a boot; ``seconds`` is how long QEMU ran."""
     machine, manifest = request.machine, request.manifest
     ending = Ending(
         status=heard.status,
         shutdown=monitor.shutdown,
         timed_out=heard.timed_out,
         timeout=request.timeout,
-        stderr=complaint,
+        stderr=logs.complaint(),
         place=_place(manifest.image_path, monitor.registers),
     )
     expected = Expected(
@@ -34,7 +34,9 @@ def outcome(
         tests="tests" in manifest.features,
         exit_device=machine.exit_device,
     )
-    verdict = judge(heard.said, ending, expected, heard.assertions)
+    audited = _audit(request, logs)
+    accounts = account(heard.said, manifest.memory)
+    verdict = judge(heard.said, ending, expected, heard.assertions, _findings(audited, accounts))
     return Result(
         verdict=verdict.name,
         exit_code=verdict.exit_code,
@@ -45,11 +47,28 @@ def outcome(
         accel=machine.accel,
         transcript=heard.said,
         assertions=heard.assertions,
+        audit=audited,
+        accounting=accounts,
         frames=_frames(manifest.image_path, heard.said),
         seconds=seconds,
-        log=log,
+        log=logs.path,
         command=request.command,
     )
+
+
+def _audit(request: Request, logs: Logs) -> Audit | None:
+    """What ran, if that was to be watched."""
+    manifest = request.manifest
+    if request.trace is None or manifest.memory is None:
+        return None
+    base = manifest.memory.kernel_base
+    return audit(logs.instructions, manifest.image_path, base, request.trace)
+
+
+def _findings(audited: Audit | None, accounts: Accounting | None) -> tuple[str, ...]:
+    """What neither the kernel nor QEMU found wrong, and is."""
+    differences = () if accounts is None else tuple(map(str, accounts.mismatches))
+    return (() if audited is None else audited.reasons) + differences
 
 
 def _frames(image: Path, said: Transcript) -> tuple[Frame, ...]:
@@ -78,13 +97,8 @@ def _age(binary: str, verdict: Verdict, status: int | None) -> tuple[str, ...]:
     """When QEMU failed by itself, see whether it is simply too old. Asked only then: 35 ms."""
     if verdict.name != "emulator" or (status or 0) < 0:
         return ()
-    try:
-        text = subprocess.run([binary, "--version"], capture_output=True, timeout=10).stdout
-    except (OSError, subprocess.SubprocessError):
+    found = qemu_version(binary)
+    if found is None or found >= OLDEST_QEMU:
         return ()
-    match = re.search(rb"version (\d+)\.(\d+)", text)
-    if match is None or (int(match[1]), int(match[2])) >= OLDEST_QEMU:
-        return ()
-    found = f"{match[1].decode()}.{match[2].decode()}"
-    oldest = ".".join(map(str, OLDEST_QEMU))
-    return (f"this QEMU is {found}; {oldest} or later is needed", INSTALL)
+    age, oldest = (".".join(map(str, version)) for version in (found, OLDEST_QEMU))
+    return (f"this QEMU is {age}; {oldest} or later is needed", INSTALL)

@@ -41,6 +41,7 @@ def report_lines(result: Result) -> list[tuple[str, str]]:
         lines.append(("bad", f"  … and {len(result.reasons) - len(reasons)} more"))
     lines += _failed_tests(result)
     lines += _panic(result)
+    lines += _examined(result)
     lines.append(("note", f"  log      {result.log}"))
     lines.append(("note", f"  repeat   {result.command}"))
     return lines
@@ -65,6 +66,19 @@ def _failed_tests(result: Result) -> list[tuple[str, str]]:
         if test.outcome == "fail":
             lines.append(("bad", f"  not ok {test.name}"))
             lines += [("", f"    {text}") for text in test.message]
+    return lines
+
+
+def _examined(result: Result) -> list[tuple[str, str]]:
+    """What was looked at beyond the log."""
+    lines = []
+    if result.audit is not None:
+        audit = result.audit
+        newer = f" (beyond a 386: {', '.join(audit.newer)})" if audit.newer else ""
+        text = f"{audit.distinct} instructions ran, none newer than a {audit.newest}{newer}"
+        lines.append(("note", f"  audit    {text}: {audit.file}"))
+    if result.accounting is not None and not result.accounting.mismatches:
+        lines.append(("note", f"  memory   {result.accounting.checked} figures as predicted"))
     return lines
 
 

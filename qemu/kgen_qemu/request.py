@@ -15,17 +15,19 @@ from pathlib import Path
 
 from kgen_qemu import cpus
 from kgen_qemu.errors import BootError, Exit, did_you_mean, usage
+from kgen_qemu.firmware import firmware as find_firmware
 from kgen_qemu.machine import (
     ACCELS,
     LOADERS,
     MACHINES,
     RAM_STEP,
     Machine,
-    find_qboot,
     parse_size,
     size_text,
 )
 from kgen_qemu.manifest import Manifest, load_manifest
+from kgen_qemu.maps import ROOM, Entry, load_map, memory_for, write_module
+from kgen_qemu.trace import Trace, trace
 
 BINARY = "qemu-system-i386"
 DEFAULT_MEMORY = 64 << 20
@@ -41,7 +43,8 @@ class Request:
 
     ``timeout`` is seconds from start to end. ``answers`` are what to type on the
     serial line, as a script of (regex, text): when the first regex has appeared
-    its text is sent, then the second is waited for, and so on.
+    its text is sent, then the second is waited for, and so on. ``trace`` is what
+    to audit, None for nothing.
     """
 
     manifest: Manifest
@@ -51,6 +54,7 @@ class Request:
     forbid: tuple[str, ...] = ()
     timeout: float = DEFAULT_TIMEOUT
     answers: tuple[tuple[str, str], ...] = ()
+    trace: Trace | None = None
     command: str = "kgen boot"
 
 
@@ -62,8 +66,11 @@ def boot_request(
     machine: str = "pc",
     accel: str = "tcg",
     via: str = "multiboot",
+    firmware: str = "auto",
+    audit: str | None = None,
     append: str = "",
     modules: Sequence[str | Path] = (),
+    map: Path | None = None,  # noqa: A002 (the option's name)
     expect: Sequence[str] = (),
     forbid: Sequence[str] = (),
     timeout: float = DEFAULT_TIMEOUT,
@@ -71,10 +78,11 @@ def boot_request(
 ) -> Request:
     """Check the options of ``kgen boot`` and make them a Request.
 
-    ``memory`` is a SIZE such as ``64M``; None is 64 MiB, or the nearest that the
-    kernel admits. Each of ``modules`` is ``FILE`` or ``FILE ARGUMENTS…``.
+    ``memory`` is a SIZE such as ``64M``; None is 64 MiB, or what ``map`` (a JSON
+    file) takes, or the nearest that the kernel admits. ``audit`` None is on for a
+    386 and off for others. Each of ``modules`` is ``FILE`` or ``FILE ARGUMENTS…``.
     """
-    _one_of("--machine", machine, MACHINES)
+    board = _board(machine)
     _one_of("--accel", accel, ACCELS)
     _one_of("--via", via, LOADERS)
     _timeout(timeout)
@@ -84,18 +92,20 @@ def boot_request(
     for pattern, _ in answers:
         _regex("answers", pattern)
     manifest = load_manifest(directory)
-    size = _memory(memory, manifest)
+    entries = _map(map, len(modules), manifest)
+    size = _memory(memory, manifest, entries)
     binary = _find_binary()
     checked_cpu = cpus.check(cpu, binary)
+    replayed = [write_module(entries, directory)] if entries else []
     pc = Machine(
         kernel=manifest.image,
         cpu=checked_cpu,
         memory=size,
         machine=machine,
         accel=accel,
-        append=append,
-        modules=tuple(_module(str(module), directory) for module in modules),
-        firmware=find_qboot(binary) if machine == "pc" and via == "multiboot" else None,
+        append=cpus.told(cpu, append),
+        modules=tuple(_module(str(module), directory) for module in (*modules, *replayed)),
+        firmware=find_firmware(firmware, machine=board, via=via, binary=binary),
         via=via,
     )
     options: list[tuple[str, Sequence[object]]] = [
@@ -105,8 +115,11 @@ def boot_request(
         ("--machine", [machine]),
         ("--accel", [] if accel == "tcg" else [accel]),
         ("--via", [] if via == "multiboot" else [via]),
+        ("--firmware", [] if firmware == "auto" else [firmware]),
+        ("--audit", [] if audit is None else [audit]),
         ("--append", [append] if append else []),
         ("--module", modules),
+        ("--map", [] if map is None else [map]),
         ("--expect", expect),
         ("--forbid", forbid),
         ("--timeout", [] if timeout == DEFAULT_TIMEOUT else [f"{timeout:g}"]),
@@ -119,6 +132,7 @@ def boot_request(
         forbid=tuple(forbid),
         timeout=timeout,
         answers=tuple(answers),
+        trace=trace(audit, cpu=cpu, accel=accel, manifest=manifest, binary=binary),
         command=_command(options),
     )
 
@@ -137,6 +151,19 @@ def _one_of(option: str, word: str, known: tuple[str, ...]) -> None:
         raise usage(f"{option} {word}: not known here", did_you_mean(word, known))
 
 
+def _board(machine: str) -> str:
+    """The board's name without the properties that may follow it: ``pc,max-ram-below-4g=1G``."""
+    name, *properties = machine.split(",")
+    _one_of("--machine", name, MACHINES)
+    for text in properties:
+        if not re.fullmatch(r"[a-z0-9-]+=[\w./-]+", text):
+            raise usage(
+                f"--machine {machine}: {text!r} is not NAME=VALUE",
+                f"properties are QEMU's: {BINARY} -machine {name},help",
+            )
+    return name
+
+
 def _timeout(seconds: float) -> None:
     # Written so that NaN is refused as well.
     if not 0 < seconds < float("inf"):
@@ -153,11 +180,29 @@ def _regex(option: str, pattern: str) -> None:
         ) from None
 
 
-def _memory(text: str | None, manifest: Manifest) -> int:
+def _map(path: Path | None, modules: int, manifest: Manifest) -> tuple[Entry, ...]:
+    """The map to replay, if this kernel has room for it and for its module."""
+    if path is None:
+        return ()
+    if manifest.memory is None:
+        raise usage(
+            f"--map: the manifest of {manifest.name!r} does not say how large a map it keeps",
+            f"run: {manifest.build_command}",
+        )
+    if modules >= manifest.memory.modules:
+        raise usage(
+            f"--map {path}: it needs a module, and this kernel keeps {manifest.memory.modules}",
+            f"build it with --set memblock.modules={modules + 1}",
+        )
+    return load_map(path, manifest.memory.map_entries - ROOM)
+
+
+def _memory(text: str | None, manifest: Manifest, entries: tuple[Entry, ...]) -> int:
     """SIZE to bytes, within what the kernel was built for."""
     low, high = manifest.ram_minimum, manifest.ram_maximum
     if text is None:
-        return min(max(DEFAULT_MEMORY, low), high)
+        wanted = memory_for(entries) if entries else DEFAULT_MEMORY
+        return min(max(wanted, low), high)
     try:
         size = parse_size(text)
     except ValueError:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kgen_qemu.accounting import Accounting
+from kgen_qemu.audit import Audit
 from kgen_qemu.symbols import Frame
 from kgen_qemu.transcript import Panic, Transcript
 from kgen_qemu.verdict import Assertion, Name
@@ -15,7 +17,8 @@ SCHEMA = 1
 class Result:
     """Everything about one boot. ``memory`` is bytes, ``seconds`` from start to end of QEMU.
 
-    ``frames`` are the panic's addresses as functions and lines, where known.
+    ``frames`` are the panic's addresses as functions and lines, where known;
+    ``audit`` and ``accounting`` None where none took place.
     """
 
     verdict: Name
@@ -31,6 +34,8 @@ class Result:
     seconds: float
     log: Path
     command: str
+    audit: Audit | None = None
+    accounting: Accounting | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``kgen boot --json`` prints, schema 1; plain JSON types only."""
@@ -57,9 +62,29 @@ class Result:
                 {"pattern": one.pattern, "wanted": one.wanted, "line": one.line, "holds": one.holds}
                 for one in self.assertions
             ],
+            "audit": self.audit and self._audit(self.audit),
+            "accounting": self.accounting
+            and {
+                "checked": self.accounting.checked,
+                "mismatches": [vars(mismatch) for mismatch in self.accounting.mismatches],
+            },
             "seconds": round(self.seconds, 3),
             "log": str(self.log),
             "command": self.command,
+        }
+
+    def _audit(self, audit: Audit) -> dict[str, Any]:
+        return {
+            "exact": audit.exact,
+            "instructions": audit.instructions,
+            "distinct": audit.distinct,
+            "newest": audit.newest,
+            "newer": list(audit.newer),
+            "violations": [
+                {"instruction": site.text, "family": site.family, **vars(site.frame)}
+                for site in audit.violations
+            ],
+            "log": str(audit.file),
         }
 
     def _panic(self, panic: Panic | None) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ QEMU takes about 40 ms to reach a kernel. Whatever is not needed to start it
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kgen_qemu.errors import BootError, Exit
@@ -41,12 +42,22 @@ def boot(request: Request, *, on_line: Callable[[str], None] | None = None) -> "
 
 def _boot(request: Request, logs: Logs, on_line: Callable[[str], None] | None) -> "Result":
     start = time.monotonic()
-    machine, folder = request.machine, request.manifest.directory
-    with running(lambda qmp: machine.argv(request.binary, qmp), folder, logs.stderr) as qemu:
+    folder = request.manifest.directory
+    logs.instructions.unlink(missing_ok=True)  # not to be taken for those of this boot
+    with running(lambda qmp: _command(request, logs, qmp), folder, logs.stderr) as qemu:
         from kgen_qemu.listen import listen
         from kgen_qemu.outcome import outcome
 
         heard = listen(qemu, logs.serial, request, start + request.timeout, on_line)
         seconds = time.monotonic() - start
         qemu.monitor.join()
-    return outcome(request, heard, qemu.monitor, logs.complaint(), seconds, logs.path)
+    return outcome(request, heard, qemu.monitor, logs, seconds)
+
+
+def _command(request: Request, logs: Logs, qmp_fd: int) -> list[str]:
+    """What starts QEMU, told to log instructions if they are to be audited."""
+    machine, trace = request.machine, request.trace
+    if trace is None:
+        return machine.argv(request.binary, qmp_fd)
+    machine = replace(machine, accel=machine.accel + trace.accel)
+    return machine.argv(request.binary, qmp_fd) + trace.argv(logs.instructions.resolve())

@@ -10,7 +10,8 @@ being the nearest to a cause:
     emulator  QEMU could not start, failed, or was killed
     timeout   the deadline passed
     protocol  what was said is incomplete, or contradicts itself or the exit code
-    fail      a test failed, --expect was not seen or --forbid was
+    fail      a test failed, --expect was not seen or --forbid was; an instruction ran that
+              this CPU lacks; the accounts are wrong
     pass
 
 So a panic whose handler then hangs is still a panic, and a kernel that says
@@ -107,15 +108,19 @@ def judge(
     ending: Ending,
     expected: Expected,
     assertions: tuple[Assertion, ...] = (),
+    findings: tuple[str, ...] = (),
 ) -> Verdict:
-    """The verdict on one boot; its reasons are those of the first kind in the order above."""
+    """The verdict on one boot; its reasons are those of the first kind in the order above.
+
+    ``findings`` are what an audit of the boot, or of its accounts, has against it.
+    """
     checks: tuple[tuple[Name, Exit, list[str]], ...] = (
         ("panic", Exit.PANIC, _panic(said, ending)),
         ("reset", Exit.RESET, _reset(said, ending)),
         ("emulator", Exit.EMULATOR, _emulator(said, ending)),
         ("timeout", Exit.TIMEOUT, _timeout(said, ending)),
         ("protocol", Exit.PROTOCOL, _protocol(said, ending, expected)),
-        ("fail", Exit.FAIL, _fail(said, assertions)),
+        ("fail", Exit.FAIL, [*_fail(said, assertions), *findings]),
     )
     for name, code, reasons in checks:
         if reasons:

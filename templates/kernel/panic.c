@@ -24,15 +24,17 @@ void machine_exit(uint8_t code)
 		__asm__ volatile("cli\n\thlt");
 }
 
-/* Append "0x…" for each caller, following the saved frame pointers. */
-static void print_backtrace(uintptr_t eip, uintptr_t frame)
+/*
+ * `# kgen:bt` with "0x…" for each caller, following the saved frame pointers. `where`
+ * is the instruction that faulted, NULL if none did and the first caller says it all.
+ */
+static void print_backtrace(const uint32_t *where, uintptr_t frame)
 {
-	char line[LOG_LINE_MAX];
+	char line[LOG_LINE_MAX] = "";
 	int length = 0;
 
-	if (eip)
-		length = snprintf(line, sizeof(line), " 0x%x", eip);
-	line[length] = '\0';
+	if (where)
+		length = snprintf(line, sizeof(line), " 0x%x", *where);
 	for (int depth = 0; depth < BACKTRACE_MAX - 1; depth++) {
 		const uintptr_t *at = (const uintptr_t *)frame;
 
@@ -90,7 +92,7 @@ void panic(const char *format, ...)
 	unquote(text);
 	printk("\nkernel panic: %s\n", text);
 	kgen_line("panic eip=0x%x msg=\"%s\"", eip, text);
-	print_backtrace(0, (uintptr_t)__builtin_frame_address(0));
+	print_backtrace(NULL, (uintptr_t)__builtin_frame_address(0));
 	end("panic", EXIT_PANIC);
 }
 
@@ -109,7 +111,7 @@ void panic_trap(const struct trap_frame *frame, uintptr_t esp)
 	printk("  cr0=%08x cr2=%08x cr3=%08x\n", read_cr0(), cr2, read_cr3());
 	kgen_line("panic vec=%u err=0x%x eip=0x%x cr2=0x%x msg=\"%s\"", frame->vector, frame->error,
 		  frame->eip, cr2, text);
-	print_backtrace(frame->eip, frame->ebp);
+	print_backtrace(&frame->eip, frame->ebp);
 	end("panic", EXIT_PANIC);
 }
 

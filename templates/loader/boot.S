@@ -84,7 +84,7 @@ fail_silently:
 	testb $0x40, %al
 	loopz 1b
 	movb $EXIT_REFUSED, %al
-	outb %al, $EXIT_PORT
+	nop
 2:	cli
 	hlt
 	jmp 2b
@@ -214,6 +214,8 @@ sum:
 	decl %ecx
 	jnz 1b
 2:	ret
+
+boot_data:
 
 /* Each: low byte of a port of COM1, value. */
 serial_setup:

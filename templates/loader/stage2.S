@@ -49,9 +49,10 @@ stage2:
 	movw %ax, %gs
 	movl $MULTIBOOT_MAGIC, %eax
 	movl $multiboot_information, %ebx
-	ljmpl $CODE32, $2f
+	ljmpl $CODE32, $to_kernel
 	.code32
-2:	jmp *plan_entry
+to_kernel:
+	jmp *plan_entry
 	.code16
 
 /*

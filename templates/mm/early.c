@@ -82,6 +82,10 @@ phys_addr_t memory_init(void)
 		if (range->type == MEMORY_AVAILABLE)
 			add_available(range->start, range->end);
 	}
+	if (!memblock.memory.count && boot_info.map.dropped)
+		refuse_boot("no usable memory in the %u map entries that fit (raise "
+			    "memblock.map_entries)",
+			    boot_info.map.count);
 	if (!memblock.memory.count)
 		refuse_boot("the loader reported no usable memory");
 

@@ -170,7 +170,8 @@ const char *kmalloc_fault(const void *pointer)
 	if (header_of(pointer)->magic != KMALLOC_MAGIC)
 		return "its header does not have the magic: overwritten, or not a start";
 	pages = pages_of(pointer, header_of(pointer)->size);
-	if (pages >= arena.pages || !virt_to_phys((void *)(virt + (pages - 1) * PAGE_SIZE)) ||
+	if (header_of(pointer)->size > arena.pages * PAGE_SIZE || pages >= arena.pages ||
+	    !virt_to_phys((void *)(virt + (pages - 1) * PAGE_SIZE)) ||
 	    virt_to_phys((void *)(virt + pages * PAGE_SIZE)))
 		return "its header has a size that its pages do not: overwritten?";
 	return NULL;

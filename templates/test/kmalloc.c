@@ -62,6 +62,14 @@ KTEST(kmalloc, checks_the_header)
 	header->size -= PAGE_SIZE;
 	KTEST_EXPECT_NULL(test, kmalloc_fault(pointer));
 	kfree(pointer);
+
+	pointer = kmalloc(2 * PAGE_SIZE); /* smaller than its pages are */
+	KTEST_ASSERT(test, pointer);
+	header = (block_header_t *)pointer - 1;
+	header->size = 100;
+	KTEST_EXPECT_NOT_NULL(test, kmalloc_fault(pointer));
+	header->size = 2 * PAGE_SIZE;
+	kfree(pointer);
 }
 
 KTEST(kmalloc, refuses_wrong_frees)
@@ -85,14 +93,18 @@ KTEST(kmalloc, refuses_wrong_frees)
 /* A freed header must not be believed when its frame comes back for something else. */
 KTEST(kmalloc, forgets_freed_headers)
 {
-	char *pointer = kmalloc(2 * PAGE_SIZE);
-	char *inner = pointer + PAGE_SIZE;
+	char *old = kmalloc(100);
+	char *pointer;
+	phys_addr_t frame;
 
+	KTEST_ASSERT(test, old);
+	frame = virt_to_phys(old) & PAGE_MASK;
+	kfree(old);
+	pointer = kmalloc_aligned(100, 1024); /* its header is elsewhere in the page */
 	KTEST_ASSERT(test, pointer);
-	kfree(pointer);
-	pointer = kmalloc(PAGE_SIZE - 8); /* the same page again */
-	KTEST_ASSERT(test, pointer);
-	KTEST_EXPECT_NOT_NULL(test, kmalloc_fault(inner));
+	KTEST_EXPECT_EQ(test, virt_to_phys(pointer) & PAGE_MASK, frame);
+	old = (char *)ALIGN_DOWN((uintptr_t)pointer, PAGE_SIZE) + sizeof(block_header_t);
+	KTEST_EXPECT_NOT_NULL(test, kmalloc_fault(old));
 	kfree(pointer);
 }
 

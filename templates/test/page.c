@@ -19,7 +19,7 @@ static bool profile_restored(void)
 
 static bool overlaps(phys_addr_t addr, size_t size, phys_addr_t start, phys_addr_t end)
 {
-	return addr < end && start < addr + size;
+	return start < end && addr < end && start < addr + size;
 }
 
 /* Whether a block lies in memory that is there and that nobody else uses. */

@@ -1,10 +1,13 @@
 /* Tests of the page tables and of TLB flushing. */
 #include <arch/cpu.h>
+#include <arch/io.h>
+#include <arch/mmu.h>
 #include <arch/paging.h>
 #include <arch/sections.h>
 #include <arch/tlb.h>
 #include <kernel/ktest.h>
 #include <kernel/panic.h>
+#include <mm/early.h>
 #include <mm/page.h>
 
 /* A page of the arena that nobody uses: the last one that has a page table. */
@@ -91,14 +94,53 @@ KTEST(paging, mapping_does_not_flush)
 	free_pages(frame, 0);
 }
 
-/* 4 MiB pages just where the CPU has them, and RAM enough to use one. */
+/* Aligned stretches of 4 MiB that are RAM throughout, above the image. */
+static size_t whole_stretches(void)
+{
+	phys_addr_t above = ALIGN_UP(VIRT_TO_PHYS((uintptr_t)_end), TABLE_SPAN);
+	size_t count = 0;
+
+	for (unsigned i = 0; i < memblock.memory.count; i++) {
+		const struct memblock_region *region = &memblock.memory.regions[i];
+		phys_addr_t start = ALIGN_UP(MAX(region->start, above), TABLE_SPAN);
+		phys_addr_t end = MIN(region->end, (phys_addr_t)DIRECT_MAP_LIMIT);
+
+		count += start < end ? (end - start) / TABLE_SPAN : 0;
+	}
+	return count;
+}
+
+/* 4 MiB pages wherever one fits, if the CPU has them. */
 KTEST(paging, large_pages_follow_the_cpu)
 {
-	if (!cpu.pse)
-		KTEST_EXPECT_EQ(test, paging_stats.large_pages, 0);
-	else if (paging_stats.direct_pages > 4 * 1024)
-		KTEST_EXPECT_GE(test, paging_stats.large_pages, 1);
+	KTEST_EXPECT_GE(test, paging_stats.large_pages, cpu.pse ? whole_stretches() : 0);
+	KTEST_EXPECT(test, cpu.pse || !paging_stats.large_pages);
 	KTEST_EXPECT_GE(test, paging_stats.direct_pages, paging_stats.large_pages * 1024);
+}
+
+KTEST(paging, write_protection_follows_the_cpu)
+{
+	KTEST_EXPECT_EQ(test, !!(read_cr0() & CR0_WP), cpu.wp);
+}
+
+/* Frames go back only when no TLB leads to them any more. */
+static unsigned long flushes_at_release;
+
+static void note_release(phys_addr_t frame)
+{
+	flushes_at_release = tlb_stats.flush_page + tlb_stats.flush_all;
+	free_pages(frame, 0);
+}
+
+KTEST(paging, frames_are_released_after_the_flush)
+{
+	unsigned long flushes = tlb_stats.flush_page + tlb_stats.flush_all;
+	phys_addr_t frame = alloc_pages(ZONE_ANY, 0);
+
+	KTEST_ASSERT(test, frame);
+	KTEST_EXPECT_EQ(test, map_page(spare_page(), frame, MAP_WRITE), 0);
+	unmap_pages(spare_page(), 1, note_release);
+	KTEST_EXPECT_EQ(test, flushes_at_release, flushes + 1);
 }
 
 /* What flushes a page is what the CPU has, or what it was told to have. */

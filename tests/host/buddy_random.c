@@ -81,8 +81,7 @@ static void allocate(void)
 			wrong("no block found though there is one", 0, order);
 		return;
 	}
-	if (addr < base || page >= pages || page & (((size_t)1 << order) - 1) ||
-	    addr % PAGE_SIZE)
+	if (addr < base || page >= pages || page & (((size_t)1 << order) - 1) || addr % PAGE_SIZE)
 		wrong("a bad address", page, order);
 	live[live_count] = (struct live){ page, order };
 	paint(live[live_count], IDLE, (int)live_count + 1);
@@ -179,7 +178,8 @@ int main(int argc, char **argv)
 	owner = malloc(pages * sizeof(*owner));
 	live = malloc(pages * sizeof(*live));
 
-	buddy_init(&buddy, base, pages * PAGE_SIZE, max_order, memset(malloc(metadata), 0xa5, metadata));
+	buddy_init(&buddy, base, pages * PAGE_SIZE, max_order,
+		   memset(malloc(metadata), 0xa5, metadata));
 	add_runs();
 	memcpy(initial, buddy.free_count, sizeof(initial));
 	for (unsigned long i = strtoul(argv[5], NULL, 0); i; i--) {

@@ -298,10 +298,12 @@ static void verify(const struct key *taken, const char *call, unsigned page, uns
 		if (what & 0x80 && !is_maximal(mask, p, what >> 4 & 7))
 			wrong("%s(%u, order %u): wrong free block at %u", call, page, order, p);
 		if (!(what & 0x80) && what != taken->page[p])
-			wrong("%s(%u, order %u): wrong allocated block at %u", call, page, order, p);
+			wrong("%s(%u, order %u): wrong allocated block at %u", call, page, order,
+			      p);
 		for (unsigned k = 0; k <= setup.max_order; k++) {
 			if (is_maximal(mask, p, k) && (!(what & 0x80) || (what >> 4 & 7) != k))
-				wrong("%s(%u, order %u): no free block at %u", call, page, order, p);
+				wrong("%s(%u, order %u): no free block at %u", call, page, order,
+				      p);
 		}
 	}
 	spoil_nodes(&after);
@@ -451,7 +453,8 @@ static void begin(void)
 		for (end = start; end < setup.pages && end - start < setup.step &&
 				  (setup.managed >> end & 1) == managed;)
 			end++;
-		if (managed && buddy_add(b, setup.base + start * PAGE_SIZE, setup.base + end * PAGE_SIZE))
+		if (managed &&
+		    buddy_add(b, setup.base + start * PAGE_SIZE, setup.base + end * PAGE_SIZE))
 			wrong("add(%u, %u) is refused", start, end);
 	}
 	verify(&(struct key){ 0 }, "add", 0, 0);

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
-from tests.host.native import Workshop
+from tests.host.native import BARE, Workshop
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +31,14 @@ def small_src(workshop: Workshop) -> Path:
     return workshop.sources(
         memblock={"regions": 16, "map_entries": 8, "modules": 0}, buddy={"max_order": 3}
     )
+
+
+@pytest.fixture(scope="session")
+def bare_src(src: Path, workshop: Workshop) -> Path:
+    """The sources of the default kernel, if this machine runs 32-bit programs."""
+    program = workshop.program(src, "lib.c", (), BARE)
+    try:
+        subprocess.run([program.path], check=False, stdout=subprocess.DEVNULL)
+    except OSError as error:
+        pytest.skip(f"this machine does not run 32-bit programs: {error}")
+    return src

@@ -96,7 +96,8 @@ static void try_comparisons(void)
 	if (strlen(x) != length)
 		wrong("strlen gives %lu, not %lu", (unsigned long)strlen(x), (unsigned long)length);
 	if (sign(memcmp(x, y, n)) != order(actual + a, actual + b, n, false))
-		wrong("memcmp(%lu, %lu, %lu)", (unsigned long)a, (unsigned long)b, (unsigned long)n);
+		wrong("memcmp(%lu, %lu, %lu)", (unsigned long)a, (unsigned long)b,
+		      (unsigned long)n);
 	if (sign(strcmp(x, y)) != order(actual + a, actual + b, ROOM, true))
 		wrong("strcmp(%lu, %lu)", (unsigned long)a, (unsigned long)b);
 	if (sign(strncmp(x, y, n)) != order(actual + a, actual + b, n, true))

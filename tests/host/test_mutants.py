@@ -7,21 +7,28 @@ twice, fails as well: then the source has changed, and the mutant must follow it
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from subprocess import TimeoutExpired
 
 import pytest
-from tests.host.native import QUICK, Edit, Workshop
+from tests.host.native import BARE, QUICK, Edit, Workshop
 from tests.host.test_buddy import CORES as BUDDY
 from tests.host.test_buddy import SMALL
 from tests.host.test_cores import CORES, disagreement
+from tests.host.test_heap import CORES as HEAP
+from tests.host.test_heap import LAYOUT
+from tests.host.test_lib import misprint
 
 SECONDS = 10
 """Many times what a search takes that ends. A mutant that hangs is noticed by that."""
 
-BUDDY_C, MEMMAP_C, MEMBLOCK_C, ARENA_C = (
-    f"mm/{name}.c" for name in ("buddy", "memmap", "memblock", "arena")
+BUDDY_C, MEMMAP_C, MEMBLOCK_C, ARENA_C, KMALLOC_C = (
+    f"mm/{name}.c" for name in ("buddy", "memmap", "memblock", "arena", "kmalloc")
 )
+STRING_C, PRINTF_C, DIV_C = (f"lib/{name}.c" for name in ("string", "vsnprintf", "div64"))
+
+QUICK_BARE = replace(BARE, compile=(*BARE.compile, "-Wno-error"))
 
 
 def search(workshop: Workshop, src: Path, edit: Edit | None) -> str:
@@ -51,13 +58,40 @@ def talk(name: str, count: int) -> Callable[[Workshop, Path, Edit | None], str]:
     return run
 
 
+def printing(workshop: Workshop, src: Path, edit: Edit | None) -> str:
+    """vsnprintf() against the C library's; the first difference."""
+    return misprint(workshop.program(src, "format.c", (), QUICK_BARE, edit))
+
+
+def library(workshop: Workshop, src: Path, edit: Edit | None) -> str:
+    """Memory, strings and division against plain loops."""
+    done = workshop.program(src, "lib.c", (), QUICK_BARE, edit).run(seconds=SECONDS)
+    return done.stdout or str(done.returncode) if done.returncode else ""
+
+
+def heap(workshop: Workshop, src: Path, edit: Edit | None) -> str:
+    """A walk through kmalloc with plenty of memory, and one with too little."""
+    src = workshop.sources(layout=LAYOUT)
+    program = workshop.program(src, "heap.c", HEAP, QUICK_BARE, edit)
+    for line in ("6144 8192 600\n", "700 8192 600\n"):
+        done = program.run(stdin=line, seconds=SECONDS)
+        if done.returncode:
+            return done.stdout or f"status {done.returncode}"
+    return ""
+
+
 TESTS = {
     "search": search,
     "corruption": corruption,
     "memmap": talk("memmap", 1000),
     "memblock": talk("memblock", 40),
     "arena": talk("arena", 60),
+    "printing": printing,
+    "library": library,
+    "heap": heap,
 }
+
+BARE_TESTS = {"printing", "library", "heap"}
 
 MUTANTS = {
     # --- buddy: allocating and freeing
@@ -279,21 +313,88 @@ MUTANTS = {
         "arena",
         Edit(ARENA_C, "if (page > arena->pages - pages)", "if (page >= arena->pages - pages)"),
     ),
+    # --- kmalloc
+    "unmap forgotten": ("heap", Edit(KMALLOC_C, "unmap_pages(virt, pages, release);", "")),
+    "addresses not given back": (
+        "heap",
+        Edit(KMALLOC_C, "BUG_ON(!arena_free(&arena, virt, pages + KMALLOC_GUARD_PAGES));", ""),
+    ),
+    "no guard page": (
+        "heap",
+        Edit(KMALLOC_C, "size_t reach = pages + KMALLOC_GUARD_PAGES;", "size_t reach = pages;"),
+    ),
+    "magic unchecked": ("heap", Edit(KMALLOC_C, "->magic != KMALLOC_MAGIC)", "->size == 0)")),
+    "a size that wraps believed": (
+        "heap",
+        Edit(KMALLOC_C, "header_of(pointer)->size > arena.pages * PAGE_SIZE ||", ""),
+    ),
+    "a page too few": (
+        "heap",
+        Edit(
+            KMALLOC_C, "(size % PAGE_SIZE + offset + PAGE_SIZE - 1)", "(size % PAGE_SIZE + offset)"
+        ),
+    ),
+    "memory not cleared": ("heap", Edit(KMALLOC_C, "memset(pointer, 0, size);", ";")),
+    "content not moved": (
+        "heap",
+        Edit(KMALLOC_C, "memcpy(moved, pointer, MIN(size, ksize(pointer)));", ""),
+    ),
+    "overflow of calloc": (
+        "heap",
+        Edit(KMALLOC_C, "if (__builtin_mul_overflow(n, size, &bytes))", "bytes = n * size; if (0)"),
+    ),
+    "large alignment ignored": (
+        "heap",
+        Edit(KMALLOC_C, "MAX(align / PAGE_SIZE, (size_t)1)", "1"),
+    ),
+    # --- library
+    "rest of a copy forgotten": ("library", Edit(STRING_C, '"rep movsb"', '""')),
+    "rest of a fill forgotten": ("library", Edit(STRING_C, '"rep stosb"', '""')),
+    "overlapping move upwards": (
+        "library",
+        Edit(STRING_C, "if (to <= from || to >= from + n)", "if (1)"),
+    ),
+    "bytes compared as signed": (
+        "library",
+        Edit(STRING_C, "return *x - *y;", "return (signed char)*x - (signed char)*y;"),
+    ),
+    "division loses its lowest bit": ("library", Edit(DIV_C, "bit >= 0; bit--", "bit > 0; bit--")),
+    "buffer overrun by one": (
+        "printing",
+        Edit(PRINTF_C, "if (out->length + 1 < out->size)", "if (out->length <= out->size)"),
+    ),
+    "zeros before the sign": (
+        "printing",
+        Edit(PRINTF_C, "if (negative && spec->zero) {", "if (0) {"),
+    ),
+    "high word dropped": (
+        "printing",
+        Edit(PRINTF_C, "value = value >> 32 ? value / base : low / base;", "value = low / base;"),
+    ),
+    "width ignored to the left": (
+        "printing",
+        Edit(PRINTF_C, "while (spec->left && pad-- > 0)", "while (0)"),
+    ),
 }
 
 
-@pytest.mark.parametrize("name", TESTS)
-def test_the_sound_source_passes(name: str, small_src: Path, workshop: Workshop) -> None:
+def complaint(test: str, edit: Edit | None, request: pytest.FixtureRequest) -> str:
+    """What the test says; empty if it passes."""
+    src = request.getfixturevalue("bare_src" if test in BARE_TESTS else "small_src")
+    try:
+        return TESTS[test](request.getfixturevalue("workshop"), src, edit)
+    except TimeoutExpired:
+        return "it hangs"
+
+
+@pytest.mark.parametrize("test", TESTS)
+def test_the_sound_source_passes(test: str, request: pytest.FixtureRequest) -> None:
     """Else each mutant would be noticed for no reason of its own."""
-    assert not TESTS[name](workshop, small_src, None)
+    assert not complaint(test, None, request)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)
-def test_a_fault_is_noticed(mutant: str, small_src: Path, workshop: Workshop) -> None:
+def test_a_fault_is_noticed(mutant: str, request: pytest.FixtureRequest) -> None:
     """By the test that is there for it, in its short form."""
     test, edit = MUTANTS[mutant]
-    try:
-        complaint = TESTS[test](workshop, small_src, edit)
-    except TimeoutExpired:
-        complaint = "it hangs"
-    assert complaint, f"nobody noticed: {mutant}"
+    assert complaint(test, edit, request), f"nobody noticed: {mutant}"

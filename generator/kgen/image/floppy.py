@@ -33,8 +33,8 @@ CAPACITY = 1_474_560
 START = 0x7C00
 """Where a BIOS puts the boot sector and the loader is linked to run."""
 
-LOADER_END = 0x10000
-"""The loader stays below this: it addresses itself with 16 bits, and the disk buffer follows."""
+MAX_STRINGS = 30 * KiB
+"""For command line, modules' strings and records: the loader ends below the buffer at 0x10000."""
 
 _FILES = ("boot.S", "stage2.S", "plan.S")
 _ASSEMBLE = ("-m32", "-march=i386", "-Wa,-march=i386", "-nostdinc")
@@ -43,19 +43,18 @@ _ASSEMBLE = ("-m32", "-march=i386", "-Wa,-march=i386", "-nostdinc")
 
 @dataclass(frozen=True)
 class Loader:
-    """The linked loader and where in it the fields are that are yet to be written."""
+    """The linked loader as it lies in memory from :data:`START` on, and its labels' addresses."""
 
     code: bytes
-    sectors_field: int
-    sum_field: int
+    labels: dict[str, int]
 
     @property
     def finished(self) -> bytes:
         """The loader as it stands on the disk, in whole sectors."""
         code = bytearray(self.code + bytes(-len(self.code) % SECTOR))
         rest = bytes(code[SECTOR:])
-        struct.pack_into("<H", code, self.sectors_field, len(rest) // SECTOR)
-        struct.pack_into("<I", code, self.sum_field, checksum(rest))
+        struct.pack_into("<H", code, self.labels["stage2_sectors"] - START, len(rest) // SECTOR)
+        struct.pack_into("<I", code, self.labels["stage2_sum"] - START, checksum(rest))
         return bytes(code)
 
 
@@ -79,7 +78,14 @@ def make_floppy(cargo: Cargo, folder: Folder) -> bytes:
 
 
 def link_loader(plan: Plan, tools: Toolchain) -> Loader:
-    """The loader with ``plan`` in it."""
+    """The loader with ``plan`` in it; KgenError (exit 3) if there is more text than room."""
+    if plan.strings > MAX_STRINGS:
+        raise KgenError(
+            f"the command line and the modules' take {plan.strings:,} bytes of the {MAX_STRINGS:,} "
+            "that the floppy's loader has for them",
+            "shorten --append, or give fewer modules",
+            exit_code=Exit.BUILD,
+        )
     with tempfile.TemporaryDirectory(prefix="kgen-loader-") as name:
         work = Path(name)
         _render(plan, work)
@@ -117,22 +123,15 @@ def _run(command: list[str], work: Path) -> None:
 
 
 def _extract(elf: bytes) -> Loader:
-    """The one segment of the linked loader, and the fields' places in it."""
+    """The code of the linked loader, and its labels."""
     from elftools.elf.elffile import ELFFile
     from elftools.elf.sections import SymbolTableSection
 
     sections = {section.name: section for section in ELFFile(io.BytesIO(elf)).iter_sections()}
-    code = sections[".text"].data()
-    if START + len(code) > LOADER_END:
-        raise KgenError(
-            f"the loader with its strings is {START + len(code) - LOADER_END} bytes too long",
-            "shorten --append, or give fewer modules",
-            exit_code=Exit.BUILD,
-        )
     symbols = sections[".symtab"]
     assert isinstance(symbols, SymbolTableSection)
-    places = {s.name: s["st_value"] - START for s in symbols.iter_symbols()}
-    return Loader(code, places["stage2_sectors"], places["stage2_sum"])
+    code = sections[".text"].data()
+    return Loader(code, {symbol.name: symbol["st_value"] for symbol in symbols.iter_symbols()})
 
 
 def _toolchain(folder: Folder) -> Toolchain:

@@ -94,6 +94,12 @@ class Plan:
         return -(-(max(extent.end for extent in self.extents) - MiB) // KiB)
 
     @property
+    def strings(self) -> int:
+        """Bytes that it takes in the loader: all text, and 64 for the records of each module."""
+        lines = (2 * len(module.line) + 64 for module in self.modules)
+        return len(self.command_line) + sum(lines)
+
+    @property
     def quoted_title(self) -> str:
         """The title for the assembler."""
         return quoted(self.title)

@@ -117,6 +117,8 @@ def test_json_has_the_contracts_keys(recorded: Recorded) -> None:
         "tests",
         "panic",
         "expect",
+        "audit",
+        "accounting",
         "seconds",
         "log",
         "command",

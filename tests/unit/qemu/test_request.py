@@ -58,9 +58,15 @@ def test_defaults(built: Built) -> None:
         ({"memory": "5G"}, "built for 4G at most", "--memory 4G or less"),
         ({"memory": "4100K"}, "steps of 8K", "--memory 4M"),
         ({"modules": ["/nonexistent/disk.img"]}, "no such file", ""),
-        ({"cpu": "386"}, "QEMU has no 386 model", "--cpu 486"),
+        ({"cpu": "386,-x"}, "QEMU has no 386", "--cpu 386"),
+        ({"cpu": "386", "accel": "kvm"}, "--audit on needs --accel tcg", "unseen"),
+        ({"audit": "exakt"}, "--audit exakt", "did you mean 'exact'?"),
+        ({"audit": "on"}, "'default' cannot be audited", "kgen build"),
+        ({"machine": "pc,x"}, "'x' is not NAME=VALUE", "-machine pc,help"),
+        ({"firmware": "/nonexistent.rom"}, "--firmware /nonexistent.rom: no such", "qboot"),
+        ({"firmware": "qboot", "via": "floppy"}, "reads no disks", "seabios"),
         ({"cpu": "pentum"}, "no such CPU model", "did you mean 'pentium'?"),
-        ({"cpu": "z80"}, "no such CPU model", "known: 486, pentium"),
+        ({"cpu": "z80"}, "no such CPU model", "known: 386, 486, pentium"),
     ],
 )
 def test_refusals(built: Built, options: dict[str, Any], what: str, hint: str) -> None:
