@@ -66,6 +66,7 @@ def _memory(derived: Derived, address_of: Callable[[str], int | None]) -> dict[s
         "regions": kernel.memblock.regions,
         "modules": kernel.memblock.modules,
         "max_order": kernel.buddy.max_order,
+        "index": kernel.buddy.index,
         "node_size": derived.node_size,
         "zones": [
             {"name": zone.name, "first_page": zone.first_page, "end_page": zone.end_page}

@@ -24,6 +24,8 @@ from kgen_qemu.transcript import Module, Region, Transcript
 
 PAGE = 4096
 TABLE_SPAN = 1024 * PAGE  # what a page table, or a large page, maps
+IN_THE_IMAGE = 2  # page tables that are: those of the fixmap and of the page map
+BITMAP_LEVELS = 4  # a bitmap and its summaries
 TOP = 1 << 64
 LAST_PAGE = 0xFFFFF000  # left alone, so that ends of ranges fit 32 bits
 FOUR_GIB = 1 << 32
@@ -92,9 +94,9 @@ def predict(said: Transcript, model: MemoryModel) -> dict[str, int] | None:
     cpu = said.cpu
     paging = _Paging.of(model, ledger.memory, ram_end, large=cpu is not None and cpu.pse)
     zones = _zones(model, ram_end)
-    early = [(_metadata(end - start, model), model.node_size) for _, start, end in zones]
-    early = [need for need in early if need[0]]
-    early += [(PAGE, PAGE), ((paging.tables - 1) * PAGE, PAGE)]
+    early = [(_up(ram_end // PAGE, PAGE), PAGE)]  # the page map
+    early += [(_index(end - start, model), 8) for _, start, end in zones if end > start]
+    early += [(PAGE, PAGE), ((paging.tables - IN_THE_IMAGE) * PAGE, PAGE)]
     for size, alignment in early:
         if not _early_alloc(ledger, model, size, alignment):
             return None
@@ -269,11 +271,17 @@ def _zones(model: MemoryModel, ram_end: int) -> list[tuple[str, int, int]]:
     ]
 
 
-def _metadata(pages: int, model: MemoryModel) -> int:
-    """Bytes of a buddy's data for so many page frames: nodes, heads, and a bit for each pair."""
-    whole = _up(pages, 1 << model.max_order)
-    pairs = sum(whole >> order + 1 for order in range(model.max_order))
-    return pages * model.node_size + _up(whole, 32) // 8 + _up(pairs, 32) // 8
+def _index(pages: int, model: MemoryModel) -> int:
+    """Bytes of a buddy's index for so many page frames: a node each, or bits and summaries."""
+    if model.index == "lists":
+        return pages * model.node_size
+    words = 0
+    for order in range(model.max_order + 1):
+        bits = -(-pages >> min(order + 1, model.max_order))  # pairs, but blocks at the top
+        for _ in range(BITMAP_LEVELS):
+            bits = -(-bits // 32)
+            words += bits
+    return 4 * words
 
 
 def _free_blocks(
@@ -329,5 +337,5 @@ class _Paging:
         ]
         shown = [*memory, (0, 1 << 20), (model.image_start, model.image_end)]
         pages = size(within(shown, PAGE, end)) // PAGE - 1  # the guard below the boot stack
-        fixmap = 1  # its table is part of the image
-        return cls(arena // 1024 + len(spans) - len(whole) + fixmap, len(whole), pages)
+        tables = arena // 1024 + len(spans) - len(whole) + IN_THE_IMAGE
+        return cls(tables, len(whole), pages)

@@ -44,6 +44,7 @@ class MemoryModel:
     regions: int
     modules: int
     max_order: int
+    index: str
     node_size: int
     zones: tuple[Zone, ...]
 
