@@ -139,8 +139,9 @@ def _parse(directory: Path, data: Any) -> Manifest:
 
 def _memory(data: dict[str, Any]) -> MemoryModel:
     zones = [_typed({"zone": zone}, "zone", dict) for zone in _typed(data, "zones", list)]
-    numbers = [field.name for field in fields(MemoryModel) if field.name != "zones"]
+    numbers = [field.name for field in fields(MemoryModel) if field.name not in ("index", "zones")]
     return MemoryModel(
+        index=_typed(data, "index", str),
         **{name: _typed(data, name, int) for name in numbers},
         zones=tuple(
             Zone(
