@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Layout,
         Memblock,
         Ram,
+        Vmalloc,
         Zone,
     )
 
@@ -47,6 +48,7 @@ __all__ = [
     "Memblock",
     "MiB",
     "Ram",
+    "Vmalloc",
     "Zone",
 ]
 

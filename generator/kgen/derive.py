@@ -165,6 +165,11 @@ class Derived:
         return self.kernel.layout.arena_size // PAGE_SIZE
 
     @property
+    def arena_leaves(self) -> int:
+        """Leaves of the arena's tree: words of 32 pages, rounded up to a power of two."""
+        return 1 << (-(-self.arena_pages // 32) - 1).bit_length()
+
+    @property
     def fixmap_end(self) -> int:
         """Virtual address behind the fixmap's last slot."""
         return self.kernel.layout.fixmap_base + self.kernel.layout.fixmap_slots * PAGE_SIZE

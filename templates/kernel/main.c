@@ -32,6 +32,7 @@
 #include <mm/early.h>
 #include <mm/kmalloc.h>
 #include <mm/page.h>
+#include <mm/vmalloc.h>
 
 static void stage_done(enum boot_stage stage)
 {
@@ -146,6 +147,7 @@ static void start_kmalloc(void)
 {
 	void *first;
 
+	vmalloc_init();
 	kmalloc_init();
 	first = kmalloc(1);
 	BUG_ON(!first || !virt_to_phys(first));
@@ -171,6 +173,12 @@ static void print_stats(const struct free_profile *initial)
 	kgen_stat(kmalloc_stats.frees, "kmalloc.frees");
 	kgen_stat(kmalloc_stats.failures, "kmalloc.failures");
 	kgen_stat(kmalloc_stats.peak_pages, "kmalloc.peak_pages");
+	kgen_stat(vmalloc_stats.maps, "vmalloc.maps");
+	kgen_stat(vmalloc_stats.unmaps, "vmalloc.unmaps");
+	kgen_stat(vmalloc_stats.failures, "vmalloc.failures");
+	kgen_stat(vmalloc_stats.flushes, "vmalloc.flushes");
+	kgen_stat(vmalloc_stats.peak_pages, "vmalloc.peak_pages");
+	kgen_stat(vmalloc_stats.peak_lazy_pages, "vmalloc.peak_lazy_pages");
 	kgen_stat(tlb_stats.flush_page, "tlb.flush_page");
 	kgen_stat(tlb_stats.flush_all, "tlb.flush_all");
 }

@@ -176,7 +176,7 @@ static void arena_state(void)
 {
 	printf("%zu ", arena->used);
 	for (size_t page = 0; page < arena->pages; page++)
-		putchar('0' + (arena->bits[page / 32] >> page % 32 & 1));
+		putchar('0' + arena_is_taken(arena, arena->base + page * PAGE_SIZE));
 	printf(" %d", arena_check(arena));
 }
 

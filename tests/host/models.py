@@ -319,9 +319,13 @@ class Arena:
 
     def alloc(self, pages: int, align: int, skew: int) -> int:
         """The address, 0 if there is none."""
-        first = self.base // PAGE
+        skew += self.base // PAGE
         free = span(0, self.pages) & ~self.taken
-        page = lowest(free, pages, align, skew=skew + first) if pages else None
+        page = lowest(free, pages + align - 1, 1) if pages else None
+        if page is not None:  # a hole that is sure to have an aligned run
+            page = -(-(page + skew) // align) * align - skew
+        elif pages:
+            page = lowest(free, pages, align, skew=skew)
         if page is None:
             return 0
         self.taken |= span(page, page + pages)
@@ -345,8 +349,9 @@ class Arena:
 
 
 def _talk_of_taking(random: Random, arena: Arena, live: list[tuple[int, int]]) -> tuple[str, str]:
-    pages = random.choice([0, 1, 1, 2, 3, 5, 8, 20, 20, 32, 33, arena.pages, arena.pages + 1])
-    align, skew = random.choice([1, 1, 1, 2, 4, 16, 16]), random.choice([0, 0, 1])
+    some = random.randint(1, arena.pages)
+    pages = random.choice([0, 1, 1, 2, 3, 5, 8, 20, 20, 32, 33, some, arena.pages, arena.pages + 1])
+    align, skew = random.choice([1, 1, 1, 2, 4, 16, 16, 64, 1 << 30]), random.choice([0, 0, 1])
     addr = arena.alloc(pages, align, skew)
     if addr:
         live.append((addr, pages))
@@ -366,7 +371,7 @@ def _talk_of_giving(random: Random, arena: Arena, live: list[tuple[int, int]]) -
 def arena_talk(random: Random, *, calls: int) -> Talk:
     """Allocations and frees, proper and wrong ones; after each the whole state."""
     base = random.choice([0xF880_0000, 0xF880_3000, 0xD000_0000])
-    arena = Arena(base, random.choice([1, 31, 32, 33, 64, 100, 200]))
+    arena = Arena(base, random.choice([1, 31, 32, 33, 64, 100, 200, 256, 1000]))
     said = [(f"arena.init {arena.base} {arena.pages}", "")]
     live: list[tuple[int, int]] = []
     eagerness = random.choice([1, 2, 5])  # how full it gets

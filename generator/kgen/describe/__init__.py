@@ -13,6 +13,7 @@ from kgen.describe.kernel import (
     Layout,
     Memblock,
     Ram,
+    Vmalloc,
     Zone,
 )
 from kgen.describe.section import Fault, Section
@@ -30,5 +31,6 @@ __all__ = [
     "Memblock",
     "Ram",
     "Section",
+    "Vmalloc",
     "Zone",
 ]

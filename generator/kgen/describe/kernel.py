@@ -154,6 +154,27 @@ class Kmalloc(Section):
     )
 
 
+class Vmalloc(Section):
+    """Mappings in the arena, and what is gathered of them before the TLB is flushed."""
+
+    guard_pages: int = Field(
+        1, ge=1, le=16, description="unmapped pages behind each mapping, to catch overruns"
+    )
+    lazy: int = Field(
+        64,
+        ge=1,
+        le=1024,
+        description="mappings that are unmapped before one TLB flush frees their pages and "
+        "addresses: a 386 can only flush everything",
+    )
+    lazy_pages: int = Field(
+        1024,
+        ge=1,
+        le=65536,
+        description="pages of 4 KiB that may wait for that flush; it comes when so many do",
+    )
+
+
 class Console(Section):
     """Where the log goes besides the serial line."""
 
@@ -193,6 +214,7 @@ class Kernel(Section):
     memblock: Memblock = Field(Memblock(), description="the bootstrap allocator")
     buddy: Buddy = Field(Buddy(), description="the page allocator")
     kmalloc: Kmalloc = Field(Kmalloc(), description="the allocator behind kmalloc()")
+    vmalloc: Vmalloc = Field(Vmalloc(), description="mappings in the arena")
     console: Console = Field(Console(), description="the log's other outputs")
     cpu: Cpu = Field(Cpu(), description="the processors admitted")
     features: Features = Field(Features(), description="optional parts")

@@ -30,14 +30,18 @@ void flush_tlb_all(void)
 	tlb_stats.flush_all++;
 }
 
+bool flush_is_by_page(size_t pages)
+{
+	//% if not derived.invlpg_always
+	if (!cpu.invlpg)
+		return false;
+	//% endif
+	return pages <= RANGE_MAX;
+}
+
 void flush_tlb_range(uintptr_t virt, size_t pages)
 {
-	bool one_by_one = pages <= RANGE_MAX;
-
-	//% if not derived.invlpg_always
-	one_by_one = one_by_one && cpu.invlpg;
-	//% endif
-	if (!one_by_one) {
+	if (!flush_is_by_page(pages)) {
 		flush_tlb_all();
 		return;
 	}

@@ -23,6 +23,9 @@ void flush_tlb_page(uintptr_t virt);
 /* Forget the translations of `pages` pages: one by one if few, else all. */
 void flush_tlb_range(uintptr_t virt, size_t pages);
 
+/* Whether it is cheaper to forget so many pages one by one; never where only all can be. */
+bool flush_is_by_page(size_t pages);
+
 /* Forget every translation but the direct map's, by loading CR3 with what it holds. */
 void flush_tlb_all(void);
 

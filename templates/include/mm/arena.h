@@ -9,25 +9,47 @@
 #include <generated/layout.h>
 #include <kernel/types.h>
 
+#define ARENA_WORD 32 /* pages in a word of the bitmap: the leaves of the tree */
+
+/* Wide enough to count all pages of the arena. */
+#if ARENA_LEAVES * ARENA_WORD <= UINT16_MAX
+typedef uint16_t arena_count_t;
+#else
+typedef uint32_t arena_count_t;
+#endif
+
+/* The free runs of a stretch of pages, as far as its neighbours need to know them. */
+struct arena_runs {
+	arena_count_t head; /* free pages at its start */
+	arena_count_t tail; /* at its end */
+	arena_count_t best; /* in its longest run */
+};
+
 struct arena {
 	uintptr_t base; /* virtual address of page 0 */
 	size_t pages; /* in the arena; ARENA_PAGES at most */
 	size_t used; /* pages taken */
-	size_t first_free; /* no page below is free */
-	uint32_t bits[(ARENA_PAGES + 31) / 32]; /* 1: taken */
+	size_t leaves; /* of the tree: a power of two, ARENA_LEAVES at most */
+	struct arena_runs nodes[ARENA_LEAVES]; /* [1] is the root; n's children are 2n, 2n + 1 */
+	uint32_t bits[ALIGN_UP(ARENA_PAGES, 2 * ARENA_WORD) / ARENA_WORD]; /* 1: taken */
 };
 
 /* An arena of `pages` free pages from `base` on; both page-aligned. */
 void arena_init(struct arena *arena, uintptr_t base, size_t pages);
 
 /*
- * The lowest run of `pages` free pages such that the page number `skew` of it is
- * aligned to `align` pages, a power of two. 0 if there is none, or pages is 0.
+ * A run of `pages` free pages such that the page number `skew` of it is aligned to
+ * `align` pages, a power of two. It is the lowest where align is 1; else it lies in
+ * the lowest hole of pages + align - 1, which holds one wherever it begins, and if
+ * there is no such hole it is the lowest there is. 0 if there is none, or pages is 0.
  */
 uintptr_t arena_alloc(struct arena *arena, size_t pages, size_t align, size_t skew);
 
 /* Give pages back. False, and nothing changed, unless all were taken. */
 bool arena_free(struct arena *arena, uintptr_t addr, size_t pages);
+
+/* Whether the page at addr, in the arena, is taken. */
+bool arena_is_taken(const struct arena *arena, uintptr_t addr);
 
 /* Verify the invariants stated in arena.c. */
 bool arena_check(const struct arena *arena);

@@ -1,0 +1,44 @@
+/*
+ * The arena's page tables, seen as one array: an entry for each page of the arena.
+ *
+ * An entry without PTE_PRESENT means nothing to the CPU (Intel SDM vol. 3, 4.3), and
+ * bits 9 to 11 never do. So the entries themselves tell what each page is for:
+ *
+ *     31         12 11   9          2 1 0
+ *     |   frame    | kind |  flags    | 1 |   mapped; kind in the first page only
+ *     |   frame    |   0  |         0 1 0 |   unmapped, but maybe in the TLB yet
+ *     |     0      |   0  |         1 0 0 |   guard
+ *     |     0      |   0  |         0 0 0 |   free
+ */
+#ifndef ARCH_ARENA_TABLE_H
+#define ARCH_ARENA_TABLE_H
+
+#include <arch/mmu.h>
+#include <kernel/types.h>
+
+#define SLOT_FREE 0x0
+#define SLOT_STALE 0x2
+#define SLOT_GUARD 0x4
+#define SLOT_KIND_SHIFT 9
+
+/* The entry of the arena's first page. Panics if the tables are not in one piece. */
+uint32_t *arena_table(void);
+
+static inline bool slot_is_mapped(uint32_t slot)
+{
+	return slot & PTE_PRESENT;
+}
+
+/* A page that was mapped and whose translation the TLB may still have. */
+static inline bool slot_is_stale(uint32_t slot)
+{
+	return !slot_is_mapped(slot) && (slot & SLOT_STALE);
+}
+
+/* 0 unless the page is the first of a mapping. */
+static inline unsigned slot_kind(uint32_t slot)
+{
+	return slot_is_mapped(slot) ? slot >> SLOT_KIND_SHIFT & 7 : 0;
+}
+
+#endif /* ARCH_ARENA_TABLE_H */
