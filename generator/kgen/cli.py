@@ -328,6 +328,109 @@ def image(out: Path, form: str, append: str, modules: tuple[str, ...], to: Path 
     say(f"kgen: made {shown(path)}, {path.stat().st_size:,} bytes")
 
 
+@app.command(cls=_AsWritten, context_settings=_CONTEXT)
+@_described
+@_output
+@click.option(
+    "--index",
+    type=click.Choice(["lists", "bitmaps", "both"]),
+    default="both",
+    show_default=True,
+    help="How the buddy finds free blocks.",
+)
+@click.option(
+    "--march",
+    type=click.Choice(["i386", "i686", "both"]),
+    default="both",
+    show_default=True,
+    help="The processor to compile for: cpu.minimum 386 or pentiumpro.",
+)
+@click.option(
+    "--workload", "workloads", metavar="NAME", multiple=True, help="Only this one. Repeatable."
+)
+@click.option("--cpu", metavar="NAME", default="pentium3", show_default=True, help="QEMU's name.")
+@click.option("--memory", metavar="SIZE", default="256M", show_default=True, help="RAM.")
+@click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=float,
+    default=120.0,
+    show_default=True,
+    help="For each boot; may be fractional.",
+)
+@click.option("--host", is_flag=True, help="As a native program as well: nanoseconds per call.")
+@click.option("--save", is_flag=True, help="Keep this run; later ones are shown beside it.")
+@click.option(
+    "--against",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="An earlier run: exit 1 if a figure is worse.",
+)
+@click.option(
+    "--tolerance",
+    metavar="RATIO",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="How many times worse is no regression yet.",
+)
+@click.option(
+    "--plot",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Draw it: .png or .svg (needs kgen[plot]).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+def bench(**options: Any) -> None:
+    """Measure the allocators inside the booted kernel, in instructions per call.
+
+        kgen bench                              all workloads, both indexes, both processors
+        kgen bench --index lists --march i686 --workload page.hot --workload kmalloc.mix2k
+        kgen bench --save                       the next one is shown beside it, with ratios
+        kgen bench --json > before.json         and when the code has changed:
+        kgen bench --against before.json --tolerance 1.02
+
+    QEMU counts the instructions, so the figures are exact, and the same on every machine. A kernel
+    is built for each variant, in DIR/bench. docs/bench.md explains workloads and columns.
+    """
+    from kgen.bench.command import Options
+    from kgen.bench.command import bench as run_bench
+
+    shower = progress()
+    try:
+        code = run_bench(Options(**options), shower)
+    finally:
+        shower.close()
+    raise click.exceptions.Exit(int(code))
+
+
+@app.command(cls=_AsWritten, context_settings=_CONTEXT)
+@click.argument("trace", type=click.Path(path_type=Path), metavar="TRACE")
+@_described
+@click.option(
+    "--classes",
+    "most",
+    metavar="COUNT",
+    type=click.IntRange(min=1),
+    help="At most so many classes.  [default: as many as there are]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+def tune(
+    trace: Path, description: Path | None, sets: tuple[str, ...], most: int | None, as_json: bool
+) -> None:
+    """Propose kmalloc's size classes for a recorded trace of allocations.
+
+        kgen tune trace.txt                     for the default kernel
+        kgen tune trace.txt examples/tiny.py --classes 12
+
+    Lines of TRACE are `a SIZE ID` (allocated), `f ID` (freed), or `SIZE COUNT` (that many live); #
+    begins a remark. The proposal wastes the least inside objects that so few classes can.
+    """
+    from kgen.tune import report
+
+    say(report(trace, description, sets, most, as_json=as_json))
+
+
 # --- what becomes of errors -----------------------------------------------------
 
 

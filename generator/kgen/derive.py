@@ -15,6 +15,7 @@ from kgen.check import check
 from kgen.describe import Kernel
 from kgen.errors import DescriptionError
 from kgen.units import FOUR_GIB, PAGE_SIZE, TABLE_SPAN, show_size
+from kgen.workloads import PARAMETERS, Parameters
 from kgen_qemu.i386 import NAMES
 
 STAGES = (
@@ -128,6 +129,7 @@ class Derived:
     exit_refused: int = 0x13
     node_size: int = footprint.NODE_SIZE
     arena_per_ram: int = footprint.ARENA_PER_RAM
+    bench: Parameters = PARAMETERS
 
     @property
     def cpu_family(self) -> int:

@@ -41,7 +41,8 @@ class Machine:
     ``firmware`` is a file for ``-bios``, None for the machine's own (SeaBIOS).
     ``via`` says who loads the kernel: QEMU itself (multiboot), or the loader on
     ``medium``, an image of a disc (grub) or floppy that kernel, ``append`` and
-    modules are on.
+    modules are on. ``icount`` makes virtual time, hence RDTSC, count the guest's
+    instructions: one a nanosecond, the same on every run.
     """
 
     kernel: Path
@@ -55,6 +56,7 @@ class Machine:
     via: str = "multiboot"
     medium: Path | None = None
     exit_device: bool = True
+    icount: bool = False
 
     def argv(self, binary: str, qmp_fd: int) -> list[str]:
         """The command that starts this machine, halted until QMP says ``cont``."""
@@ -62,6 +64,8 @@ class Machine:
         argv += ["-no-reboot", "-no-shutdown"]
         argv += ["-machine", self.machine, "-accel", self.accel, "-cpu", cpus.model(self.cpu)]
         argv += ["-m", f"{self.memory >> 10}K"]
+        if self.icount:
+            argv += ["-icount", "shift=0,sleep=off"]
         if self.firmware is not None:
             argv += ["-bios", str(self.firmware)]
         argv += ["-chardev", "stdio,id=com1,signal=off", "-serial", "chardev:com1"]

@@ -89,6 +89,14 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Measurement:
+    """What a workload of ``kgen bench`` took: its name, and its numbers by theirs."""
+
+    name: str
+    values: dict[str, int]
+
+
+@dataclass(frozen=True)
 class Panic:
     """The kernel's last words. Fields that it did not give are None."""
 
@@ -120,6 +128,7 @@ class Transcript:
     modules: tuple[Module, ...] = ()
     stages: tuple[Stage, ...] = ()
     stats: dict[str, int] = field(default_factory=dict)
+    measurements: tuple[Measurement, ...] = ()
     tests: tuple[CaseResult, ...] = ()
     has_report: bool = False
     bail_out: str | None = None
@@ -158,6 +167,7 @@ class TranscriptParser:
         self._modules: list[Module] = []
         self._stages: list[Stage] = []
         self._stats: dict[str, int] = {}
+        self._measurements: list[Measurement] = []
         self._panic: Panic | None = None
         self._end: End | None = None
         self._last_line = ""
@@ -190,6 +200,7 @@ class TranscriptParser:
             modules=tuple(self._modules),
             stages=tuple(self._stages),
             stats=dict(self._stats),
+            measurements=tuple(self._measurements),
             tests=tuple(self._ktap.tests),
             has_report=self._ktap.started,
             bail_out=self._ktap.bail_out,
@@ -296,6 +307,10 @@ class TranscriptParser:
                 key, value = fields["k"], _int(fields["v"])
                 if key in self._stats or len(self._stats) < MAX_FACTS:
                     self._stats[key] = value
+            case "bench":
+                name = fields.pop("name")
+                taken = Measurement(name, {key: _int(value) for key, value in fields.items()})
+                self._bounded(self._measurements, taken, "measurements")
             case "end":
                 counts = (_int(fields[key]) for key in ("ok", "fail", "skip"))
                 self._end = End(fields["status"], *counts)

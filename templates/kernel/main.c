@@ -23,6 +23,9 @@
 #include <generated/build.h>
 #include <generated/config.h>
 #include <generated/stages.h>
+//% if features.bench
+#include <kernel/bench.h>
+//% endif
 #include <kernel/boot_info.h>
 #include <kernel/ktest.h>
 #include <kernel/main.h>
@@ -39,6 +42,9 @@ static void stage_done(enum boot_stage stage)
 	static const char *const names[] = STAGE_NAMES;
 
 	kgen_line("stage i=%d of=%d name=%s", stage, STAGE_COUNT, names[stage]);
+	//% if features.bench
+	bench_stage(names[stage]);
+	//% endif
 }
 
 /* Step 1, done by boot.S: say what the CPU uses. */
@@ -198,6 +204,9 @@ void kmain(uint32_t magic, phys_addr_t info)
 		  BUILD_ID);
 	multiboot_read(magic, info); /* the command line may force the CPU */
 	cpu_init();
+	//% if features.bench
+	bench_stage(NULL); /* from here on */
+	//% endif
 
 	report_boot_paging();
 	leave_lower_half();
@@ -213,6 +222,9 @@ void kmain(uint32_t magic, phys_addr_t info)
 
 	kernel_main(); /* step 8 */
 	stage_done(STAGE_ALLOCATE);
+	//% if features.bench
+	bench_run();
+	//% endif
 
 	free_profile_note(); /* the tests must leave it as it is now */
 	passed = ktest_run_all();

@@ -193,6 +193,9 @@ class Features(Section):
     """Parts that a kernel may have or not."""
 
     tests: bool = Field(True, description="build the in-kernel tests and run them at each boot")
+    bench: bool = Field(
+        False, description="build the standard workloads; `kgen bench` does, and reads the figures"
+    )
 
 
 class Compiler(Section):

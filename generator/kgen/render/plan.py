@@ -24,6 +24,8 @@ BUILD_ID = "include/generated/build.h"
 
 CONDITIONS: tuple[tuple[str, Callable[[Kernel], bool]], ...] = (
     ("test/*", lambda kernel: kernel.features.tests),
+    ("bench/*", lambda kernel: kernel.features.bench),
+    ("include/*/bench.h", lambda kernel: kernel.features.bench),
     ("loader/*", lambda _: False),  # a program of its own: see kgen.image
     ("*arch/*text.[ch]", lambda kernel: kernel.cpu.minimum == "386"),
     ("*arch/*vga.[ch]", lambda kernel: kernel.console.vga),

@@ -1,0 +1,160 @@
+"""Builds the variants of a description, boots each workload, and collects the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import kgen_qemu
+from kgen.bench.results import Result, Run
+from kgen.errors import Exit, KgenError
+from kgen.load import load
+from kgen.pipeline import Request, build
+from kgen.progress import Progress
+from kgen.units import parse_size
+from kgen.workloads import WORKLOADS, Workload
+from kgen_qemu.transcript import Measurement
+
+PROCESSORS = {"i386": "386", "i686": "pentiumpro"}
+"""``--march`` by the description's name for the oldest processor admitted."""
+
+INDEXES = ("lists", "bitmaps")
+
+BOOT = Workload("boot", "each stage of the boot, its messages included", "all", "")
+
+CPU = "pentium3"
+MEMORY = "256M"
+TIMEOUT = 120.0  # seconds for each boot
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A kernel to measure: ``index`` of the free blocks, ``march`` as gcc names it."""
+
+    index: str
+    march: str
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """What makes a described kernel this variant: workloads in, tests and user's code out."""
+        return (
+            f"buddy.index={self.index}",
+            f"cpu.minimum={PROCESSORS[self.march]}",
+            "features.bench=true",
+            "features.tests=false",
+            "sources=",
+        )
+
+    def runs(self, workload: Workload) -> bool:
+        """Whether its code still has what the workload forces: a policy for old processors."""
+        return not workload.policy or self.march == "i386"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure: a description, variants of it, workloads, and on which machine."""
+
+    description: Path | None = None
+    sets: tuple[str, ...] = ()
+    out: Path = Path("kernel_out")
+    variants: tuple[Variant, ...] = ()
+    workloads: tuple[Workload, ...] = (*WORKLOADS, BOOT)
+    cpu: str = CPU
+    memory: str = MEMORY
+    timeout: float = TIMEOUT
+
+    def folder(self, variant: Variant) -> Path:
+        """Where the variant is built."""
+        return self.out / "bench" / f"{variant.index}-{variant.march}"
+
+    @property
+    def saved(self) -> Path:
+        """Where ``--save`` keeps a run."""
+        return self.out / "bench" / "saved.json"
+
+
+def variants(index: str, march: str) -> tuple[Variant, ...]:
+    """All that the options ask for; each is a name or ``both``."""
+    return tuple(
+        Variant(one, other)
+        for one in (INDEXES if index == "both" else (index,))
+        for other in (PROCESSORS if march == "both" else (march,))
+    )
+
+
+def workloads(names: Sequence[str]) -> tuple[Workload, ...]:
+    """The workloads with these names, all for none; KgenError for a name that is not there."""
+    known = {workload.name: workload for workload in (*WORKLOADS, BOOT)}
+    for name in names:
+        if name not in known:
+            import difflib
+
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+            raise KgenError(f"--workload {name}: there is none of that name", hint)
+    return tuple(known[name] for name in names) or tuple(known.values())
+
+
+def measure(plan: Plan, progress: Progress) -> Run:
+    """Build and boot all of it. KgenError if a build fails or a boot does not pass."""
+    kernel = load(plan.description, plan.sets).kernel
+    results: list[Result] = []
+    for variant in plan.variants:
+        folder = plan.folder(variant)
+        sets = (*plan.sets, *variant.sets)
+        build(Request(plan.description, sets, folder), progress)
+        for workload in plan.workloads:
+            if variant.runs(workload):
+                results += _results(variant, workload, _booted(plan, folder, workload))
+    return Run(kernel.name, plan.cpu, parse_size(plan.memory), tuple(results))
+
+
+def _booted(plan: Plan, folder: Path, workload: Workload) -> tuple[Measurement, ...]:
+    """What the variant in ``folder`` says of the workload: the stages' lines, or its own one."""
+    request = kgen_qemu.boot_request(
+        folder, cpu=plan.cpu, memory=plan.memory, append=workload.option, timeout=plan.timeout
+    )
+    counting = replace(request, machine=replace(request.machine, icount=True))
+    result = kgen_qemu.boot(counting)
+    if result.exit_code:
+        raise KgenError(
+            f"{workload.name}: {'; '.join(result.reasons)}",
+            f"log: {result.log}",
+            exit_code=Exit(int(result.exit_code)),
+        )
+    if workload is BOOT:
+        return result.transcript.measurements
+    own = tuple(one for one in result.transcript.measurements if one.name == workload.name)
+    if not own:
+        raise KgenError(
+            f"{workload.name}: the kernel gave no figures with {plan.memory} on {plan.cpu}",
+            f"give it more --memory, or a --cpu that has RDTSC; log: {result.log}",
+        )
+    return own
+
+
+def _results(
+    variant: Variant, workload: Workload, measurements: Sequence[Measurement]
+) -> Iterator[Result]:
+    for one in measurements:
+        values = one.values
+        calls, managed = values["ops"], values.get("managed", 0)
+        is_page = one.name.startswith("page.")
+        if is_page and values["left"]:
+            raise KgenError(
+                f"{one.name} ({variant.index}, {variant.march}): {values['left']} page frames "
+                "were not given back",
+                "the page allocator is at fault",
+                exit_code=Exit.FAIL,
+            )
+        efficiency = values.get("efficiency_ppm", 0)
+        yield Result(
+            one.name,
+            variant.index,
+            variant.march,
+            alloc=round(values["alloc"] / calls, 3),
+            free=round(values["free"] / calls, 3) if workload.free else None,
+            efficiency=round(efficiency / 1e6, 4) if efficiency else None,
+            metadata_per_mib=round(values["metadata"] * 256 / managed, 1) if is_page else None,
+        )
