@@ -58,17 +58,19 @@ static uint32_t starts_of(uint32_t free, size_t length)
 	return free;
 }
 
-/* The longest run of ones: the runs halve from 16 on, as binary digits of the length. */
+/*
+ * The longest run of ones, digit by digit of its length, from 16 down: a run of
+ * length + 2^i begins where one of `length` does, with one of 2^i behind it.
+ */
 static size_t longest_run(uint32_t free)
 {
-	uint32_t powers[5] = { free }; /* where runs of 2^i begin */
-	uint32_t starts = free;
-	size_t length;
+	uint32_t two = free & free >> 1;
+	uint32_t four = two & two >> 2;
+	uint32_t eight = four & four >> 4;
+	const uint32_t powers[] = { free, two, four, eight, eight & eight >> 8 };
+	uint32_t starts = UINT32_MAX;
+	size_t length = 0;
 
-	for (size_t i = 1; i < ARRAY_SIZE(powers); i++)
-		powers[i] = powers[i - 1] & powers[i - 1] >> (1u << (i - 1));
-	length = 0;
-	starts = UINT32_MAX;
 	for (size_t i = ARRAY_SIZE(powers); i-- > 0;) {
 		uint32_t longer = starts & powers[i] >> length;
 
@@ -80,7 +82,7 @@ static size_t longest_run(uint32_t free)
 	return length;
 }
 
-static struct arena_runs runs_of_word(uint32_t taken)
+static inline struct arena_runs runs_of_word(uint32_t taken)
 {
 	if (!taken)
 		return (struct arena_runs){ ARENA_WORD, ARENA_WORD, ARENA_WORD };
@@ -95,21 +97,15 @@ static inline size_t leaf_of(const struct arena *arena, size_t page)
 	return arena->leaves + page / ARENA_WORD;
 }
 
-static inline bool is_leaf(const struct arena *arena, size_t node)
-{
-	return node >= arena->leaves;
-}
-
 static inline uint32_t *word_of(struct arena *arena, size_t leaf)
 {
 	return &arena->bits[leaf - arena->leaves];
 }
 
-static inline struct arena_runs runs_of(const struct arena *arena, size_t node)
+/* First page of a node of `span` pages. */
+static inline size_t page_of(const struct arena *arena, size_t node, size_t span)
 {
-	if (is_leaf(arena, node))
-		return runs_of_word(arena->bits[node - arena->leaves]);
-	return arena->nodes[node];
+	return node * span - arena->leaves * ARENA_WORD;
 }
 
 /* Make a node of `span` pages all free, or all taken; it speaks for all below. */
@@ -117,27 +113,41 @@ static inline void fill(struct arena *arena, size_t node, size_t span, bool take
 {
 	size_t free = taken ? 0 : span;
 
-	if (is_leaf(arena, node))
+	arena->nodes[node] = (struct arena_runs){ free, free, free };
+	if (span == ARENA_WORD)
 		*word_of(arena, node) = taken ? UINT32_MAX : 0;
-	else
-		arena->nodes[node] = (struct arena_runs){ free, free, free };
+}
+
+static inline bool same(struct arena_runs a, struct arena_runs b)
+{
+	return a.head == b.head && a.tail == b.tail && a.best == b.best;
 }
 
 /* What two neighbours of `span` pages each are together. */
-static inline struct arena_runs join(struct arena_runs left, struct arena_runs right, size_t span)
+static inline struct arena_runs sum_of(const struct arena_runs pair[2], size_t span)
 {
-	size_t middle = (size_t)left.tail + right.head;
+	size_t head = pair[0].head;
+	size_t tail = pair[1].tail;
+	size_t best = (size_t)pair[0].tail + pair[1].head;
 
-	return (struct arena_runs){
-		left.head == span ? span + right.head : left.head,
-		right.tail == span ? span + left.tail : right.tail,
-		MAX(middle, MAX(left.best, right.best)),
-	};
+	if (head == span)
+		head += pair[1].head;
+	if (tail == span)
+		tail += pair[0].tail;
+	best = MAX(best, pair[0].best);
+	best = MAX(best, pair[1].best);
+	return (struct arena_runs){ head, tail, best };
 }
 
-static inline void sum_up(struct arena *arena, size_t node, size_t span)
+/* Make a node the sum of its children of `span` pages each; false if it was already. */
+static inline bool sum_up(struct arena *arena, size_t node, size_t span)
 {
-	arena->nodes[node] = join(runs_of(arena, 2 * node), runs_of(arena, 2 * node + 1), span);
+	struct arena_runs sum = sum_of(&arena->nodes[2 * node], span);
+
+	if (same(sum, arena->nodes[node]))
+		return false;
+	arena->nodes[node] = sum;
+	return true;
 }
 
 /* Let all nodes above a leaf hand down what they know, so that the leaf is true. */
@@ -157,92 +167,106 @@ static void settle(struct arena *arena, size_t leaf)
 	}
 }
 
+/* The same for the first and the last page of a run. */
+static void settle_ends(struct arena *arena, size_t page, size_t pages)
+{
+	size_t left = leaf_of(arena, page);
+	size_t right = leaf_of(arena, page + pages - 1);
+
+	settle(arena, left);
+	if (left != right)
+		settle(arena, right);
+}
+
+/* Mark pages of one word. */
+static void mark_word(struct arena *arena, size_t leaf, uint32_t pages, bool taken)
+{
+	uint32_t *word = word_of(arena, leaf);
+
+	*word = taken ? *word | pages : *word & ~pages;
+	arena->nodes[leaf] = runs_of_word(*word);
+}
+
 /*
- * Whether all pages of [from, to) are taken. Between the leaves at both ends lie
- * those below the siblings that hang on the inside of the two paths to the root.
- * Both leaves are settled.
+ * Mark [from, to), and sum up the paths from its first and last leaf until nothing
+ * changes any more: not before they meet, as the end of all that is on the left path
+ * changes, and the start of all on the right. Between those leaves lies what is below
+ * the siblings that hang on the inside of the paths. Both leaves are settled.
  */
-static bool all_taken(struct arena *arena, size_t from, size_t to)
-{
-	size_t left = leaf_of(arena, from);
-	size_t right = leaf_of(arena, to - 1);
-	size_t end = (to - 1) % ARENA_WORD + 1;
-	uint32_t first = mask(from % ARENA_WORD, left == right ? end : ARENA_WORD);
-	uint32_t last = mask(left == right ? from % ARENA_WORD : 0, end);
-
-	if (~*word_of(arena, left) & first || ~*word_of(arena, right) & last)
-		return false;
-	for (; (left ^ right) > 1; left /= 2, right /= 2) {
-		if (!(left & 1) && runs_of(arena, left + 1).best)
-			return false;
-		if ((right & 1) && runs_of(arena, right - 1).best)
-			return false;
-	}
-	return true;
-}
-
-static void set_bits(uint32_t *word, uint32_t bits, bool taken)
-{
-	*word = taken ? *word | bits : *word & ~bits;
-}
-
-/* Mark [from, to), as above, and sum up the two paths, which become one. */
 static void mark(struct arena *arena, size_t from, size_t to, bool taken)
 {
 	size_t left = leaf_of(arena, from);
 	size_t right = leaf_of(arena, to - 1);
 	size_t end = (to - 1) % ARENA_WORD + 1;
+	bool changed = true;
 
 	if (left == right) {
-		set_bits(word_of(arena, left), mask(from % ARENA_WORD, end), taken);
+		mark_word(arena, left, mask(from % ARENA_WORD, end), taken);
 	} else {
-		set_bits(word_of(arena, left), mask(from % ARENA_WORD, ARENA_WORD), taken);
-		set_bits(word_of(arena, right), mask(0, end), taken);
+		mark_word(arena, left, mask(from % ARENA_WORD, ARENA_WORD), taken);
+		mark_word(arena, right, mask(0, end), taken);
 	}
-	for (size_t span = ARENA_WORD; left > 1; span *= 2) {
-		if ((left ^ right) > 1) {
-			if (!(left & 1))
-				fill(arena, left + 1, span, taken);
-			if (right & 1)
-				fill(arena, right - 1, span, taken);
-		}
+	for (size_t span = ARENA_WORD; left > 1 && changed; span *= 2) {
+		if ((left ^ right) > 1 && !(left & 1))
+			fill(arena, left + 1, span, taken);
+		if ((left ^ right) > 1 && (right & 1))
+			fill(arena, right - 1, span, taken);
 		left /= 2;
 		right /= 2;
-		sum_up(arena, left, span);
+		changed = sum_up(arena, left, span);
 		if (left != right)
 			sum_up(arena, right, span);
 	}
 }
 
+/* Whether all pages of [from, to) are taken, by the same siblings. Both leaves are settled. */
+static bool all_taken(struct arena *arena, size_t from, size_t to)
+{
+	size_t left = leaf_of(arena, from);
+	size_t right = leaf_of(arena, to - 1);
+	size_t end = (to - 1) % ARENA_WORD + 1;
+
+	if (left == right)
+		return !(~*word_of(arena, left) & mask(from % ARENA_WORD, end));
+	if (~*word_of(arena, left) & mask(from % ARENA_WORD, ARENA_WORD))
+		return false;
+	if (~*word_of(arena, right) & mask(0, end))
+		return false;
+	for (; (left ^ right) > 1; left /= 2, right /= 2) {
+		if (!(left & 1) && arena->nodes[left + 1].best)
+			return false;
+		if ((right & 1) && arena->nodes[right - 1].best)
+			return false;
+	}
+	return true;
+}
+
 /* --- searching -------------------------------------------------------------- */
 
 /* First page of the lowest run of `pages` below a node of `span` pages that has one. */
-static size_t descend(const struct arena *arena, size_t node, size_t span, size_t pages)
+static inline size_t descend(const struct arena *arena, size_t node, size_t span, size_t pages)
 {
-	size_t page = node * span - arena->leaves * ARENA_WORD;
+	const struct arena_runs *nodes = arena->nodes;
 
-	while (!is_leaf(arena, node)) {
-		struct arena_runs left;
-
-		if (arena->nodes[node].best == span)
-			return page;
+	while (span > ARENA_WORD && nodes[node].best != span) {
 		span /= 2;
 		node *= 2;
-		left = runs_of(arena, node);
-		if (left.best >= pages)
+		if (nodes[node].best >= pages)
 			continue;
-		if ((size_t)left.tail + runs_of(arena, node + 1).head >= pages)
-			return page + span - left.tail;
 		node++;
-		page += span;
+		if ((size_t)nodes[node - 1].tail + nodes[node].head >= pages)
+			return page_of(arena, node, span) - nodes[node - 1].tail;
 	}
-	return page + __builtin_ctz(starts_of(~arena->bits[node - arena->leaves], pages));
+	if (nodes[node].best == span)
+		return page_of(arena, node, span);
+	return page_of(arena, node, span) +
+	       __builtin_ctz(starts_of(~arena->bits[node - arena->leaves], pages));
 }
 
 /* First page of the lowest run of `pages`; NOWHERE if there is none. */
-static size_t find(const struct arena *arena, size_t pages)
+static inline size_t find(const struct arena *arena, size_t pages)
 {
-	if (runs_of(arena, 1).best < pages)
+	if (arena->nodes[1].best < pages)
 		return NOWHERE;
 	return descend(arena, 1, arena->leaves * ARENA_WORD, pages);
 }
@@ -266,18 +290,17 @@ static size_t find_from(struct arena *arena, size_t from, size_t pages)
 	starts = pages <= ARENA_WORD ? starts_of(~taken, pages) : 0;
 	if (starts)
 		return ALIGN_DOWN(from, ARENA_WORD) + __builtin_ctz(starts);
-	run = runs_of_word(taken).tail;
+	run = taken ? __builtin_clz(taken) : ARENA_WORD;
 	for (; node > 1; node /= 2, span *= 2) {
-		struct arena_runs next;
+		const struct arena_runs *next = &arena->nodes[node + 1];
 
 		if (node & 1)
 			continue;
-		next = runs_of(arena, node + 1);
-		if (run + next.head >= pages)
-			return (node + 1) * span - arena->leaves * ARENA_WORD - run;
-		if (next.best >= pages)
+		if (run + next->head >= pages)
+			return page_of(arena, node + 1, span) - run;
+		if (next->best >= pages)
 			return descend(arena, node + 1, span, pages);
-		run = next.best == span ? run + span : next.tail;
+		run = next->best == span ? run + span : next->tail;
 	}
 	return NOWHERE;
 }
@@ -321,8 +344,7 @@ void arena_init(struct arena *arena, uintptr_t base, size_t pages)
 	for (arena->leaves = 1; arena->leaves < words; arena->leaves *= 2)
 		;
 	fill(arena, 1, arena->leaves * ARENA_WORD, true);
-	settle(arena, leaf_of(arena, 0));
-	settle(arena, leaf_of(arena, pages - 1));
+	settle_ends(arena, 0, pages);
 	mark(arena, 0, pages, false);
 }
 
@@ -340,8 +362,7 @@ uintptr_t arena_alloc(struct arena *arena, size_t pages, size_t align, size_t sk
 		page = find_aligned(arena, pages, align, skew);
 	if (page == NOWHERE)
 		return 0;
-	settle(arena, leaf_of(arena, page));
-	settle(arena, leaf_of(arena, page + pages - 1));
+	settle_ends(arena, page, pages);
 	mark(arena, page, page + pages, true);
 	arena->used += pages;
 	return arena->base + page * PAGE_SIZE;
@@ -354,8 +375,7 @@ bool arena_free(struct arena *arena, uintptr_t addr, size_t pages)
 	if (addr < arena->base || !IS_ALIGNED(addr, PAGE_SIZE) || !pages || page >= arena->pages ||
 	    pages > arena->pages - page)
 		return false;
-	settle(arena, leaf_of(arena, page));
-	settle(arena, leaf_of(arena, page + pages - 1));
+	settle_ends(arena, page, pages);
 	if (!all_taken(arena, page, page + pages))
 		return false;
 	mark(arena, page, page + pages, false);
@@ -381,14 +401,15 @@ bool arena_is_taken(const struct arena *arena, uintptr_t addr)
 /* Whether the node is the sum of its children, and so are those, where they matter. */
 static bool node_is_sound(const struct arena *arena, size_t node, size_t span)
 {
-	struct arena_runs sum;
+	const struct arena_runs *runs = &arena->nodes[node];
 
-	if (is_leaf(arena, node) || !arena->nodes[node].best || arena->nodes[node].best == span)
-		return true;
-	sum = join(runs_of(arena, 2 * node), runs_of(arena, 2 * node + 1), span / 2);
-	return !memcmp(&sum, &arena->nodes[node], sizeof(sum)) &&
-	       node_is_sound(arena, 2 * node, span / 2) &&
-	       node_is_sound(arena, 2 * node + 1, span / 2);
+	if (span == ARENA_WORD)
+		return same(*runs, runs_of_word(arena->bits[node - arena->leaves]));
+	if (!runs->best || runs->best == span)
+		return same(*runs, (struct arena_runs){ runs->best, runs->best, runs->best });
+	span /= 2;
+	return same(*runs, sum_of(&arena->nodes[2 * node], span)) &&
+	       node_is_sound(arena, 2 * node, span) && node_is_sound(arena, 2 * node + 1, span);
 }
 
 bool arena_check(const struct arena *arena)

@@ -15,9 +15,14 @@
  *      frames or addresses run out, vm_purge() flushes once, and then frees frames
  *      and addresses of them all.
  *
- *     entries   |M1 M  M  G |S  S  G |0  0 |M2 G |S  G |0 ...
- *                mapped      stale    free        stale
+ *     entries   |M1 M  M  G |S  S  G |0  0 |M2 G |S  G |P  P  P |0 ...
+ *                mapped      stale    free        stale spare
  *     ring                   [range]              [range]   2 ranges, 3 pages
+ *
+ * Addresses of a small range do not go back to the arena at once: they are spare, in
+ * a list for each size, and the next mapping of that size takes the last one. That
+ * makes the common case O(1), and cheap. Where addresses run out, the arena gets them
+ * all and puts together what lies together.
  *
  * The entries are all the bookkeeping there is (arch/arena_table.h): the first of a
  * mapping names its kind, and a mapping ends where a page is not mapped or is the
@@ -62,6 +67,14 @@ static struct {
 	size_t pages; /* in them */
 } lazy;
 
+/*
+ * Free addresses, guards included, in lists by size: the first page of the first range
+ * plus 1, 0 if there is none. The entry of a range's first page links to the next.
+ */
+#define SPARE_MAX 32 /* pages, guards included */
+
+static size_t spare[SPARE_MAX + 1];
+
 void vmalloc_init(void)
 {
 	slots = arena_table();
@@ -94,6 +107,38 @@ static size_t pages_from(size_t page)
 	return pages;
 }
 
+/* --- spare addresses ------------------------------------------------------------- */
+
+static void put_spare(size_t page, size_t reach)
+{
+	slots[page] = spare[reach] << SLOT_NEXT_SHIFT | SLOT_SPARE;
+	spare[reach] = page + 1;
+}
+
+/* First page of a spare range of just this size, plus 1; 0 if there is none. */
+static inline size_t take_spare(size_t reach)
+{
+	size_t found = reach <= SPARE_MAX ? spare[reach] : 0;
+
+	if (found)
+		spare[reach] = slots[found - 1] >> SLOT_NEXT_SHIFT;
+	return found;
+}
+
+/* Give all spare addresses back to the arena. */
+static __attribute__((cold)) void drain_spares(void)
+{
+	for (size_t reach = 1; reach <= SPARE_MAX; reach++) {
+		size_t found;
+
+		while ((found = take_spare(reach))) {
+			for (size_t i = 0; i < reach; i++)
+				slots[found - 1 + i] = SLOT_FREE;
+			BUG_ON(!arena_free(&arena, address_of(found - 1), reach));
+		}
+	}
+}
+
 /* --- the end of a mapping ----------------------------------------------------- */
 
 /* The i-th range from the end: 1 is the last. */
@@ -113,16 +158,22 @@ static void flush(void)
 		flush_tlb_range(address_of(range_back(i)->page), range_back(i)->pages);
 }
 
+/* Free the frames and the addresses of a range that no TLB knows any more. */
 static void release(const struct range *range)
 {
+	bool small = range->reach <= SPARE_MAX;
+
 	for (size_t page = range->page; page < range->page + range->reach; page++) {
 		phys_addr_t frame = slots[page] & PTE_FRAME;
 
-		slots[page] = SLOT_FREE;
+		slots[page] = small ? SLOT_SPARE : SLOT_FREE;
 		if (frame)
 			free_pages(frame, 0);
 	}
-	BUG_ON(!arena_free(&arena, address_of(range->page), range->reach));
+	if (small)
+		put_spare(range->page, range->reach);
+	else
+		BUG_ON(!arena_free(&arena, address_of(range->page), range->reach));
 }
 
 void vm_purge(void)
@@ -165,19 +216,32 @@ static void unmap(size_t page, size_t pages, enum vm_kind kind)
 
 /* --- the beginning -------------------------------------------------------------- */
 
+/* Addresses that nobody else had for long: from the arena. 0 if there are none. */
+static __attribute__((noinline)) uintptr_t take_from_arena(size_t reach, size_t align, size_t skew)
+{
+	uintptr_t virt = arena_alloc(&arena, reach, align, skew);
+
+	if (!virt) {
+		vm_purge();
+		drain_spares();
+		virt = arena_alloc(&arena, reach, align, skew);
+	}
+	return virt;
+}
+
 /* Addresses, with the guards' entries made; 0 if there are none. */
 static uintptr_t reserve(size_t pages, size_t align, size_t skew, size_t guard)
 {
+	size_t reach = pages + guard;
+	size_t found = 0;
 	uintptr_t virt;
 
 	if (!pages || pages > arena.pages || guard > arena.pages - pages)
 		return 0;
-	virt = arena_alloc(&arena, pages + guard, align, skew);
-	if (!virt && lazy.count) {
-		vm_purge();
-		virt = arena_alloc(&arena, pages + guard, align, skew);
-	}
-	for (size_t i = pages; virt && i < pages + guard; i++)
+	if (align == 1)
+		found = take_spare(reach);
+	virt = found ? address_of(found - 1) : take_from_arena(reach, align, skew);
+	for (size_t i = pages; virt && i < reach; i++)
 		slots[page_of(virt) + i] = SLOT_GUARD;
 	return virt;
 }
@@ -311,42 +375,47 @@ const char *vm_fault(uintptr_t virt, enum vm_kind kind)
 	return NULL;
 }
 
+/* Whether a mapping of this kind begins at virt: what vm_fault() says, in few steps. */
+static inline bool is_start(uintptr_t virt, enum vm_kind kind)
+{
+	return virt >= ARENA_BASE && page_of(virt) < arena.pages && IS_ALIGNED(virt, PAGE_SIZE) &&
+	       slot_kind(slots[page_of(virt)]) == kind;
+}
+
+static __attribute__((cold, noreturn)) void refuse(const char *caller, uintptr_t virt,
+						   enum vm_kind kind)
+{
+	const char *fault = vm_fault(virt, kind);
+
+	panic("%s(0x%x): %s", caller, virt, fault ? fault : "the mapping is of another size");
+}
+
 void vm_unmap(uintptr_t virt, size_t pages)
 {
-	const char *fault = vm_fault(virt, VM_PAGES);
-	size_t page = page_of(virt);
-
-	if (!fault && (!pages || pages > arena.pages - page || continues(page + pages) ||
-		       !slot_is_mapped(slots[page + pages - 1])))
-		fault = "the mapping is of another size";
-	if (fault)
-		panic("vm_unmap(0x%x, %u): %s", virt, pages, fault);
-	unmap(page, pages, VM_PAGES);
+	if (!is_start(virt, VM_PAGES) || pages_from(page_of(virt)) != pages)
+		refuse("vm_unmap", virt, VM_PAGES);
+	unmap(page_of(virt), pages, VM_PAGES);
 }
 
 void vfree(void *pointer)
 {
 	uintptr_t virt = (uintptr_t)pointer;
-	const char *fault;
 
 	if (!pointer)
 		return;
-	fault = vm_fault(virt, VM_ALLOC);
-	if (fault)
-		panic("vfree(%p): %s", pointer, fault);
+	if (!is_start(virt, VM_ALLOC))
+		refuse("vfree", virt, VM_ALLOC);
 	unmap(page_of(virt), pages_from(page_of(virt)), VM_ALLOC);
 }
 
 void iounmap(void *pointer)
 {
 	uintptr_t virt = ALIGN_DOWN((uintptr_t)pointer, PAGE_SIZE);
-	const char *fault;
 
 	if (!pointer)
 		return;
-	fault = vm_fault(virt, VM_IO);
-	if (fault)
-		panic("iounmap(%p): %s", pointer, fault);
+	if (!is_start(virt, VM_IO))
+		refuse("iounmap", virt, VM_IO);
 	unmap(page_of(virt), pages_from(page_of(virt)), VM_IO);
 }
 
@@ -416,10 +485,25 @@ void vm_describe(uintptr_t addr, char *text, size_t size)
 
 /* --- verifying ------------------------------------------------------------------- */
 
+/* Whether the lists of spare addresses hold so many pages, and all are marked. */
+static bool spares_are(size_t pages)
+{
+	for (size_t reach = 1; reach <= SPARE_MAX; reach++) {
+		for (size_t at = spare[reach]; at; at = slots[at - 1] >> SLOT_NEXT_SHIFT) {
+			for (size_t i = 0; i < reach; i++) {
+				if (!(slots[at - 1 + i] & SLOT_SPARE) || !pages--)
+					return false;
+			}
+		}
+	}
+	return !pages;
+}
+
 const char *vm_check(void)
 {
 	size_t live = 0;
-	size_t stale = 0;
+	size_t waiting = 0;
+	size_t spares = 0;
 	enum vm_kind kind = VM_NONE; /* of the mapping that the page is in */
 
 	if (!arena_check(&arena))
@@ -429,18 +513,18 @@ const char *vm_check(void)
 
 		if ((slot != SLOT_FREE) != arena_is_taken(&arena, address_of(page)))
 			return "arena and page tables disagree";
-		stale += slot_is_stale(slot);
-		if (!slot_is_mapped(slot))
-			kind = VM_NONE;
-		else if (slot_kind(slot))
-			kind = slot_kind(slot);
-		else if (!kind)
+		kind = slot_kind(slot) || !slot_is_mapped(slot) ? slot_kind(slot) : kind;
+		if (slot_is_mapped(slot) && !kind)
 			return "a mapping has no first page";
 		live += kind == VM_PAGES || kind == VM_ALLOC;
+		waiting += slot_is_stale(slot);
+		spares += !slot_is_mapped(slot) && (slot & SLOT_SPARE);
 	}
 	if (live != vmalloc_stats.live_pages)
 		return "pages are mapped that nobody owns";
 	for (size_t i = lazy.count; i; i--)
-		stale -= range_back(i)->pages;
-	return stale ? "pages wait for a flush that will not come" : NULL;
+		waiting -= range_back(i)->pages;
+	if (waiting)
+		return "pages wait for a flush that will not come";
+	return spares_are(spares) ? NULL : "the lists of spare addresses are broken";
 }

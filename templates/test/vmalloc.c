@@ -322,6 +322,34 @@ KTEST(vmalloc, purges_under_pressure)
 	KTEST_EXPECT_NULL(test, vm_check());
 }
 
+/* Addresses kept for mappings of their size serve one of any size when it needs them. */
+KTEST(vmalloc, spare_addresses_come_back)
+{
+	void *small[3];
+	uintptr_t virt;
+
+	if (vmalloc_stats.maps != vmalloc_stats.unmaps)
+		KTEST_SKIP(test, "others have mappings");
+	for (unsigned i = 0; i < ARRAY_SIZE(small); i++) {
+		small[i] = vmalloc((i + 1) * PAGE_SIZE);
+		KTEST_ASSERT(test, small[i]);
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(small); i++)
+		vfree(small[i]);
+	vm_purge();
+	KTEST_EXPECT_NULL(test, vm_check());
+	virt = vm_map(1, 1, 0, paging_stats.arena_pages - 1); /* one page, and guards */
+	KTEST_ASSERT(test, virt == ARENA_BASE);
+	KTEST_EXPECT_NULL(test, vmalloc(1));
+	KTEST_EXPECT_NULL(test, vm_check());
+	vm_unmap(virt, 1);
+	virt = vm_map(1, 1, 0, paging_stats.arena_pages - 1); /* purges to get it */
+	KTEST_EXPECT_EQ(test, virt, ARENA_BASE);
+	vm_unmap(virt, 1);
+	vm_purge();
+	KTEST_EXPECT_NULL(test, vm_check());
+}
+
 /* Frames run out in the middle of a mapping: what it had goes back. */
 KTEST(vmalloc, fails_in_the_middle_and_leaves_nothing)
 {

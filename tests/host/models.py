@@ -349,9 +349,10 @@ class Arena:
 
 
 def _talk_of_taking(random: Random, arena: Arena, live: list[tuple[int, int]]) -> tuple[str, str]:
-    some = random.randint(1, arena.pages)
-    pages = random.choice([0, 1, 1, 2, 3, 5, 8, 20, 20, 32, 33, some, arena.pages, arena.pages + 1])
-    align, skew = random.choice([1, 1, 1, 2, 4, 16, 16, 64, 1 << 30]), random.choice([0, 0, 1])
+    some, most = random.randint(1, arena.pages), max(1, arena.pages - random.randrange(4))
+    pages = random.choice([0, 1, 1, 2, 5, 20, 20, 32, 33, 50, some, most, arena.pages + 1])
+    align = random.choice([1, 1, 1, 2, 4, 16, 32, 64, 1 << 30])
+    skew = random.choice([0, 0, 1])
     addr = arena.alloc(pages, align, skew)
     if addr:
         live.append((addr, pages))
@@ -361,6 +362,9 @@ def _talk_of_taking(random: Random, arena: Arena, live: list[tuple[int, int]]) -
 def _talk_of_giving(random: Random, arena: Arena, live: list[tuple[int, int]]) -> tuple[str, str]:
     if live and random.randrange(4):
         addr, pages = live.pop(random.randrange(len(live)))
+    elif len(live) > 1 and random.randrange(2):  # from the start of one to the end of another
+        (addr, _), (last, pages) = sorted(random.sample(live, 2))
+        pages += (last - addr) // PAGE
     else:
         addr = arena.base + random.randrange(-2, arena.pages + 2) * PAGE
         addr += random.choice([0, 0, 0, 1, 2048])

@@ -85,7 +85,7 @@ TESTS = {
     "corruption": corruption,
     "memmap": talk("memmap", 1000),
     "memblock": talk("memblock", 40),
-    "arena": talk("arena", 60),
+    "arena": talk("arena", 200),
     "printing": printing,
     "library": library,
     "heap": heap,
@@ -277,13 +277,59 @@ MUTANTS = {
         Edit(MEMBLOCK_C, "mb->closed ? MEMBLOCK_ERR_CLOSED : join(&mb->memory", "join(&mb->memory"),
     ),
     # --- arena
-    "first free page forgotten": (
+    "a child's run is not the parent's": (
         "arena",
-        Edit(ARENA_C, "arena->first_free = MIN(arena->first_free, page);", ""),
+        Edit(ARENA_C, "best = MAX(best, pair[1].best);", ""),
     ),
-    "first free page too high": (
+    "a run across two children is not seen": (
         "arena",
-        Edit(ARENA_C, "if (page == arena->first_free)", "if (1)"),
+        Edit(ARENA_C, "(size_t)pair[0].tail + pair[1].head", "0"),
+    ),
+    "a free child does not lengthen the head": (
+        "arena",
+        Edit(ARENA_C, "head += pair[1].head;", ";"),
+    ),
+    "a free child does not lengthen the tail": (
+        "arena",
+        Edit(ARENA_C, "tail += pair[0].tail;", ";"),
+    ),
+    "only one of two paths is summed up": (
+        "arena",
+        Edit(ARENA_C, "if (left != right) sum_up(arena, right, span);", ""),
+    ),
+    "sums end too soon": (
+        "arena",
+        Edit(
+            ARENA_C,
+            "changed = sum_up(arena, left, span);",
+            "changed = sum_up(arena, left, span) && span < 64;",
+        ),
+    ),
+    "nothing is handed down": (
+        "arena",
+        Edit(ARENA_C, "if (best && best != 2 * span) continue;", "continue;"),
+    ),
+    "only what is taken is handed down": (
+        "arena",
+        Edit(ARENA_C, "if (best && best != 2 * span) continue;", "if (best) continue;"),
+    ),
+    "what lies between the ends is not marked": (
+        "arena",
+        Edit(
+            ARENA_C,
+            "if ((left ^ right) > 1 && !(left & 1)) fill(arena, left + 1, span, taken);",
+            "",
+        ),
+    ),
+    "what hangs on a path's outside is marked": (
+        "arena",
+        Edit(
+            ARENA_C, "if ((left ^ right) > 1 && (right & 1))", "if (left != right && (right & 1))"
+        ),
+    ),
+    "the higher run is taken": (
+        "arena",
+        Edit(ARENA_C, "if (nodes[node].best >= pages) continue;", ""),
     ),
     "alignment of page numbers, not of addresses": (
         "arena",
@@ -297,21 +343,33 @@ MUTANTS = {
             "ALIGN_UP(base + page, align) - base",
         ),
     ),
+    "a hole that fits by luck is overlooked": (
+        "arena",
+        Edit(ARENA_C, "page = find_aligned(arena, pages, align, skew);", ";"),
+    ),
+    "run before the word forgotten": (
+        "arena",
+        Edit(ARENA_C, "if (run + next->head >= pages)", "if (next->head >= pages)"),
+    ),
+    "a run through a whole node forgotten": (
+        "arena",
+        Edit(ARENA_C, "next->best == span ? run + span : next->tail", "next->tail"),
+    ),
     "double free accepted": (
         "arena",
-        Edit(ARENA_C, "if (find(arena, page, page + pages, false) != page + pages)", "if (0)"),
+        Edit(ARENA_C, "if (!all_taken(arena, page, page + pages)) return false;", ""),
+    ),
+    "double free in the middle accepted": (
+        "arena",
+        Edit(ARENA_C, "if (!(left & 1) && arena->nodes[left + 1].best) return false;", ""),
     ),
     "free beyond the end": (
         "arena",
         Edit(ARENA_C, "|| pages > arena->pages - page)", ")"),
     ),
-    "word skipped that is half taken": (
+    "longest run of a word one too short": (
         "arena",
-        Edit(ARENA_C, "if (IS_ALIGNED(from, 32) && ", "if ("),
-    ),
-    "last run overlooked": (
-        "arena",
-        Edit(ARENA_C, "if (page > arena->pages - pages)", "if (page >= arena->pages - pages)"),
+        Edit(ARENA_C, "eight & eight >> 8", "eight"),
     ),
     # --- kmalloc
     "unmap forgotten": ("heap", Edit(KMALLOC_C, "unmap_pages(virt, pages, release);", "")),

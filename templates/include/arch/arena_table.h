@@ -8,6 +8,7 @@
  *     |   frame    | kind |  flags    | 1 |   mapped; kind in the first page only
  *     |   frame    |   0  |         0 1 0 |   unmapped, but maybe in the TLB yet
  *     |     0      |   0  |         1 0 0 |   guard
+ *     |    next    |   0  |       1 0 0 0 |   spare: kept for the next mapping of its size
  *     |     0      |   0  |         0 0 0 |   free
  */
 #ifndef ARCH_ARENA_TABLE_H
@@ -19,6 +20,8 @@
 #define SLOT_FREE 0x0
 #define SLOT_STALE 0x2
 #define SLOT_GUARD 0x4
+#define SLOT_SPARE 0x8
+#define SLOT_NEXT_SHIFT 12
 #define SLOT_KIND_SHIFT 9
 
 /* The entry of the arena's first page. Panics if the tables are not in one piece. */
