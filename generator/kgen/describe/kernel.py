@@ -164,8 +164,8 @@ class Vmalloc(Section):
         64,
         ge=1,
         le=1024,
-        description="mappings that are unmapped before one TLB flush frees their pages and "
-        "addresses: a 386 can only flush everything",
+        description="mappings that are unmapped before one TLB flush frees what they held: a 386 "
+        "can only flush everything",
     )
     lazy_pages: int = Field(
         1024,
