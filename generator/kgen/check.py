@@ -360,19 +360,6 @@ def lazy_pages(kernel: Kernel) -> Iterator[Problem]:
         )
 
 
-@rule("layout.arena_size", "vmalloc.guard_pages", "buddy.max_order")
-def arena_holds_vmalloc(kernel: Kernel) -> Iterator[Problem]:
-    pages = (1 << kernel.buddy.max_order) + kernel.vmalloc.guard_pages
-    if kernel.layout.arena_size < pages * PAGE_SIZE:
-        yield Problem(
-            "layout.arena_size",
-            show_size(kernel.layout.arena_size),
-            "vmalloc could not map as much as the buddy's largest block: with its guard that is "
-            f"{show_size(pages * PAGE_SIZE)}",
-            "enlarge the arena, or lower buddy.max_order",
-        )
-
-
 @rule("layout.arena_size", "kmalloc.guard_pages", "buddy.max_order")
 def arena_holds_largest_block(kernel: Kernel) -> Iterator[Problem]:
     pages = (1 << kernel.buddy.max_order) + 1 + kernel.kmalloc.guard_pages
