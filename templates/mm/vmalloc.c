@@ -279,14 +279,17 @@ static size_t populate(size_t page, size_t pages, enum vm_kind kind)
 	return done;
 }
 
+/* Pages from which on it pays to ask first how many frames are free. */
+#define WORTH_ASKING 64
+
 /* A mapping of fresh frames; 0, and nothing left behind, if there is no room for it. */
 static uintptr_t map_fresh(size_t pages, size_t align, size_t skew, size_t guard, enum vm_kind kind)
 {
 	uintptr_t virt = 0;
 	size_t done = 0;
 
-	/* More frames than there are can't be had: don't even try. */
-	if (pages <= free_page_count() + lazy.pages)
+	/* More frames than there are can't be had: don't even try. Few cost less than asking. */
+	if (pages < WORTH_ASKING || pages <= free_page_count() + lazy.pages)
 		virt = reserve(pages, align, skew, guard);
 	if (virt)
 		done = populate(page_of(virt), pages, kind);
