@@ -120,8 +120,10 @@ static inline size_t take_spare(size_t reach)
 {
 	size_t found = reach <= SPARE_MAX ? spare[reach] : 0;
 
-	if (found)
+	if (found) {
 		spare[reach] = slots[found - 1] >> SLOT_NEXT_SHIFT;
+		slots[found - 1] = SLOT_SPARE; /* a link must not pass for a frame */
+	}
 	return found;
 }
 
