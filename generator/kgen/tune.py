@@ -102,7 +102,7 @@ def _text(proposal: Proposal) -> str:
         )
     lines += [
         "paste into the description, or after --set:",
-        f"  Kmalloc(classes=({', '.join(map(str, proposal.classes))},))",
+        f"  Kmalloc(classes={proposal.classes})",
         f"  {proposal.setting}",
     ]
     return "\n".join(lines)

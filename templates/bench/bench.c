@@ -9,7 +9,7 @@
  *   metadata         bytes that the page allocator keeps beside `managed` page frames
  *   left             page frames not given back by the end
  *
- * Each workload begins with the generator seeded anew and the hot list empty.
+ * Each workload begins with the generator seeded anew and nothing kept at hand.
  */
 #include <arch/cpu.h>
 #include <kernel/bench.h>
@@ -17,6 +17,7 @@
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
+#include <mm/kmalloc.h>
 #include <mm/page.h>
 #include <mm/vmalloc.h>
 
@@ -34,7 +35,7 @@ static const struct {
 	{ "vm.map486", bench_map },
 };
 
-static size_t free_at_first; /* page frames before the first workload */
+static size_t free_at_first; /* page frames before the workload */
 
 static uint32_t state; /* of the generator */
 
@@ -86,21 +87,26 @@ static void report(const char *name, const struct bench *bench, size_t left)
 		  metadata_bytes(), managed_pages(), left);
 }
 
+/* Free page frames when all that is merely kept at hand has been given back. */
+static size_t settled(void)
+{
+	kmalloc_shrink();
+	vm_purge();
+	pages_drain();
+	return free_page_count();
+}
+
 static void run(const char *name, bench_fn *workload)
 {
 	struct bench bench = { 0 };
-	size_t before;
 	bool enough;
 
-	pages_drain();
-	before = free_page_count();
 	state = BENCH_SEED;
+	free_at_first = settled();
 	enough = workload(&bench);
-	vm_purge();
-	pages_drain();
 	BUG_ON(pages_check());
 	if (enough)
-		report(name, &bench, before - free_page_count());
+		report(name, &bench, free_at_first - settled());
 	else
 		printk("bench: %s: not enough memory\n", name);
 }
@@ -121,8 +127,6 @@ void bench_run(void)
 		return;
 	}
 	bench_calibrate();
-	pages_drain();
-	free_at_first = free_page_count();
 	for (unsigned i = 0; i < ARRAY_SIZE(workloads); i++) {
 		if (all || !strcmp(workloads[i].name, name))
 			run(workloads[i].name, workloads[i].run);

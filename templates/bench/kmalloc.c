@@ -7,21 +7,28 @@
 #include <kernel/bench.h>
 #include <mm/kmalloc.h>
 
-static bool make(struct bench *bench, struct tally *tally, struct bench_object *object,
+/* An object of `size` bytes in a place; measured if there is a tally. */
+static bool make(struct bench *bench, struct tally *tally, struct bench_object *place,
 		 uint32_t size)
 {
-	object->pointer = timed_kmalloc(tally, size);
-	object->size = size;
-	if (object->pointer)
+	place->pointer = tally ? timed_kmalloc(tally, size) : kmalloc(size);
+	place->size = size;
+	if (place->pointer)
 		bench->live += size;
-	return object->pointer;
+	return place->pointer;
 }
 
-static void drop(struct bench *bench, struct tally *tally, struct bench_object *object)
+static void drop(struct bench *bench, struct bench_object *place)
 {
-	timed_kfree(tally, object->pointer);
-	object->pointer = NULL;
-	bench->live -= object->size;
+	timed_kfree(&bench->free, place->pointer);
+	place->pointer = NULL;
+	bench->live -= place->size;
+}
+
+static void drop_all(struct bench_object *places, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		kfree(places[i].pointer);
 }
 
 bool bench_pair64(struct bench *bench)
@@ -37,24 +44,20 @@ bool bench_pair64(struct bench *bench)
 /* Objects of random sizes, replaced at random; those that are there at first don't count. */
 static bool mix(struct bench *bench, unsigned objects, unsigned ops, const uint32_t *sizes)
 {
-	struct tally unused = { 0 };
 	struct bench_object *all = bench_room.objects;
 	bool enough = true;
 
 	for (unsigned i = 0; i < objects; i++)
-		enough = make(bench, &unused, &all[i], sizes[bench_random(BENCH_POINTS)]) && enough;
+		enough = make(bench, NULL, &all[i], sizes[bench_random(BENCH_POINTS)]) && enough;
 	for (unsigned i = 0; enough && i < ops; i++) {
 		struct bench_object *object = &all[bench_random(objects)];
 
-		drop(bench, &bench->free, object);
+		drop(bench, object);
 		enough = make(bench, &bench->alloc, object, sizes[bench_random(BENCH_POINTS)]);
 		if (i % BENCH_SAMPLE_EVERY == 0)
 			bench_sample(bench);
 	}
-	for (unsigned i = 0; i < objects; i++) {
-		if (all[i].pointer)
-			drop(bench, &unused, &all[i]);
-	}
+	drop_all(all, objects);
 	return enough;
 }
 
@@ -71,23 +74,19 @@ bool bench_mix64k(struct bench *bench)
 /* The oldest of a queue goes, a new one comes. */
 bool bench_fifo256(struct bench *bench)
 {
-	struct tally unused = { 0 };
 	struct bench_object *queue = bench_room.objects;
 	bool enough = true;
 
 	for (unsigned i = 0; i < BENCH_FIFO_LENGTH; i++)
-		enough = make(bench, &unused, &queue[i], 256) && enough;
+		enough = make(bench, NULL, &queue[i], 256) && enough;
 	for (unsigned i = 0; enough && i < BENCH_FIFO_OPS; i++) {
 		struct bench_object *oldest = &queue[i % BENCH_FIFO_LENGTH];
 
-		drop(bench, &bench->free, oldest);
+		drop(bench, oldest);
 		enough = make(bench, &bench->alloc, oldest, 256);
 		if (i % BENCH_SAMPLE_EVERY == 0)
 			bench_sample(bench);
 	}
-	for (unsigned i = 0; i < BENCH_FIFO_LENGTH; i++) {
-		if (queue[i].pointer)
-			drop(bench, &unused, &queue[i]);
-	}
+	drop_all(queue, BENCH_FIFO_LENGTH);
 	return enough;
 }

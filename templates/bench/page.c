@@ -108,31 +108,31 @@ static unsigned random_order(void)
 	return __builtin_ctz(bench_random(UINT32_MAX) | 1u << (MAX_ORDER / 2));
 }
 
-/* A block at place i, measured or not. */
-static bool fill(struct tally *tally, struct bench_object *block)
+/* A block of random order in a place; measured if there is a tally. */
+static bool fill(struct tally *tally, struct bench_object *place)
 {
-	block->size = random_order();
-	block->page = timed_alloc_pages(tally, block->size);
-	return block->page;
+	place->size = random_order();
+	place->page =
+		tally ? timed_alloc_pages(tally, place->size) : alloc_pages(ZONE_ANY, place->size);
+	return place->page;
 }
 
 bool bench_page_mix(struct bench *bench)
 {
-	struct tally unused = { 0 };
-	struct bench_object *blocks = bench_room.objects;
+	struct bench_object *places = bench_room.objects;
 	bool enough = true;
 
 	for (unsigned i = 0; i < BENCH_MIX_PAGES; i++)
-		enough = fill(&unused, &blocks[i]) && enough;
+		enough = fill(NULL, &places[i]) && enough;
 	for (unsigned i = 0; enough && i < BENCH_MIX_OPS; i++) {
-		struct bench_object *block = &blocks[bench_random(BENCH_MIX_PAGES)];
+		struct bench_object *place = &places[bench_random(BENCH_MIX_PAGES)];
 
-		timed_free_pages(&bench->free, block->page, block->size);
-		enough = fill(&bench->alloc, block);
+		timed_free_pages(&bench->free, place->page, place->size);
+		enough = fill(&bench->alloc, place);
 	}
 	for (unsigned i = 0; i < BENCH_MIX_PAGES; i++) {
-		if (blocks[i].page)
-			free_pages(blocks[i].page, blocks[i].size);
+		if (places[i].page)
+			free_pages(places[i].page, places[i].size);
 	}
 	return enough;
 }

@@ -34,7 +34,9 @@ enum shape {
 
 static uint32_t overhead[SHAPES]; /* ticks in each reading that are not the call's */
 
-#define READINGS 64 /* of which the least counts: on real hardware they differ */
+/* Where ticks are time, readings differ: the quietest of some batches counts. */
+#define BATCHES 64
+#define BATCH 64
 
 static inline uint32_t clock(void)
 {
@@ -49,10 +51,10 @@ uint32_t bench_clock(void)
 	return clock();
 }
 
-/* A difference fits 32 bits: no call takes four thousand million instructions. */
+/* A difference fits 31 bits. Where ticks are time, a call may seem to take less than none. */
 static inline void count(struct tally *tally, enum shape shape, uint32_t ticks)
 {
-	tally->ticks += ticks - overhead[shape];
+	tally->ticks += (int32_t)(ticks - overhead[shape]);
 	tally->calls++;
 }
 
@@ -103,15 +105,9 @@ TIMED_VOID(KFREE, kfree, kfree(pointer), no_free(pointer), void *pointer)
 TIMED(void *, VMALLOC, vmalloc, vmalloc(size), no_alloc(size), size_t size)
 TIMED_VOID(VFREE, vfree, vfree(pointer), no_free(pointer), void *pointer)
 
-void bench_calibrate(void)
+static void call_twins(struct tally *tallies)
 {
-	uint32_t least[SHAPES];
-
-	memset(least, 0xff, sizeof(least));
-	memset(overhead, 0, sizeof(overhead));
-	for (unsigned i = 0; i < READINGS; i++) {
-		struct tally tallies[SHAPES] = { 0 };
-
+	for (unsigned i = 0; i < BATCH; i++) {
 		empty_alloc_page(&tallies[ALLOC_PAGE]);
 		empty_free_page(&tallies[FREE_PAGE], PHYS_NONE);
 		empty_alloc_pages(&tallies[ALLOC_PAGES], 0);
@@ -120,9 +116,22 @@ void bench_calibrate(void)
 		empty_kfree(&tallies[KFREE], NULL);
 		empty_vmalloc(&tallies[VMALLOC], 0);
 		empty_vfree(&tallies[VFREE], NULL);
+	}
+}
+
+void bench_calibrate(void)
+{
+	uint32_t least[SHAPES];
+
+	memset(least, 0xff, sizeof(least));
+	memset(overhead, 0, sizeof(overhead));
+	for (unsigned i = 0; i < BATCHES; i++) {
+		struct tally tallies[SHAPES] = { 0 };
+
+		call_twins(tallies);
 		for (unsigned shape = 0; shape < SHAPES; shape++)
 			least[shape] = MIN(least[shape], (uint32_t)tallies[shape].ticks);
 	}
 	for (unsigned shape = 0; shape < SHAPES; shape++)
-		overhead[shape] = least[shape] - 1; /* the return counts */
+		overhead[shape] = least[shape] / BATCH - 1; /* the return counts */
 }

@@ -67,7 +67,10 @@ def bench(options: Options, progress: Progress) -> Exit:
 
         run = replace(run, host=measure_host(plan))
     progress.close()
-    say(run.to_json() if options.as_json else table(run, before or saved))
+    beside = before or saved
+    if beside and not run.is_like(beside):
+        beside = None
+    say(run.to_json() if options.as_json else table(run, beside))
     if options.save:
         write_whole(plan.saved, (run.to_json() + "\n").encode())
     if options.plot:

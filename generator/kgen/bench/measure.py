@@ -106,7 +106,7 @@ def measure(plan: Plan, progress: Progress) -> Run:
         build(Request(plan.description, sets, folder), progress)
         for workload in plan.workloads:
             if variant.runs(workload):
-                results += _results(variant, workload, _booted(plan, folder, workload))
+                results += collected(variant, workload, _booted(plan, folder, workload))
     return Run(kernel.name, plan.cpu, parse_size(plan.memory), tuple(results))
 
 
@@ -134,18 +134,19 @@ def _booted(plan: Plan, folder: Path, workload: Workload) -> tuple[Measurement, 
     return own
 
 
-def _results(
+def collected(
     variant: Variant, workload: Workload, measurements: Sequence[Measurement]
 ) -> Iterator[Result]:
+    """What the kernel measured, as results. KgenError (exit 1) if page frames stayed away."""
     for one in measurements:
         values = one.values
         calls, managed = values["ops"], values.get("managed", 0)
         is_page = one.name.startswith("page.")
-        if is_page and values["left"]:
+        if values.get("left"):
             raise KgenError(
                 f"{one.name} ({variant.index}, {variant.march}): {values['left']} page frames "
                 "were not given back",
-                "the page allocator is at fault",
+                "an allocator keeps them: everything was freed, and shrunk",
                 exit_code=Exit.FAIL,
             )
         efficiency = values.get("efficiency_ppm", 0)

@@ -32,6 +32,7 @@ def require() -> None:
 def draw(run: Run, path: Path) -> None:
     """Write the picture; its format is that of the name."""
     require()
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     bars = [result for result in run.results if result.workload.startswith(_SHOWN)]
@@ -43,9 +44,10 @@ def draw(run: Run, path: Path) -> None:
         _bars(column, bars, kind)
     axes[0].legend(fontsize="small")
     figure.suptitle(f"{run.kernel}: guest instructions per call (logarithmic)")
-    with named_faults(path):
-        # Neither date nor random identifiers: the same run gives the same file.
-        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+    # Neither date nor random identifiers: the same run gives the same file.
+    metadata = {"Date": None} if path.suffix == ".svg" else None
+    with named_faults(path), rc_context({"svg.hashsalt": "kgen"}):
+        figure.savefig(path, metadata=metadata)
 
 
 def _bars(axes: Axes, results: list[Result], kind: str) -> None:
@@ -60,6 +62,7 @@ def _bars(axes: Axes, results: list[Result], kind: str) -> None:
         drawn = axes.barh(at, widths, height, label=name)
         axes.bar_label(drawn, fmt="%.1f", fontsize=6, padding=2)
     axes.set_xscale("log")
+    axes.set_xlim(1, axes.get_xlim()[1] * 2)  # from one instruction; room for the last label
     axes.set_yticks([place + 0.4 - height / 2 for place in range(len(names))], names)
     axes.set_title(kind)
     if not axes.yaxis_inverted():

@@ -15,6 +15,7 @@ from typing import Any
 
 from kgen.errors import KgenError
 from kgen.files import shown
+from kgen.units import show_size
 
 SCHEMA = 1
 
@@ -115,8 +116,17 @@ class Run:
                 if was is not None and value is not None and was != value:
                     yield Change(now, figure, was, value)
 
+    def is_like(self, other: Run) -> bool:
+        """Whether both were measured on the same machine, so that figures may be compared."""
+        return (self.cpu, self.memory) == (other.cpu, other.memory)
+
     def regressions(self, before: Run, tolerance: float) -> list[Change]:
         """What got more than ``tolerance`` times worse. KgenError if nothing can be compared."""
+        if not self.is_like(before):
+            raise KgenError(
+                f"the other run was measured on {before.cpu} with {show_size(before.memory)}",
+                "give the same --cpu and --memory",
+            )
         if not {one.key for one in self.results} & {one.key for one in before.results}:
             raise KgenError(
                 "no workload of this run is in the other",

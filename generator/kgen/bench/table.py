@@ -34,6 +34,23 @@ def _lines(run: Run, before: Run | None) -> Iterator[str]:
             yield ""
             yield _head(last, bool(before))
         yield _row(result, old.get(result.key), bool(before))
+    if run.host:
+        yield from _host(run)
+
+
+def _host(run: Run) -> Iterator[str]:
+    """The native program's figures."""
+    last = ""
+    for one in run.host:
+        variant = f"{one.index}, {one.march}"
+        if variant != last:
+            last = variant
+            yield ""
+            heads = ("alloc, ns", "free, ns", "alloc", "free")
+            yield f"{variant + ', native':<{_NAME}}" + "".join(f"{h:>{_FIGURE}}" for h in heads)
+        cells = (one.alloc_ns, one.free_ns, one.alloc, one.free)
+        texts = ("" if value is None else f"{value:.1f}" for value in cells)
+        yield f"{one.workload:<{_NAME}}" + "".join(f"{t:>{_FIGURE}}" for t in texts).rstrip()
 
 
 def _head(variant: str, with_ratios: bool) -> str:
