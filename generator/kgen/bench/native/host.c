@@ -131,8 +131,7 @@ void page_map_reserve(size_t frames)
 
 struct memblock memblock;
 
-bool memblock_next_free(const struct memblock *mb, phys_addr_t *at,
-			struct memblock_region *region)
+bool memblock_next_free(const struct memblock *mb, phys_addr_t *at, struct memblock_region *region)
 {
 	(void)mb;
 	*region = (struct memblock_region){ RAM_FIRST, RAM };
