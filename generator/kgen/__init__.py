@@ -48,6 +48,7 @@ __all__ = [
     "Memblock",
     "MiB",
     "Ram",
+    "Slab",
     "Vmalloc",
     "Zone",
 ]

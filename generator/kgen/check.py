@@ -360,6 +360,61 @@ def lazy_pages(kernel: Kernel) -> Iterator[Problem]:
         )
 
 
+SLAB_HEADER = 40
+"""Bytes at a slab's start before the first slot, at most (struct slab in mm/slab.h)."""
+
+KMALLOC_HEADER = 8
+"""Bytes in front of each result."""
+
+
+@rule("kmalloc.classes", "kmalloc.alignment", "slab.order", "buddy.max_order")
+def kmalloc_classes(kernel: Kernel) -> Iterator[Problem]:
+    path, sizes = "kmalloc.classes", kernel.kmalloc.classes
+    for size in sizes:
+        if size % 8 or not size:
+            yield Problem(
+                path,
+                str(size),
+                "sizes are told apart in steps of 8 bytes",
+                f"use {align_up(max(size, 1), 8)}",
+            )
+    if list(sizes) != sorted(set(sizes)):
+        yield Problem(path, ", ".join(map(str, sizes)), "sizes ascend", "sort them")
+    alignment = kernel.kmalloc.alignment
+    slab = PAGE_SIZE << footprint.slab_order(kernel)
+    room = slab - align_up(SLAB_HEADER + KMALLOC_HEADER, alignment)
+    slot = align_up(max(sizes, default=0) + KMALLOC_HEADER, alignment)
+    if sizes and is_power_of_two(alignment) and 2 * slot > room + KMALLOC_HEADER:
+        yield Problem(
+            path,
+            str(max(sizes)),
+            f"a slab of {show_size(slab)} has no room for two objects "
+            "of this size with their headers",
+            "leave it out, or raise slab.order (and buddy.max_order)",
+        )
+
+
+@rule("kmalloc.heap_limit", "kmalloc.heap_order", "kmalloc.alignment", "kmalloc.classes")
+def kmalloc_heap(kernel: Kernel) -> Iterator[Problem]:
+    limit, slabs = kernel.kmalloc.heap_limit, max(kernel.kmalloc.classes, default=0)
+    most = footprint.heap_room(kernel, kernel.kmalloc.heap_order)
+    if limit > most:
+        yield Problem(
+            "kmalloc.heap_limit",
+            show_size(limit),
+            f"the heap's chunks of {show_size(PAGE_SIZE << kernel.kmalloc.heap_order)} have room "
+            f"for {most} bytes, aligned to kmalloc.alignment",
+            "lower it, or raise kmalloc.heap_order",
+        )
+    if limit and limit < slabs:
+        yield Problem(
+            "kmalloc.heap_limit",
+            show_size(limit),
+            f"sizes up to {slabs} bytes come from slabs, so the heap would have nothing to do",
+            f"use 0, or more than {slabs}",
+        )
+
+
 @rule("layout.arena_size", "kmalloc.guard_pages", "buddy.max_order")
 def arena_holds_largest_block(kernel: Kernel) -> Iterator[Problem]:
     pages = (1 << kernel.buddy.max_order) + 1 + kernel.kmalloc.guard_pages

@@ -229,6 +229,39 @@ class Derived:
         """Bytes of the buddy's largest block."""
         return PAGE_SIZE << self.kernel.buddy.max_order
 
+    @property
+    def slab_order(self) -> int:
+        """Order of a slab."""
+        return footprint.slab_order(self.kernel)
+
+    @property
+    def slab_size(self) -> int:
+        """Bytes of a slab."""
+        return PAGE_SIZE << self.slab_order
+
+    @property
+    def slab_limit(self) -> int:
+        """Largest size that kmalloc takes from slabs; 0 without."""
+        return max(self.kernel.kmalloc.classes, default=0)
+
+    @property
+    def heap_order(self) -> int:
+        """Order of a heap's chunk."""
+        return footprint.heap_order(self.kernel)
+
+    @property
+    def heap_chunk(self) -> int:
+        """Bytes of a heap's chunk."""
+        return PAGE_SIZE << self.heap_order
+
+    @property
+    def heap_limit(self) -> int:
+        """Largest size that kmalloc takes from the heap; 0 without."""
+        limit = min(
+            self.kernel.kmalloc.heap_limit, footprint.heap_room(self.kernel, self.heap_order)
+        )
+        return limit if limit > self.slab_limit else 0
+
     @cached_property
     def address_map(self) -> tuple[Area, ...]:
         """The kernel's virtual address space from top to bottom, gaps included."""

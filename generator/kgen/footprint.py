@@ -27,6 +27,9 @@ again in guard pages, and twice that again in holes, before addresses run out be
 EARLY_SLACK = 64 * KiB
 """For alignment between early allocations, and for tables of what the loader passes."""
 
+CHUNK_OVERHEAD = 64
+"""Bytes of a heap's chunk that no block can have, at most: header, end, a block's own words."""
+
 WORKING_ROOM = 256 * KiB
 """Bytes that must be left for the kernel to work with on the smallest machine."""
 
@@ -87,6 +90,21 @@ def lowmem(kernel: Kernel, ram: int) -> int:
 def early_bytes(kernel: Kernel, ram: int) -> int:
     """Bytes that memblock hands out before the buddy takes over."""
     return metadata(kernel, ram) + page_tables(kernel, ram) * PAGE_SIZE + EARLY_SLACK
+
+
+def slab_order(kernel: Kernel) -> int:
+    """Order of a slab: no larger than the buddy's largest block."""
+    return min(kernel.slab.order, kernel.buddy.max_order)
+
+
+def heap_order(kernel: Kernel) -> int:
+    """Order of a heap's chunk: no larger than the buddy's largest block."""
+    return min(kernel.kmalloc.heap_order, kernel.buddy.max_order)
+
+
+def heap_room(kernel: Kernel, order: int) -> int:
+    """Bytes of the largest aligned allocation in a heap's chunk of this order."""
+    return (PAGE_SIZE << order) - CHUNK_OVERHEAD - kernel.kmalloc.alignment
 
 
 def ram_bends(kernel: Kernel) -> tuple[int, ...]:

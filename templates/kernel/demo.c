@@ -36,14 +36,15 @@ static void show_kmalloc(void)
 	char *text = kmalloc(64);
 	uint32_t *table = kcalloc(1000, sizeof(*table));
 	char *aligned = kmalloc_aligned(100, 4096);
+	struct kmalloc_stats stats;
 
 	if (text && table && aligned) {
 		snprintf(text, 64, "eight steps later");
 		show("kmalloc(64)", text);
 		show("kcalloc(1000, 4)", table);
 		show("kmalloc_aligned(4096)", aligned);
-		printk("  the first holds \"%s\"; %u pages are mapped\n", text,
-		       kmalloc_stats.live_pages);
+		kmalloc_stats_read(&stats);
+		printk("  the first holds \"%s\"; kmalloc has %u pages\n", text, stats.live_pages);
 	}
 	kfree(aligned);
 	kfree(table);
@@ -58,6 +59,7 @@ void kernel_main(void)
 	printk("allocate: %u pages are free\n", before);
 	show_pages();
 	show_kmalloc();
+	kmalloc_shrink();
 	printk("allocate: %u pages are free again, after %lu TLB flushes\n", free_page_count(),
 	       tlb_stats.flush_all + tlb_stats.flush_page - flushes);
 }

@@ -35,6 +35,7 @@
 #include <mm/early.h>
 #include <mm/kmalloc.h>
 #include <mm/page.h>
+#include <mm/slab.h>
 #include <mm/vmalloc.h>
 
 static void stage_done(enum boot_stage stage)
@@ -122,8 +123,8 @@ static void start_buddy(void)
 		const buddy_t *b = &zones[i].buddy;
 
 		printk("buddy: zone %s from 0x%x, %u pages, %u free\n", zones[i].name, b->base,
-		       b->pages, b->free_pages);
-		kgen_stat(b->free_pages, "buddy.%s.free_pages", zones[i].name);
+		       b->pages, buddy_free_pages(b));
+		kgen_stat(buddy_free_pages(b), "buddy.%s.free_pages", zones[i].name);
 	}
 	memory_print_stats();
 	stage_done(STAGE_BUDDY);
@@ -160,21 +161,24 @@ static void start_kmalloc(void)
 	printk("kmalloc: first address %p, in page frame 0x%x\n", first,
 	       virt_to_phys(first) & PAGE_MASK);
 	kfree(first);
+	kmalloc_shrink();
 	stage_done(STAGE_KMALLOC);
 }
 
 static void print_stats(const struct free_profile *initial)
 {
+	struct kmalloc_stats kmalloc_stats;
 	struct free_profile now;
 
+	kmalloc_stats_read(&kmalloc_stats);
+	kmem_print_stats();
+	kmalloc_shrink();
 	free_profile_read(&now);
 	page_print_profile("init", initial);
 	page_print_profile("end", &now);
-	for (unsigned i = 0; i < ZONE_COUNT; i++) {
-		kgen_stat(zones[i].allocs, "page.%s.allocs", zones[i].name);
-		kgen_stat(zones[i].frees, "page.%s.frees", zones[i].name);
-	}
 	kgen_stat(page_stats.failures, "page.failures");
+	kgen_stat(page_stats.refills, "page.hot.refills");
+	kgen_stat(page_stats.drains, "page.hot.drains");
 	kgen_stat(kmalloc_stats.allocs, "kmalloc.allocs");
 	kgen_stat(kmalloc_stats.frees, "kmalloc.frees");
 	kgen_stat(kmalloc_stats.failures, "kmalloc.failures");
@@ -226,6 +230,7 @@ void kmain(uint32_t magic, phys_addr_t info)
 	bench_run();
 	//% endif
 
+	kmalloc_shrink();
 	free_profile_note(); /* the tests must leave it as it is now */
 	passed = ktest_run_all();
 	//% if cpu.minimum == "386"

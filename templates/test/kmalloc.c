@@ -1,6 +1,5 @@
 /* Tests of kmalloc, on the machine's own memory. */
 #include <arch/paging.h>
-#include <arch/tlb.h>
 #include <kernel/ktest.h>
 #include <kernel/string.h>
 #include <mm/kmalloc.h>
@@ -15,10 +14,33 @@ static bool is_filled(const unsigned char *bytes, size_t size, unsigned char val
 	return true;
 }
 
+/* Free pages once nothing is kept that is not in use. */
+static size_t settled_free_pages(void)
+{
+	kmalloc_shrink();
+	return free_page_count();
+}
+
+/* Sizes of each tier, and the first and last of each. */
+static const size_t sizes[] = {
+	1,
+	8,
+	9,
+	64,
+	100,
+	KMALLOC_SLAB_LIMIT + !KMALLOC_SLAB_LIMIT,
+	KMALLOC_SLAB_LIMIT + 1,
+	1000,
+	5000,
+	KMALLOC_HEAP_LIMIT + !KMALLOC_HEAP_LIMIT,
+	KMALLOC_HEAP_LIMIT + 1,
+	70000,
+};
+
 KTEST(kmalloc, gives_distinct_writable_memory)
 {
-	static unsigned char *blocks[32];
-	size_t before = free_page_count();
+	static unsigned char *blocks[64];
+	size_t before = settled_free_pages();
 
 	for (unsigned i = 0; i < ARRAY_SIZE(blocks); i++) {
 		blocks[i] = kmalloc(i * 300 + 1);
@@ -31,184 +53,257 @@ KTEST(kmalloc, gives_distinct_writable_memory)
 	KTEST_EXPECT_NULL(test, kmalloc_check());
 	for (unsigned i = 0; i < ARRAY_SIZE(blocks); i++)
 		kfree(blocks[i]);
-	KTEST_EXPECT_EQ(test, free_page_count(), before);
+	KTEST_EXPECT_EQ(test, settled_free_pages(), before);
 	KTEST_EXPECT_NULL(test, kmalloc_check());
+}
+
+/* Random sizes of all tiers, live at once, each full of its own byte. */
+KTEST(kmalloc, keeps_its_allocations_apart)
+{
+	static unsigned char *blocks[200];
+	static size_t lengths[ARRAY_SIZE(blocks)];
+	size_t before = settled_free_pages();
+	uint32_t seed = 1;
+	bool intact = true;
+
+	for (unsigned step = 0; step < 3000; step++) {
+		unsigned i;
+
+		seed = seed * 1664525 + 1013904223; /* Numerical Recipes' generator */
+		i = (seed >> 8) % ARRAY_SIZE(blocks);
+		if (blocks[i])
+			intact &= is_filled(blocks[i], lengths[i], i);
+		kfree(blocks[i]);
+		lengths[i] = (seed >> 20) >> (seed >> 5) % 10;
+		blocks[i] = kmalloc(lengths[i]);
+		if (!lengths[i] || !blocks[i])
+			blocks[i] = NULL;
+		else
+			memset(blocks[i], i, lengths[i]);
+	}
+	KTEST_EXPECT(test, intact);
+	KTEST_EXPECT_NULL(test, kmalloc_check());
+	for (unsigned i = 0; i < ARRAY_SIZE(blocks); i++) {
+		kfree(blocks[i]);
+		blocks[i] = NULL;
+	}
+	KTEST_EXPECT_EQ(test, settled_free_pages(), before);
 }
 
 KTEST(kmalloc, writes_the_header)
 {
-	char *pointer = kmalloc(1234);
-	const block_header_t *header = (const block_header_t *)pointer - 1;
+	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
+		char *pointer = kmalloc(sizes[i]);
+		const block_header_t *header = (const block_header_t *)pointer - 1;
 
-	KTEST_ASSERT(test, pointer);
-	KTEST_EXPECT_EQ(test, header->size, 1234);
-	KTEST_EXPECT_EQ(test, header->magic, KMALLOC_MAGIC);
-	KTEST_EXPECT_EQ(test, ksize(pointer), PAGE_SIZE - sizeof(*header));
-	kfree(pointer);
+		KTEST_ASSERT(test, pointer);
+		KTEST_EXPECT_EQ(test, header->size, sizes[i]);
+		KTEST_EXPECT_EQ(test, header->magic, KMALLOC_MAGIC);
+		KTEST_EXPECT_GE(test, ksize(pointer), sizes[i]);
+		KTEST_EXPECT_LE(test, ksize(pointer), 2 * sizes[i] + PAGE_SIZE);
+		kfree(pointer);
+	}
 }
 
 KTEST(kmalloc, checks_the_header)
 {
-	char *pointer = kmalloc(100);
-	block_header_t *header = (block_header_t *)pointer - 1;
+	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
+		char *pointer = kmalloc(sizes[i]);
+		block_header_t *header = (block_header_t *)pointer - 1;
 
-	KTEST_ASSERT(test, pointer);
-	KTEST_EXPECT_NULL(test, kmalloc_fault(pointer));
-	header->magic ^= 0x10;
-	KTEST_EXPECT_NOT_NULL(test, kmalloc_fault(pointer));
-	header->magic ^= 0x10;
-	header->size += PAGE_SIZE;
-	KTEST_EXPECT_NOT_NULL(test, kmalloc_fault(pointer));
-	header->size -= PAGE_SIZE;
-	KTEST_EXPECT_NULL(test, kmalloc_fault(pointer));
-	kfree(pointer);
-
-	pointer = kmalloc(2 * PAGE_SIZE); /* smaller than its pages are */
-	KTEST_ASSERT(test, pointer);
-	header = (block_header_t *)pointer - 1;
-	header->size = 100;
-	KTEST_EXPECT_NOT_NULL(test, kmalloc_fault(pointer));
-	header->size = 2 * PAGE_SIZE;
-	kfree(pointer);
+		KTEST_ASSERT(test, pointer);
+		KTEST_EXPECT_NULL(test, kmalloc_fault(pointer));
+		header->magic ^= 0x10;
+		KTEST_EXPECT_NOT_NULL(test, kmalloc_fault(pointer));
+		header->magic ^= 0x10;
+		header->size += sizes[i] + 4 * PAGE_SIZE;
+		KTEST_EXPECT_NOT_NULL(test, kmalloc_fault(pointer));
+		header->size -= sizes[i] + 4 * PAGE_SIZE;
+		KTEST_EXPECT_NULL(test, kmalloc_fault(pointer));
+		kfree(pointer);
+	}
 }
 
 KTEST(kmalloc, refuses_wrong_frees)
 {
-	char *pointer = kmalloc(100);
 	int local = 0;
 
-	KTEST_ASSERT(test, pointer);
-	memset(pointer, 0, 100);
-	KTEST_EXPECT_NOT_NULL(test, kmalloc_fault(pointer + 64));
-	KTEST_EXPECT_NOT_NULL(test, kmalloc_fault(pointer + 1));
 	KTEST_EXPECT_NOT_NULL(test, kmalloc_fault(&local));
 	KTEST_EXPECT_NOT_NULL(test, kmalloc_fault((void *)0x1000));
 	KTEST_EXPECT_NOT_NULL(test, kmalloc_fault((void *)-8));
-	kfree(pointer);
-	KTEST_EXPECT_NOT_NULL(test, kmalloc_fault(pointer)); /* twice */
+	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
+		char *pointer = kzalloc(sizes[i]);
+
+		KTEST_ASSERT(test, pointer);
+		KTEST_EXPECT_NOT_NULL(test, kmalloc_fault(pointer + 1));
+		if (sizes[i] >= 64)
+			KTEST_EXPECT_NOT_NULL(test, kmalloc_fault(pointer + 32));
+		kfree(pointer);
+		KTEST_EXPECT_NOT_NULL(test, kmalloc_fault(pointer)); /* twice */
+	}
 	kfree(NULL);
 	kfree(ZERO_SIZE_PTR);
 }
 
-/* A freed header must not be believed when its frame comes back for something else. */
+/* A freed header must not be believed when its memory comes back for something else. */
 KTEST(kmalloc, forgets_freed_headers)
 {
-	char *old = kmalloc(100);
-	char *pointer;
-	phys_addr_t frame;
+	char *small = kmalloc(64);
+	char *pointer = kmalloc(2 * PAGE_SIZE);
+	char *inner = pointer + PAGE_SIZE;
 
-	KTEST_ASSERT(test, old);
-	frame = virt_to_phys(old) & PAGE_MASK;
-	kfree(old);
-	pointer = kmalloc_aligned(100, 1024); /* its header is elsewhere in the page */
+	KTEST_ASSERT(test, small && pointer);
+	kfree(small);
+	kfree(pointer);
+	kmalloc_shrink();
+	pointer = kmalloc(PAGE_SIZE - 64);
 	KTEST_ASSERT(test, pointer);
-	KTEST_EXPECT_EQ(test, virt_to_phys(pointer) & PAGE_MASK, frame);
-	old = (char *)ALIGN_DOWN((uintptr_t)pointer, PAGE_SIZE) + sizeof(block_header_t);
-	KTEST_EXPECT_NOT_NULL(test, kmalloc_fault(old));
+	KTEST_EXPECT_NOT_NULL(test, kmalloc_fault(inner));
+	KTEST_EXPECT_NOT_NULL(test, kmalloc_fault(small));
 	kfree(pointer);
 }
 
+//% if kmalloc.mapping == "vmap"
+#define LARGE (KMALLOC_HEAP_LIMIT + 3 * PAGE_SIZE)
+
 KTEST(kmalloc, unmaps_on_free)
 {
-	char *pointer = kmalloc(3 * PAGE_SIZE);
+	char *pointer = kmalloc(LARGE);
 
 	KTEST_ASSERT(test, pointer);
-	KTEST_EXPECT_NE(test, virt_to_phys(pointer + 2 * PAGE_SIZE), PHYS_NONE);
+	KTEST_EXPECT_NE(test, virt_to_phys(pointer + LARGE - 1), PHYS_NONE);
 	kfree(pointer);
-	for (unsigned i = 0; i <= 3; i++)
-		KTEST_EXPECT_EQ(test, virt_to_phys(pointer + i * PAGE_SIZE), PHYS_NONE);
+	for (size_t i = 0; i <= LARGE; i += PAGE_SIZE)
+		KTEST_EXPECT_EQ(test, virt_to_phys(pointer + i), PHYS_NONE);
 }
 
 KTEST(kmalloc, leaves_a_guard_behind)
 {
-	char *first = kmalloc(PAGE_SIZE - 8);
-	char *second = kmalloc(PAGE_SIZE - 8);
+	size_t pages = KMALLOC_HEAP_LIMIT / PAGE_SIZE + 2;
+	size_t size = pages * PAGE_SIZE - KMALLOC_ALIGNMENT;
+	char *pointer = kmalloc(size);
 
-	KTEST_ASSERT(test, first && second);
-	KTEST_EXPECT_NE(test, virt_to_phys(first + PAGE_SIZE - 9), PHYS_NONE);
-	KTEST_EXPECT_EQ(test, virt_to_phys(first + PAGE_SIZE - 8), PHYS_NONE);
-	KTEST_EXPECT_EQ(test, second - first, PAGE_SIZE * (1 + KMALLOC_GUARD_PAGES));
-	kfree(second);
-	kfree(first);
+	KTEST_ASSERT(test, pointer);
+	KTEST_EXPECT_NE(test, virt_to_phys(pointer + size - 1), PHYS_NONE);
+	for (unsigned i = 0; i < KMALLOC_GUARD_PAGES; i++)
+		KTEST_EXPECT_EQ(test, virt_to_phys(pointer + size + i * PAGE_SIZE), PHYS_NONE);
+	kfree(pointer);
 }
 
+//% endif
 KTEST(kmalloc, clears_and_multiplies)
 {
-	unsigned char *pointer = kmalloc(PAGE_SIZE);
+	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
+		unsigned char *pointer = kmalloc(sizes[i]);
 
-	KTEST_ASSERT(test, pointer);
-	memset(pointer, 0xff, PAGE_SIZE);
-	kfree(pointer);
-	pointer = kzalloc(PAGE_SIZE); /* most likely the same frames */
-	KTEST_ASSERT(test, pointer);
-	KTEST_EXPECT(test, is_filled(pointer, PAGE_SIZE, 0));
-	kfree(pointer);
-	pointer = kcalloc(100, 10);
-	KTEST_ASSERT(test, pointer);
-	KTEST_EXPECT(test, is_filled(pointer, 1000, 0));
-	kfree(pointer);
+		KTEST_ASSERT(test, pointer);
+		memset(pointer, 0xff, sizes[i]);
+		kfree(pointer);
+		pointer = kzalloc(sizes[i]); /* most likely the same memory */
+		KTEST_ASSERT(test, pointer);
+		KTEST_EXPECT(test, is_filled(pointer, sizes[i], 0));
+		kfree(pointer);
+		pointer = kcalloc(sizes[i], 3);
+		KTEST_ASSERT(test, pointer);
+		KTEST_EXPECT(test, is_filled(pointer, sizes[i] * 3, 0));
+		kfree(pointer);
+	}
 }
 
 KTEST(kmalloc, aligns)
 {
-	for (size_t align = 1; align <= 256 * 1024; align *= 2) {
-		unsigned char *pointer = kmalloc_aligned(5000, align);
+	static const size_t lengths[] = { 1, 100, 500, 5000, 20000 };
 
-		if (!pointer) { /* so far apart, small arenas run out */
-			KTEST_EXPECT_GE(test, align, 64 * 1024);
-			break;
+	for (size_t align = 1; align <= 256 * 1024; align *= 2) {
+		for (unsigned i = 0; i < ARRAY_SIZE(lengths); i++) {
+			unsigned char *pointer = kmalloc_aligned(lengths[i], align);
+
+			if (!pointer) { /* so far apart, small arenas run out */
+				KTEST_EXPECT_GE(test, align, 2 * PAGE_SIZE);
+				continue;
+			}
+			KTEST_EXPECT(test, IS_ALIGNED((uintptr_t)pointer, align));
+			memset(pointer, 0x77, lengths[i]);
+			KTEST_EXPECT_NULL(test, kmalloc_fault(pointer));
+			KTEST_EXPECT_NULL(test, kmalloc_check());
+			kfree(pointer);
 		}
-		KTEST_EXPECT(test, IS_ALIGNED((uintptr_t)pointer, align));
-		memset(pointer, 0x77, 5000);
-		KTEST_EXPECT_NULL(test, kmalloc_fault(pointer));
-		kfree(pointer);
 	}
 	KTEST_EXPECT_NULL(test, kmalloc_aligned(100, 0));
 	KTEST_EXPECT_NULL(test, kmalloc_aligned(100, 24));
+	KTEST_EXPECT_EQ(test, (uintptr_t)kmalloc_aligned(0, 64), (uintptr_t)ZERO_SIZE_PTR);
 	KTEST_EXPECT_NULL(test, kmalloc_check());
 }
 
+/* From each size to each: as much stays as both have. */
 KTEST(kmalloc, reallocates)
 {
-	unsigned char *pointer = krealloc(NULL, 100);
-	unsigned char *grown;
+	for (unsigned i = 0; i < ARRAY_SIZE(sizes) * ARRAY_SIZE(sizes); i++) {
+		size_t from = sizes[i / ARRAY_SIZE(sizes)];
+		size_t to = sizes[i % ARRAY_SIZE(sizes)];
+		unsigned char *pointer = krealloc(NULL, from);
 
-	KTEST_ASSERT(test, pointer);
-	memset(pointer, 0x42, 100);
-	grown = krealloc(pointer, 200);
-	KTEST_EXPECT_EQ(test, (uintptr_t)grown, (uintptr_t)pointer); /* the page has room */
-	grown = krealloc(grown, 20000);
-	KTEST_ASSERT(test, grown);
-	KTEST_EXPECT(test, is_filled(grown, 100, 0x42));
-	grown = krealloc(grown, 50);
-	KTEST_ASSERT(test, grown);
-	KTEST_EXPECT(test, is_filled(grown, 50, 0x42));
-	KTEST_EXPECT_NULL(test, krealloc(grown, (size_t)-1)); /* stays as it was */
-	KTEST_EXPECT(test, is_filled(grown, 50, 0x42));
-	KTEST_EXPECT_EQ(test, (uintptr_t)krealloc(grown, 0), (uintptr_t)ZERO_SIZE_PTR);
+		KTEST_ASSERT(test, pointer);
+		memset(pointer, 0x42, from);
+		pointer = krealloc(pointer, to);
+		KTEST_ASSERT(test, pointer);
+		KTEST_EXPECT(test, is_filled(pointer, MIN(from, to), 0x42));
+		KTEST_EXPECT_EQ(test, ((block_header_t *)(void *)pointer - 1)->size, to);
+		KTEST_EXPECT_NULL(test, krealloc(pointer, (size_t)-1)); /* stays as it was */
+		KTEST_EXPECT(test, is_filled(pointer, MIN(from, to), 0x42));
+		memset(pointer, 0x24, to);
+		KTEST_EXPECT_EQ(test, (uintptr_t)krealloc(pointer, 0), (uintptr_t)ZERO_SIZE_PTR);
+	}
+	KTEST_EXPECT_NULL(test, kmalloc_check());
+}
+
+/* What still fits stays where it is. */
+KTEST(kmalloc, grows_in_place)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
+		char *pointer = kmalloc(sizes[i]);
+		char *grown;
+
+		KTEST_ASSERT(test, pointer);
+		if (ksize(pointer) > sizes[i] && sizes[i] != KMALLOC_HEAP_LIMIT) {
+			grown = krealloc(pointer, sizes[i] + 1);
+			KTEST_EXPECT_EQ(test, (uintptr_t)grown, (uintptr_t)pointer);
+			pointer = grown;
+		}
+		kfree(pointer);
+	}
+}
+
+static unsigned long failures(void)
+{
+	struct kmalloc_stats stats;
+
+	kmalloc_stats_read(&stats);
+	return stats.failures;
 }
 
 KTEST(kmalloc, exhaustion_gives_null)
 {
-	unsigned long failures = kmalloc_stats.failures;
-	size_t before = free_page_count();
+	unsigned long so_far = failures();
+	size_t before = settled_free_pages();
 
 	KTEST_EXPECT_NULL(test, kmalloc((size_t)-1));
 	KTEST_EXPECT_NULL(test, kmalloc((size_t)-PAGE_SIZE));
 	KTEST_EXPECT_NULL(test, kmalloc(ARENA_SIZE));
 	KTEST_EXPECT_NULL(test, kcalloc(0x10000, 0x10001));
 	KTEST_EXPECT_NULL(test, kmalloc((free_page_count() + 1) * PAGE_SIZE));
-	KTEST_EXPECT_EQ(test, kmalloc_stats.failures, failures + 5);
+	KTEST_EXPECT_EQ(test, failures(), so_far + 5);
 	KTEST_EXPECT_EQ(test, (uintptr_t)kmalloc(0), (uintptr_t)ZERO_SIZE_PTR);
-	KTEST_EXPECT_EQ(test, free_page_count(), before);
+	KTEST_EXPECT_EQ(test, settled_free_pages(), before);
 }
 
+//% if kmalloc.mapping == "vmap"
 /* The largest allocation that arena and memory have room for. */
 KTEST(kmalloc, fills_the_arena)
 {
-	size_t pages = MIN(free_page_count(), paging_stats.arena_pages - KMALLOC_GUARD_PAGES);
-	size_t size = pages * PAGE_SIZE - sizeof(block_header_t);
-	size_t before = free_page_count();
+	size_t before = settled_free_pages();
+	size_t pages = MIN(before, paging_stats.arena_pages - KMALLOC_GUARD_PAGES);
+	size_t size = pages * PAGE_SIZE - KMALLOC_ALIGNMENT;
 	char *pointer = kmalloc(size);
 
 	KTEST_ASSERT(test, pointer);
@@ -217,39 +312,39 @@ KTEST(kmalloc, fills_the_arena)
 	KTEST_EXPECT_EQ(test, free_page_count(), before - pages);
 	KTEST_EXPECT_NULL(test, kmalloc(size + 1));
 	kfree(pointer);
-	KTEST_EXPECT_EQ(test, free_page_count(), before);
+	KTEST_EXPECT_EQ(test, settled_free_pages(), before);
 }
 
-/* Until nothing is left, then all back: no page is lost on the way. */
+//% endif
+/*
+ * Until no object of the size is to be had (or enough on a large machine), then all
+ * back: none is lost on the way. The objects are a list through their first words.
+ */
 KTEST(kmalloc, survives_running_out)
 {
-	size_t size = free_page_count() / 7 * PAGE_SIZE;
-	void *blocks[8] = { NULL };
-	size_t before = free_page_count();
-	unsigned count = 0;
+	static const size_t lengths[] = { 64, 1000, 6000, 1 << 20 };
+	size_t before = settled_free_pages();
 
-	size = MIN(size, paging_stats.arena_pages / 7 * PAGE_SIZE);
-	while (count < ARRAY_SIZE(blocks) && (blocks[count] = kmalloc(size)))
-		count++;
-	KTEST_EXPECT_GE(test, count, 5);
-	KTEST_EXPECT_LE(test, count, 7);
-	for (unsigned i = 0; i < count; i++)
-		kfree(blocks[i]);
-	KTEST_EXPECT_EQ(test, free_page_count(), before);
-	KTEST_EXPECT_NULL(test, kmalloc_check());
-}
+	for (unsigned i = 0; i < ARRAY_SIZE(lengths); i++) {
+		void **list = NULL;
+		void **object;
+		unsigned long count = 0;
 
-/* A free flushes once, however many pages it unmaps. */
-KTEST(kmalloc, gathers_flushes)
-{
-	struct tlb_stats stats;
-	void *pointer = kmalloc(64 * PAGE_SIZE);
-
-	KTEST_ASSERT(test, pointer);
-	stats = tlb_stats;
-	kfree(pointer);
-	KTEST_EXPECT_EQ(test, tlb_stats.flush_all, stats.flush_all + 1);
-	KTEST_EXPECT_EQ(test, tlb_stats.flush_page, stats.flush_page);
+		while (count < 20000 && (object = kmalloc(lengths[i]))) {
+			*object = list;
+			list = object;
+			count++;
+		}
+		KTEST_EXPECT_GE(test, count, 1);
+		KTEST_EXPECT_NULL(test, kmalloc_check());
+		while (list) {
+			object = list;
+			list = *object;
+			kfree(object);
+		}
+		KTEST_EXPECT_EQ(test, settled_free_pages(), before);
+		KTEST_EXPECT_NULL(test, kmalloc_check());
+	}
 }
 
 KTEST_FINAL(end, kmalloc_is_sound)

@@ -31,6 +31,7 @@ __all__ = [
     "Memblock",
     "Ram",
     "Section",
+    "Slab",
     "Vmalloc",
     "Zone",
 ]

@@ -42,6 +42,8 @@ Address = Annotated[int, BeforeValidator(_size), Field(ge=0, lt=FOUR_GIB, strict
 Word = Annotated[int, BeforeValidator(_size), Field(ge=0, lt=1 << 32, strict=True)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_words)]
 
+Sizes = Annotated[tuple[Bytes, ...], BeforeValidator(_words)]
+
 ZoneLimit = Annotated[int | Literal["direct", "end"], BeforeValidator(_limit)]
 CpuName = Literal["386", "486", "pentium", "pentiumpro"]
 
@@ -140,14 +142,56 @@ class Buddy(Section):
     )
 
 
+class Slab(Section):
+    """Objects of one size each, carved out of aligned blocks of pages."""
+
+    order: int = Field(
+        1,
+        ge=0,
+        le=5,
+        description="order of a slab of any cache: 2^order pages of 4 KiB; no more than "
+        "buddy.max_order is used",
+    )
+
+
+CLASSES = (
+    *(16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192, 216, 240),
+    *(264, 288, 328, 360, 392, 440, 496),
+)
+"""kmalloc's default size classes, bytes: with their headers, the larger ones fill a slab evenly."""
+
+
 class Kmalloc(Section):
-    """Allocations of any size from mapped pages, each behind a {size, magic} header."""
+    """Allocations of any size: small ones from slabs, middle ones from a heap, others as pages."""
 
     alignment: int = Field(
         8, ge=8, le=4096, description="bytes to which every result is aligned, a power of two"
     )
     magic: Word = Field(
         0xB10C_4EAD, ge=1, description="32-bit number in each live header; kfree checks it"
+    )
+    classes: Sizes = Field(
+        CLASSES,
+        max_length=256,
+        description="sizes of slab objects in bytes, ascending multiples of 8; the last is the "
+        "largest size that comes from slabs; none: no slabs",
+    )
+    heap_limit: Bytes = Field(
+        16 * KiB,
+        description="bytes of the largest size that comes from the heap; 0: no heap, as in the "
+        "seed: what slabs do not serve has pages of its own",
+    )
+    heap_order: int = Field(
+        4,
+        ge=0,
+        le=5,
+        description="order of a heap's chunk: 2^heap_order pages of 4 KiB; no more than "
+        "buddy.max_order is used",
+    )
+    mapping: Literal["vmap", "direct"] = Field(
+        "vmap",
+        description="where larger sizes are: 'vmap' (the seed's: single frames, mapped in the "
+        "arena, with a guard behind) or 'direct' (a contiguous block in the direct map)",
     )
     guard_pages: int = Field(
         1, ge=1, le=16, description="unmapped pages behind each mapping, to catch overruns"
@@ -216,6 +260,7 @@ class Kernel(Section):
     ram: Ram = Field(Ram(), description="the memory sizes admitted")
     memblock: Memblock = Field(Memblock(), description="the bootstrap allocator")
     buddy: Buddy = Field(Buddy(), description="the page allocator")
+    slab: Slab = Field(Slab(), description="the allocator of objects of one size")
     kmalloc: Kmalloc = Field(Kmalloc(), description="the allocator behind kmalloc()")
     vmalloc: Vmalloc = Field(Vmalloc(), description="mappings in the arena")
     console: Console = Field(Console(), description="the log's other outputs")

@@ -1,9 +1,8 @@
 /*
- * kmalloc: memory of any size for the kernel.
+ * kmalloc: memory of any size for the kernel. Contracts are Linux's.
  *
- * Every allocation consists of pages of its own, mapped one behind the other in
- * the arena, with unmapped guard pages behind; they need not be contiguous in
- * physical memory. Contracts are Linux's.
+ * Small sizes come from slabs, middle ones from the heap, large ones have pages of
+ * their own (mm/kmalloc.c). The caller need not know.
  */
 #ifndef MM_KMALLOC_H
 #define MM_KMALLOC_H
@@ -39,9 +38,9 @@ void *kcalloc(size_t n, size_t size);
 void *kmalloc_aligned(size_t size, size_t align);
 
 /*
- * Change the size, keeping what fits of the content; the result may be elsewhere.
- * krealloc(NULL, n) is kmalloc(n), krealloc(p, 0) frees p. If it fails it returns
- * NULL, and p stays as it was.
+ * Change the size, keeping what fits of the content; the result may be elsewhere,
+ * and is aligned to KMALLOC_ALIGNMENT. krealloc(NULL, n) is kmalloc(n),
+ * krealloc(p, 0) frees p. If it fails it returns NULL, and p stays as it was.
  */
 void *krealloc(void *pointer, size_t size);
 
@@ -55,8 +54,15 @@ void kfree(void *pointer);
 size_t ksize(const void *pointer);
 
 /*
+ * Return what is kept without being in use, of this and every cache, to the page
+ * allocator; how many blocks of pages that were. Done by itself before a request
+ * fails.
+ */
+size_t kmalloc_shrink(void);
+
+/*
  * What is wrong with a pointer that someone wants to free, in words; NULL if
- * nothing is. Costs O(1): reads the header and three page-table entries.
+ * nothing is. O(1), but for errors.
  */
 const char *kmalloc_fault(const void *pointer);
 
@@ -70,13 +76,17 @@ struct kmalloc_stats {
 	unsigned long allocs;
 	unsigned long frees;
 	unsigned long failures; /* NULL returned */
-	size_t live_pages; /* mapped at this moment */
+	size_t live_pages; /* taken from the page allocator: slabs, chunks, mappings */
 	size_t peak_pages;
 };
 
-extern struct kmalloc_stats kmalloc_stats;
+/* Counters at this moment; the caches' are added up. */
+void kmalloc_stats_read(struct kmalloc_stats *stats);
 
-/* Verify arena, counters and page tables against each other. NULL, or what is wrong. */
+/* Pages were taken from the page allocator, or returned if negative. */
+void kmalloc_account(long pages);
+
+/* Verify slabs, heap and mappings. NULL, or what is wrong. */
 const char *kmalloc_check(void);
 
 #endif /* MM_KMALLOC_H */

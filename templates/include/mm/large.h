@@ -1,0 +1,39 @@
+/*
+ * Large allocations: pages of their own for each.
+ *
+ * kmalloc()'s third tier, with the header {size, magic} in front of each result.
+ */
+#ifndef MM_LARGE_H
+#define MM_LARGE_H
+
+#include <kernel/types.h>
+
+/* `size` bytes, 1 or more, aligned to `align`, a power of two; NULL if there is no room. */
+void *large_alloc(size_t size, size_t align);
+
+/* Give memory back in which large_fault() finds nothing wrong. */
+void large_free(void *pointer);
+
+/* Whether a pointer is one of this tier's, if it is anyone's. */
+bool large_owns(const void *pointer);
+
+/* What is wrong with freeing this, in words; NULL if nothing is. O(1). */
+const char *large_fault(const void *pointer);
+
+/* Bytes that may be used behind pointer. */
+size_t large_room(const void *pointer);
+
+/* Change the size where the pages stay the same; false if they would not. */
+bool large_resize(void *pointer, size_t size);
+
+/* What an address of the arena has to do with allocations, in words. */
+void large_describe(uintptr_t addr, char *text, size_t size);
+
+struct large_stats {
+	unsigned long allocs;
+	unsigned long frees;
+};
+
+extern struct large_stats large_stats;
+
+#endif /* MM_LARGE_H */

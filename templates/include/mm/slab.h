@@ -1,0 +1,179 @@
+/*
+ * Slabs: objects of one size each, carved out of blocks of SLAB_SIZE bytes.
+ *
+ * The upper part is what kernel code uses (mm/kmem.c; contracts as in Linux), the
+ * lower part the core (mm/slab.c): no hardware, no printing, errors as codes;
+ * also built on the host. kmalloc() stands on the core directly.
+ */
+#ifndef MM_SLAB_H
+#define MM_SLAB_H
+
+#include <generated/config.h>
+#include <kernel/types.h>
+#include <mm/kblock.h>
+
+struct kmem_cache;
+
+/* --- caches ---------------------------------------------------------------- */
+
+/*
+ * A cache of objects of `size` bytes, aligned to `align`, a power of two (0 means
+ * that any alignment will do). ctor, unless NULL, is called for each object when
+ * its slab is made, not when it is allocated: an object is freed in the state in
+ * which it wants to be allocated again. `name` must outlive the cache. NULL if
+ * there is no memory, or if two objects do not fit into a slab.
+ */
+struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align,
+				     void (*ctor)(void *object));
+
+/* An object, or NULL if no memory is left. */
+void *kmem_cache_alloc(struct kmem_cache *cache);
+
+/* Give an object back; NULL is fine. Panics on what is no live object of this cache. */
+void kmem_cache_free(struct kmem_cache *cache, void *object);
+
+/* Return the slabs that hold no object to the page allocator; how many they were. */
+size_t kmem_cache_shrink(struct kmem_cache *cache);
+
+/* Shrink all caches that there are. */
+size_t kmem_shrink(void);
+
+/* Destroy a cache; NULL is fine. Panics if objects are still allocated. */
+void kmem_cache_destroy(struct kmem_cache *cache);
+
+/* Print `# kgen:stat` lines of all caches: slab.NAME.objects and so on. */
+void kmem_print_stats(void);
+
+/* Verify every cache. NULL, or what is wrong. */
+const char *kmem_check(void);
+
+/* --- the core -------------------------------------------------------------- */
+
+/* The first words of a free slot. While an object is live they are the object's. */
+struct slot {
+	uint32_t mark; /* SLOT_FREE */
+	struct slot *next; /* free slot of the same slab */
+};
+
+#define SLOT_FREE 0x5107f4eeu
+#define SLAB_MAGIC 0x51ab51abu
+#define SLAB_HELD 0x10000u /* more than any slab has slots */
+
+struct slab_link {
+	struct slab_link *next;
+	struct slab_link *prev;
+};
+
+/* At the start of each slab. */
+struct slab {
+	struct slot *free;
+	uint32_t used; /* slots handed out, plus SLAB_HELD while it is somebody's current slab */
+	uint32_t magic; /* SLAB_MAGIC */
+	struct kmem_cache *cache;
+	struct slab_link partial; /* unlinked: next is NULL */
+	struct slab_link all; /* every slab of the cache */
+};
+
+struct kmem_cache {
+	struct slab *current; /* where the next object comes from; never NULL */
+	unsigned long allocs; /* objects handed out, ever */
+	struct slab_link partial; /* slabs with free slots, longest waiting first */
+	struct slab *spare; /* one without objects, kept; or NULL */
+	struct slab_link all;
+	size_t slabs; /* that exist */
+	size_t peak; /* slabs at most so far */
+	size_t slots; /* of a slab */
+	size_t slot_size; /* bytes from one to the next */
+	size_t front; /* bytes of a slot in front of the object */
+	size_t first; /* offset of a slab's first slot */
+	uint32_t reciprocal; /* of slot_size: see slab_fault() */
+	const char *name;
+	size_t size; /* bytes of an object */
+	void (*ctor)(void *object);
+	struct kmem_cache *lender; /* of larger objects; its partial slabs will do, too */
+	struct kmem_cache *next; /* all caches, for those who look after them */
+};
+
+enum slab_error {
+	SLAB_OK = 0,
+	SLAB_ERR_NOT_SLAB, /* not in any slab */
+	SLAB_ERR_CACHE, /* an object of another cache */
+	SLAB_ERR_INTERIOR, /* inside an object, or in the slab's header */
+	SLAB_ERR_DOUBLE, /* free already */
+	SLAB_ERR_BUSY, /* objects are still allocated */
+	/* from slab_check() alone: */
+	SLAB_BAD_LIST, /* a list of slabs is broken */
+	SLAB_BAD_FREE, /* a list of free slots is broken: written after a free? */
+	SLAB_BAD_COUNT, /* a counter is wrong */
+};
+
+/* The current slab of a cache that has none: it looks full. */
+extern struct slab no_slab;
+
+static inline struct slab *slab_of(const void *object)
+{
+	return (struct slab *)ALIGN_DOWN((uintptr_t)object, SLAB_SIZE);
+}
+
+/*
+ * A cache of slots of `size` bytes with `front` bytes in front of the object, whose
+ * alignment is `align`. False if not even two fit into a slab. With a constructor,
+ * or a size below that of struct slot, `front` must have room for one.
+ */
+bool slab_cache_init(struct kmem_cache *cache, const char *name, size_t size, size_t align,
+		     size_t front, void (*ctor)(void *object));
+
+/* An object of the cache; NULL if no slab can be had. */
+void *slab_alloc(struct kmem_cache *cache);
+
+/* Give an object back that slab_fault() finds nothing wrong with. */
+enum slab_error slab_free(struct kmem_cache *cache, void *object);
+
+/* The longest waiting partial slab of a cache, now in no list; or NULL. */
+static inline struct slab *slab_take_partial(struct kmem_cache *cache)
+{
+	struct slab_link *link = cache->partial.next;
+
+	if (link == &cache->partial)
+		return NULL;
+	cache->partial.next = link->next;
+	link->next->prev = &cache->partial;
+	link->next = NULL;
+	return slab_of(link);
+}
+
+/* A slab with free slots for a cache without a partial one; NULL if none can be had. */
+struct slab *slab_find(struct kmem_cache *cache);
+
+/* Take a slot of `slab`, which becomes the current one; that one is full. */
+static inline struct slot *slab_switch(struct kmem_cache *cache, struct slab *slab)
+{
+	struct slot *slot = slab->free;
+
+	/* Nobody needs to find the full one until a slot of it is freed. */
+	cache->current->used -= SLAB_HELD;
+	cache->current = slab;
+	slab->used += SLAB_HELD + 1;
+	slab->free = slot->next;
+	return slot;
+}
+
+/* The slow half of slab_free(): the slab was full, or is now empty. */
+void slab_settle(struct slab *slab);
+
+/* What is wrong with freeing this object. O(1), but for errors. */
+enum slab_error slab_fault(const struct kmem_cache *cache, const void *object);
+
+/* Return all slabs without objects; how many they were. */
+size_t slab_shrink(struct kmem_cache *cache);
+
+/* Objects handed out at this moment. */
+size_t slab_objects(const struct kmem_cache *cache);
+
+/* Verify the invariants stated in slab.c. */
+enum slab_error slab_check(const struct kmem_cache *cache);
+
+/* What a code means, in words. */
+const char *slab_strerror(enum slab_error error);
+
+#endif /* MM_SLAB_H */

@@ -1,0 +1,162 @@
+/*
+ * Caches for everyone: Linux's kmem_cache functions around the core of slab.c.
+ *
+ * A cache is itself an object of a cache, the cache of caches. All caches are in
+ * one list, oldest first, so that someone can look after them: verify them, print
+ * their counters, return what they do not need.
+ *
+ * This is the shell around the core: it takes blocks of pages from the direct map,
+ * and panics on what the core refuses.
+ */
+#include <arch/paging.h>
+#include <kernel/panic.h>
+#include <kernel/printk.h>
+#include <kernel/string.h>
+#include <mm/kmalloc.h>
+#include <mm/kmem.h>
+#include <mm/page.h>
+#include <mm/slab.h>
+
+static struct kmem_cache cache_of_caches;
+static struct kmem_cache *caches;
+
+/* --- pages ------------------------------------------------------------------ */
+
+void *kblock_alloc(unsigned order)
+{
+	phys_addr_t block = alloc_pages(ZONE_DIRECT, order);
+
+	/* Before giving up, ask everyone for what they do not need. */
+	if (!block && kmalloc_shrink())
+		block = alloc_pages(ZONE_DIRECT, order);
+	if (!block)
+		return NULL;
+	kmalloc_account(1l << order);
+	return phys_to_virt(block);
+}
+
+void kblock_free(void *block, unsigned order)
+{
+	kmalloc_account(-(1l << order));
+	free_pages(VIRT_TO_PHYS((uintptr_t)block), order);
+}
+
+bool kblock_is(const void *pointer, unsigned order)
+{
+	uintptr_t addr = ALIGN_DOWN((uintptr_t)pointer, PAGE_SIZE << order);
+
+	return addr - KERNEL_BASE < DIRECT_MAP_LIMIT &&
+	       page_map[VIRT_TO_PHYS(addr) / PAGE_SIZE] == (BUDDY_ALLOCATED | order);
+}
+
+/* --- the list of caches --------------------------------------------------------- */
+
+void kmem_register(struct kmem_cache *cache)
+{
+	struct kmem_cache **at = &caches;
+
+	while (*at)
+		at = &(*at)->next;
+	*at = cache;
+}
+
+static void unregister(struct kmem_cache *cache)
+{
+	struct kmem_cache **at = &caches;
+
+	while (*at != cache)
+		at = &(*at)->next;
+	*at = cache->next;
+}
+
+/* --- caches --------------------------------------------------------------------- */
+
+struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align,
+				     void (*ctor)(void *object))
+{
+	/* The object of a cache with a constructor stays intact while it is free. */
+	size_t front = ctor || size < sizeof(struct slot) ? sizeof(struct slot) : 0;
+	struct kmem_cache *cache;
+
+	if (!size || (align & (align - 1)))
+		return NULL;
+	if (!cache_of_caches.slabs && !cache_of_caches.current) {
+		slab_cache_init(&cache_of_caches, "kmem_cache", sizeof(*cache), 0, 0, NULL);
+		kmem_register(&cache_of_caches);
+	}
+	cache = slab_alloc(&cache_of_caches);
+	if (!cache)
+		return NULL;
+	if (!slab_cache_init(cache, name, size, align, front, ctor)) {
+		slab_free(&cache_of_caches, cache);
+		return NULL;
+	}
+	kmem_register(cache);
+	return cache;
+}
+
+void *kmem_cache_alloc(struct kmem_cache *cache)
+{
+	return slab_alloc(cache);
+}
+
+void kmem_cache_free(struct kmem_cache *cache, void *object)
+{
+	enum slab_error error;
+
+	if (!object)
+		return;
+	error = kblock_is(slab_of(object), SLAB_ORDER) ? slab_free(cache, object) :
+							 SLAB_ERR_NOT_SLAB;
+	if (error)
+		panic("kmem_cache_free(%s, %p): %s", cache->name, object, slab_strerror(error));
+}
+
+size_t kmem_cache_shrink(struct kmem_cache *cache)
+{
+	return slab_shrink(cache);
+}
+
+void kmem_cache_destroy(struct kmem_cache *cache)
+{
+	if (!cache)
+		return;
+	if (slab_objects(cache))
+		panic("kmem_cache_destroy(%s): %u objects are still allocated", cache->name,
+		      slab_objects(cache));
+	slab_shrink(cache);
+	unregister(cache);
+	kmem_cache_free(&cache_of_caches, cache);
+}
+
+size_t kmem_shrink(void)
+{
+	size_t slabs = 0;
+
+	for (struct kmem_cache *cache = caches; cache; cache = cache->next)
+		slabs += slab_shrink(cache);
+	return slabs;
+}
+
+void kmem_print_stats(void)
+{
+	for (const struct kmem_cache *cache = caches; cache; cache = cache->next) {
+		if (!cache->allocs)
+			continue;
+		kgen_stat(cache->allocs, "slab.%s.allocs", cache->name);
+		kgen_stat(slab_objects(cache), "slab.%s.objects", cache->name);
+		kgen_stat(cache->slabs, "slab.%s.slabs", cache->name);
+		kgen_stat(cache->peak, "slab.%s.peak_slabs", cache->name);
+	}
+}
+
+const char *kmem_check(void)
+{
+	for (const struct kmem_cache *cache = caches; cache; cache = cache->next) {
+		enum slab_error error = slab_check(cache);
+
+		if (error)
+			return slab_strerror(error);
+	}
+	return NULL;
+}

@@ -1,0 +1,108 @@
+/*
+ * Large allocations as blocks of the buddy: contiguous in physical memory, and seen
+ * through the direct map, so that no page table and no TLB entry changes.
+ *
+ *     block  |..|header| bytes asked for ............. | unused up to 2^order pages |
+ *                      ^ result, aligned
+ *
+ * Quick, and fit for devices that know no paging; but a block is a power of two,
+ * so up to half of it may be wasted, memory outside the direct map is out of reach,
+ * nothing guards the end, and fragmented memory has no large blocks. An alignment
+ * of a page and more costs a page, or as much as the alignment, in front.
+ *
+ * Concurrency: none; one CPU, interrupts off.
+ */
+#include <arch/paging.h>
+#include <kernel/printk.h>
+#include <mm/kblock.h>
+#include <mm/kmalloc.h>
+#include <mm/kmem.h>
+#include <mm/large.h>
+#include <mm/page.h>
+#include <mm/vmalloc.h>
+
+struct large_stats large_stats;
+
+static inline block_header_t *header_of(const void *pointer)
+{
+	return (block_header_t *)pointer - 1;
+}
+
+/* The block in which a result with this address lies: its header is in the first page. */
+static inline uintptr_t block_of(const void *pointer)
+{
+	return ALIGN_DOWN((uintptr_t)header_of(pointer), PAGE_SIZE);
+}
+
+static inline unsigned order_of(const void *pointer)
+{
+	return page_map[VIRT_TO_PHYS(block_of(pointer)) / PAGE_SIZE] & BUDDY_ORDER_MASK;
+}
+
+void *large_alloc(size_t size, size_t align)
+{
+	size_t offset = ALIGN_UP(sizeof(block_header_t), align);
+	unsigned order = 0;
+	char *block;
+	void *pointer;
+
+	/* The header must be in the first page; larger blocks are aligned by themselves. */
+	if (align > PAGE_SIZE || size > (PAGE_SIZE << MAX_ORDER) - offset)
+		return NULL;
+	while (PAGE_SIZE << order < size + offset)
+		order++;
+	block = kblock_alloc(order);
+	if (!block)
+		return NULL;
+	pointer = block + offset;
+	*header_of(pointer) = (block_header_t){ size, KMALLOC_MAGIC };
+	large_stats.allocs++;
+	return pointer;
+}
+
+bool large_owns(const void *pointer)
+{
+	uintptr_t addr = block_of(pointer);
+
+	return addr - KERNEL_BASE < DIRECT_MAP_LIMIT &&
+	       page_map[VIRT_TO_PHYS(addr) / PAGE_SIZE] <= BUDDY_ORDER_MASK &&
+	       header_of(pointer)->magic == KMALLOC_MAGIC &&
+	       header_of(pointer)->size > KMALLOC_HEAP_LIMIT;
+}
+
+const char *large_fault(const void *pointer)
+{
+	size_t offset = (uintptr_t)pointer - block_of(pointer);
+
+	if (header_of(pointer)->size > (PAGE_SIZE << order_of(pointer)) - offset)
+		return "its header has a size that its pages do not: overwritten?";
+	return NULL;
+}
+
+void large_free(void *pointer)
+{
+	header_of(pointer)->magic = 0;
+	kblock_free((void *)block_of(pointer), order_of(pointer));
+	large_stats.frees++;
+}
+
+size_t large_room(const void *pointer)
+{
+	return block_of(pointer) + (PAGE_SIZE << order_of(pointer)) - (uintptr_t)pointer;
+}
+
+bool large_resize(void *pointer, size_t size)
+{
+	size_t room = large_room(pointer);
+
+	/* More than half would be wasted, or a smaller tier serves better: move. */
+	if (size > room || size < room / 4 || size <= KMALLOC_HEAP_LIMIT)
+		return false;
+	header_of(pointer)->size = size;
+	return true;
+}
+
+void large_describe(uintptr_t addr, char *text, size_t size)
+{
+	vm_describe(addr, text, size);
+}

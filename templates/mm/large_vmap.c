@@ -1,0 +1,135 @@
+/*
+ * Large allocations as mappings: the seed's six steps.
+ *
+ *   1. A caller asks for bytes.
+ *   2. With the header in front, that makes so many pages.
+ *   3. The page allocator gives the frames, one by one: any free frame will do,
+ *      so fragmentation of physical memory does not matter.
+ *   4. The arena gives a free range of virtual addresses; the frames are mapped
+ *      into it. They were absent before: no TLB flush.
+ *   5. The header goes in front of the address that is
+ *   6. returned.
+ *
+ *     arena  | guard |        page         |        page         | guard |
+ *                    |..|header| bytes asked for .........|......|
+ *                              ^ result, aligned
+ *
+ * Steps 3 and 4, and their undoing with one TLB flush for many, are mm/vmalloc.c's.
+ * For an alignment of up to a page the result lies in the first page or at the
+ * start of the second, so the header is always in the first: that is how
+ * large_free() finds the mapping's start. For larger alignments it lies at the
+ * start of the second page, and the arena aligns that.
+ *
+ * large_fault() trusts nothing: a mapping of this kind must begin there, the header
+ * carry the magic, and its size need as many pages as the mapping has.
+ *
+ * Concurrency: none; one CPU, interrupts off.
+ */
+#include <arch/paging.h>
+#include <kernel/printk.h>
+#include <mm/kmalloc.h>
+#include <mm/large.h>
+#include <mm/vmalloc.h>
+
+struct large_stats large_stats;
+
+static inline block_header_t *header_of(const void *pointer)
+{
+	return (block_header_t *)pointer - 1;
+}
+
+/* Bytes from the mapping's start to the result. */
+static inline size_t offset_for(size_t align)
+{
+	return align < PAGE_SIZE ? ALIGN_UP(sizeof(block_header_t), align) : PAGE_SIZE;
+}
+
+/* First page of the mapping that holds an allocation. */
+static inline uintptr_t mapping_of(const void *pointer)
+{
+	return ALIGN_DOWN((uintptr_t)header_of(pointer), PAGE_SIZE);
+}
+
+/* Pages that an allocation of this size takes at this address; right for any size. */
+static inline size_t pages_of(const void *pointer, size_t size)
+{
+	size_t offset = (uintptr_t)pointer - mapping_of(pointer);
+
+	return size / PAGE_SIZE + (size % PAGE_SIZE + offset + PAGE_SIZE - 1) / PAGE_SIZE;
+}
+
+void *large_alloc(size_t size, size_t align)
+{
+	size_t offset = offset_for(align);
+	size_t pages = pages_of((void *)offset, size);
+	uintptr_t virt = vm_map(pages, MAX(align / PAGE_SIZE, (size_t)1), offset / PAGE_SIZE,
+				KMALLOC_GUARD_PAGES);
+	void *pointer = (void *)(virt + offset);
+
+	if (!virt)
+		return NULL;
+	*header_of(pointer) = (block_header_t){ size, KMALLOC_MAGIC };
+	large_stats.allocs++;
+	kmalloc_account(pages);
+	return pointer;
+}
+
+bool large_owns(const void *pointer)
+{
+	return (uintptr_t)pointer - ARENA_BASE < ARENA_SIZE;
+}
+
+const char *large_fault(const void *pointer)
+{
+	uintptr_t virt = mapping_of(pointer);
+	const char *fault = vm_fault(virt, VM_PAGES);
+
+	if (fault)
+		return fault;
+	if (header_of(pointer)->magic != KMALLOC_MAGIC)
+		return "its header does not have the magic: overwritten, or not a start";
+	if (pages_of(pointer, header_of(pointer)->size) != vm_locate(virt).pages)
+		return "its header has a size that its pages do not: overwritten?";
+	return NULL;
+}
+
+void large_free(void *pointer)
+{
+	size_t pages = pages_of(pointer, header_of(pointer)->size);
+
+	header_of(pointer)->magic = 0;
+	vm_unmap(mapping_of(pointer), pages);
+	large_stats.frees++;
+	kmalloc_account(-(long)pages);
+}
+
+size_t large_room(const void *pointer)
+{
+	return mapping_of(pointer) + pages_of(pointer, header_of(pointer)->size) * PAGE_SIZE -
+	       (uintptr_t)pointer;
+}
+
+bool large_resize(void *pointer, size_t size)
+{
+	if (pages_of(pointer, size) != pages_of(pointer, header_of(pointer)->size))
+		return false;
+	header_of(pointer)->size = size;
+	return true;
+}
+
+void large_describe(uintptr_t addr, char *text, size_t size)
+{
+	struct vm_place place = vm_locate(addr);
+
+	/* How far from the first page's start depends on the alignment asked for. */
+	for (size_t align = KMALLOC_ALIGNMENT; align <= PAGE_SIZE; align *= 2) {
+		const void *pointer = (void *)(place.virt + offset_for(align));
+
+		if (place.state == VM_GUARD && place.kind == VM_PAGES && !large_fault(pointer)) {
+			snprintf(text, size, "guard after an allocation of %u bytes at %p",
+				 header_of(pointer)->size, pointer);
+			return;
+		}
+	}
+	vm_describe(addr, text, size);
+}

@@ -1,0 +1,349 @@
+/*
+ * The slab allocator: many objects of one size (Bonwick, USENIX 1994).
+ *
+ * Words: a *cache* hands out objects of one size; a *slab* is a block of SLAB_SIZE
+ * bytes, aligned to its size and filled with slots of one cache; a *slot* holds
+ * an object, perhaps with something in front of it. As slabs are aligned, the slab
+ * of an object is its address with the low bits cleared, and the slab names its
+ * cache: an object's cache is found in two instructions.
+ *
+ *     slab     +--------+------+------+------+------+------+---+
+ *              | header | live | free | live | free | free |   |
+ *              +--------+------+------+------+------+------+---+
+ *     header.free ---------------> |------------> |----> |--> NULL
+ *
+ *     slot     live   | front ... | object .................... |
+ *              free   | SLOT_FREE | next | ...                  |
+ *
+ * A slab is full, partial or empty; a cache allocates from one of them, the
+ * current one:
+ *
+ *   1. To allocate, take the first free slot of the current slab.
+ *   2. If it has none, the longest waiting partial slab becomes current: it had
+ *      most time to collect free slots, so the next allocations are quick. If none
+ *      is partial, the spare slab is taken, else a new one made.
+ *   3. To free, put the slot in front of its slab's list: it is still in the CPU's
+ *      cache. If the slab was full, it joins the end of the partial ones. If it is
+ *      empty now and not current, it is kept as the spare; a second such slab
+ *      goes back to the page allocator.
+ *
+ * Counting the current slab as a user of itself (`used` is 1 higher) makes 3 quick:
+ * neither "was full" nor "is empty" needs to know whether the slab is current, as
+ * long as few slabs ask.
+ *
+ * The worst case: one object left in each of many slabs keeps them all.
+ *
+ * Invariants, verified by slab_check(): every slab of the cache is in `all`;
+ * those with free slots, but for current and spare, are in `partial`, and no
+ * others; a slab's free slots are as many as `used` says, in the slab, at a slot's
+ * start, and marked; the counters match.
+ *
+ * Concurrency: none; one CPU, interrupts off.
+ */
+#include <kernel/string.h>
+#include <mm/slab.h>
+
+#define LENDERS 6 /* larger classes to look in before a slab is made */
+
+#define likely(condition) __builtin_expect(!!(condition), 1)
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
+
+struct slab no_slab = { .magic = SLAB_MAGIC };
+
+/* --- rings of slabs ---------------------------------------------------------- */
+
+static void ring_init(struct slab_link *head)
+{
+	head->next = head;
+	head->prev = head;
+}
+
+/* Put `link` at the ring's end. */
+static void ring_append(struct slab_link *head, struct slab_link *link)
+{
+	link->next = head;
+	link->prev = head->prev;
+	head->prev->next = link;
+	head->prev = link;
+}
+
+static void ring_remove(struct slab_link *link)
+{
+	link->prev->next = link->next;
+	link->next->prev = link->prev;
+	link->next = NULL;
+}
+
+/* --- slabs --------------------------------------------------------------------- */
+
+bool slab_cache_init(struct kmem_cache *cache, const char *name, size_t size, size_t align,
+		     size_t front, void (*ctor)(void *object))
+{
+	size_t first;
+
+	memset(cache, 0, sizeof(*cache));
+	align = MAX(align, (size_t)8);
+	if (size > SLAB_SIZE || align > SLAB_SIZE)
+		return false;
+	first = ALIGN_UP(sizeof(struct slab) + front, align) - front;
+	cache->slot_size = ALIGN_UP(size + front, align);
+	if (first + 2 * cache->slot_size > SLAB_SIZE)
+		return false;
+	cache->slots = (SLAB_SIZE - first) / cache->slot_size;
+	cache->reciprocal = UINT32_MAX / cache->slot_size + 1;
+	cache->current = &no_slab;
+	ring_init(&cache->partial);
+	ring_init(&cache->all);
+	cache->front = front;
+	cache->first = first;
+	cache->name = name;
+	cache->size = size;
+	cache->ctor = ctor;
+	return true;
+}
+
+static inline struct slot *slot_at(const struct slab *slab, size_t i)
+{
+	return (struct slot *)((uintptr_t)slab + slab->cache->first + i * slab->cache->slot_size);
+}
+
+static struct slab *make_slab(struct kmem_cache *cache)
+{
+	struct slab *slab = kblock_alloc(SLAB_ORDER);
+
+	if (!slab)
+		return NULL;
+	*slab = (struct slab){ .magic = SLAB_MAGIC, .cache = cache };
+	for (size_t i = cache->slots; i--;) {
+		struct slot *slot = slot_at(slab, i);
+
+		if (cache->ctor)
+			cache->ctor((char *)slot + cache->front);
+		*slot = (struct slot){ SLOT_FREE, slab->free };
+		slab->free = slot;
+	}
+	ring_append(&cache->all, &slab->all);
+	cache->slabs++;
+	cache->peak = MAX(cache->peak, cache->slabs);
+	return slab;
+}
+
+static void return_slab(struct slab *slab)
+{
+	ring_remove(&slab->all);
+	slab->cache->slabs--;
+	slab->magic = 0; /* nobody takes it for a slab any more */
+	kblock_free(slab, SLAB_ORDER);
+}
+
+/* --- allocating ------------------------------------------------------------------ */
+
+struct slab *slab_find(struct kmem_cache *cache)
+{
+	struct kmem_cache *lender = cache->lender;
+	struct slab *slab = cache->spare;
+
+	if (slab) {
+		cache->spare = NULL;
+		return slab;
+	}
+	for (unsigned i = 0; lender && i < LENDERS; i++, lender = lender->lender) {
+		slab = slab_take_partial(lender);
+		if (slab)
+			return slab;
+	}
+	return make_slab(cache);
+}
+
+static __attribute__((noinline)) struct slot *take_slow(struct kmem_cache *cache)
+{
+	struct slab *slab = slab_take_partial(cache);
+
+	if (!slab)
+		slab = slab_find(cache);
+	return slab ? slab_switch(cache, slab) : NULL;
+}
+
+void *slab_alloc(struct kmem_cache *cache)
+{
+	struct slab *slab = cache->current;
+	struct slot *slot = slab->free;
+
+	if (likely(slot)) {
+		slab->free = slot->next;
+		slab->used++;
+	} else {
+		slot = take_slow(cache);
+		if (!slot)
+			return NULL;
+	}
+	cache->allocs++;
+	slot->mark = 0;
+	return (char *)slot + cache->front;
+}
+
+/* --- freeing --------------------------------------------------------------------- */
+
+static bool is_free(const struct slab *slab, const struct slot *slot)
+{
+	for (const struct slot *free = slab->free; free; free = free->next) {
+		if (free == slot)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The division that finds a slot's number is a multiplication by 2^32 / slot_size,
+ * rounded up; that is exact for offsets far below 2^32 / slot_size, as here.
+ */
+enum slab_error slab_fault(const struct kmem_cache *cache, const void *object)
+{
+	const struct slab *slab = slab_of(object);
+	const struct slot *slot = (const struct slot *)((uintptr_t)object - cache->front);
+	size_t offset = (uintptr_t)slot - (uintptr_t)slab - cache->first;
+	size_t i = (uint64_t)offset * cache->reciprocal >> 32;
+
+	if (unlikely(slab->magic != SLAB_MAGIC))
+		return SLAB_ERR_NOT_SLAB;
+	if (unlikely(slab->cache != cache))
+		return SLAB_ERR_CACHE;
+	if (unlikely(i >= cache->slots || i * cache->slot_size != offset))
+		return SLAB_ERR_INTERIOR;
+	/* An object may hold what looks like the mark: then the list decides. */
+	if (unlikely(slot->mark == SLOT_FREE) && is_free(slab, slot))
+		return SLAB_ERR_DOUBLE;
+	return SLAB_OK;
+}
+
+enum slab_error slab_free(struct kmem_cache *cache, void *object)
+{
+	struct slab *slab = slab_of(object);
+	struct slot *slot = (struct slot *)((char *)object - cache->front);
+	enum slab_error error = slab_fault(cache, object);
+
+	if (unlikely(error))
+		return error;
+	slot->next = slab->free;
+	slot->mark = SLOT_FREE;
+	slab->free = slot;
+	if (unlikely(!--slab->used || !slot->next))
+		slab_settle(slab);
+	return SLAB_OK;
+}
+
+HOT_LEAF void slab_settle(struct slab *slab)
+{
+	struct kmem_cache *cache = slab->cache;
+
+	if (slab->used >= SLAB_HELD)
+		return;
+	if (slab->used) {
+		ring_append(&cache->partial, &slab->partial);
+		return;
+	}
+	if (slab->partial.next)
+		ring_remove(&slab->partial);
+	if (cache->spare)
+		return_slab(slab);
+	else
+		cache->spare = slab;
+}
+
+size_t slab_shrink(struct kmem_cache *cache)
+{
+	size_t before = cache->slabs;
+
+	if (cache->spare)
+		return_slab(cache->spare);
+	cache->spare = NULL;
+	if (cache->current != &no_slab && cache->current->used == SLAB_HELD) {
+		return_slab(cache->current);
+		cache->current = &no_slab;
+	}
+	return before - cache->slabs;
+}
+
+/* --- verifying ------------------------------------------------------------------- */
+
+size_t slab_objects(const struct kmem_cache *cache)
+{
+	size_t used = 0;
+
+	for (const struct slab_link *at = cache->all.next; at != &cache->all; at = at->next)
+		used += slab_of(at)->used % SLAB_HELD;
+	return used;
+}
+
+static enum slab_error check_slab(const struct kmem_cache *cache, const struct slab *slab)
+{
+	size_t used = slab->used % SLAB_HELD;
+	size_t free = 0;
+	bool partial;
+
+	for (const struct slot *slot = slab->free; slot; slot = slot->next) {
+		size_t offset = (uintptr_t)slot - (uintptr_t)slab - cache->first;
+
+		if (offset >= cache->slots * cache->slot_size || offset % cache->slot_size)
+			return SLAB_BAD_FREE;
+		if (slot->mark != SLOT_FREE || ++free > cache->slots)
+			return SLAB_BAD_FREE;
+	}
+	if (used + free != cache->slots)
+		return SLAB_BAD_COUNT;
+	partial = free && slab->used < SLAB_HELD && slab != cache->spare;
+	if (slab == cache->spare && used)
+		return SLAB_BAD_LIST;
+	return partial == !!slab->partial.next ? SLAB_OK : SLAB_BAD_LIST;
+}
+
+enum slab_error slab_check(const struct kmem_cache *cache)
+{
+	size_t slabs = 0;
+	size_t partial = 0;
+
+	for (const struct slab_link *at = cache->all.next; at != &cache->all; at = at->next) {
+		const struct slab *slab = slab_of(at);
+		enum slab_error error;
+
+		if (at->next->prev != at || slab->magic != SLAB_MAGIC || slab->cache != cache)
+			return SLAB_BAD_LIST;
+		error = check_slab(cache, slab);
+		if (error)
+			return error;
+		partial += !!slab->partial.next;
+		if (++slabs > cache->slabs)
+			return SLAB_BAD_COUNT;
+	}
+	for (const struct slab_link *at = cache->partial.next; at != &cache->partial;
+	     at = at->next) {
+		if (at->next->prev != at || !partial--)
+			return SLAB_BAD_LIST;
+	}
+	return slabs == cache->slabs && !partial ? SLAB_OK : SLAB_BAD_COUNT;
+}
+
+const char *slab_strerror(enum slab_error error)
+{
+	switch (error) {
+	case SLAB_OK:
+		return "no error";
+	case SLAB_ERR_NOT_SLAB:
+		return "not an object of any cache";
+	case SLAB_ERR_CACHE:
+		return "it belongs to another cache";
+	case SLAB_ERR_INTERIOR:
+		return "not the start of an object";
+	case SLAB_ERR_DOUBLE:
+		return "it is free already";
+	case SLAB_ERR_BUSY:
+		return "objects are still allocated";
+	case SLAB_BAD_LIST:
+		return "a list of slabs is broken";
+	case SLAB_BAD_FREE:
+		return "a list of free objects is broken: written after a free?";
+	case SLAB_BAD_COUNT:
+		return "a counter is wrong";
+	}
+	return "unknown error";
+}
