@@ -115,8 +115,8 @@ static void start_buddy(void)
 		const buddy_t *b = &zones[i].buddy;
 
 		printk("buddy: zone %s from 0x%x, %u pages, %u free\n", zones[i].name, b->base,
-		       b->pages, b->free_pages);
-		kgen_stat(b->free_pages, "buddy.%s.free_pages", zones[i].name);
+		       b->pages, buddy_free_pages(b));
+		kgen_stat(buddy_free_pages(b), "buddy.%s.free_pages", zones[i].name);
 	}
 	memory_print_stats();
 	stage_done(STAGE_BUDDY);
@@ -162,11 +162,9 @@ static void print_stats(const struct free_profile *initial)
 	free_profile_read(&now);
 	page_print_profile("init", initial);
 	page_print_profile("end", &now);
-	for (unsigned i = 0; i < ZONE_COUNT; i++) {
-		kgen_stat(zones[i].allocs, "page.%s.allocs", zones[i].name);
-		kgen_stat(zones[i].frees, "page.%s.frees", zones[i].name);
-	}
 	kgen_stat(page_stats.failures, "page.failures");
+	kgen_stat(page_stats.refills, "page.hot.refills");
+	kgen_stat(page_stats.drains, "page.hot.drains");
 	kgen_stat(kmalloc_stats.allocs, "kmalloc.allocs");
 	kgen_stat(kmalloc_stats.frees, "kmalloc.frees");
 	kgen_stat(kmalloc_stats.failures, "kmalloc.failures");

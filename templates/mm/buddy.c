@@ -30,12 +30,11 @@
  * Where the free blocks of an order are, is the index's business: add, remove,
 //% if buddy.index == "lists"
  * take one. This kernel's is the seed's, a doubly linked list for each order, with
- * a node for each frame (buddy_index.h); `orders` has a bit for each list that is
- * not empty. The other choice are bitmaps.
+ * a node for each frame (buddy_index.h). The other choice are bitmaps.
 //% else
  * take one. This kernel's are bitmaps, a few bits for each frame, of which the
- * lowest address is taken first (buddy_index.h); `orders` has a bit for each order
- * that has free blocks. The other choice are the seed's linked lists.
+ * lowest address is taken first (buddy_index.h). The other choice are the seed's
+ * linked lists.
 //% endif
  *
  * Invariants, all verified by buddy_check(): every byte of the map is one of enum
@@ -54,35 +53,59 @@ static inline size_t block_pages(unsigned order)
 	return (size_t)1 << order;
 }
 
-/* Put a block into the index and mark it; take it out again. */
+/* Put a block into the index and mark it. */
 static inline void add_free(buddy_t *b, size_t frame, unsigned order)
 {
 	b->map[frame] = BUDDY_FREE | order;
 	index_add(b, frame, order);
 	b->free_count[order]++;
-	b->orders |= 1u << order;
 }
 
-static inline void remove_free(buddy_t *b, size_t frame, unsigned order)
+/* The buddy of a block lies in the same largest block, so within the map. */
+static inline bool buddy_is_free(const buddy_t *b, size_t frame, unsigned order)
 {
-	index_remove(b, frame, order);
-	if (!--b->free_count[order])
-		b->orders &= ~(1u << order);
+	return order < b->max_order &&
+	       b->map[frame ^ block_pages(order)] == (uint8_t)(BUDDY_FREE | order);
 }
 
-/* Rule 2: make a block free, merged with its buddy as often as that is free, too. */
-static void release(buddy_t *b, size_t frame, unsigned order)
+/* Rule 2 for a block whose buddy is free: merge as often as that is so. */
+static HOT_LEAF __attribute__((noinline)) void merge(buddy_t *b, size_t frame, unsigned order)
 {
-	for (; order < b->max_order; order++) {
+	uint8_t *map = b->map;
+
+	do {
 		size_t buddy = frame ^ block_pages(order);
 
-		if (buddy >= b->pages || b->map[buddy] != (BUDDY_FREE | order))
-			break;
-		remove_free(b, buddy, order);
-		b->map[frame | buddy] = BUDDY_NOTHING; /* the upper of the two */
+		index_remove(b, buddy, order);
+		b->free_count[order]--;
+		map[frame | buddy] = BUDDY_NOTHING; /* the upper of the two */
 		frame &= buddy; /* the lower */
-	}
+		order++;
+	} while (buddy_is_free(b, frame, order));
 	add_free(b, frame, order);
+}
+
+/* Rule 2: make a block free. */
+static inline void release(buddy_t *b, size_t frame, unsigned order)
+{
+	if (buddy_is_free(b, frame, order))
+		merge(b, frame, order);
+	else
+		add_free(b, frame, order);
+}
+
+/* The same for frames [frame, last), in the largest blocks that they make. */
+static void release_range(buddy_t *b, size_t frame, size_t last)
+{
+	while (frame < last) {
+		unsigned order = 0;
+
+		while (order < b->max_order && IS_ALIGNED(frame, block_pages(order + 1)) &&
+		       frame + block_pages(order + 1) <= last)
+			order++;
+		release(b, frame, order);
+		frame += block_pages(order);
+	}
 }
 
 /* --- setting up -------------------------------------------------------- */
@@ -101,9 +124,9 @@ void buddy_init(buddy_t *b, uintptr_t base, size_t size, uint8_t max_order, uint
 	b->max_order = max_order;
 	b->pages = size / PAGE_SIZE;
 	b->map = map;
-	b->map_size = b->pages;
+	b->map_size = ALIGN_UP(b->pages, block_pages(max_order));
 	if (b->pages)
-		memset(map, BUDDY_NOTHING, b->pages);
+		memset(map, BUDDY_NOTHING, b->map_size);
 	index_init(b, index);
 }
 
@@ -116,41 +139,51 @@ enum buddy_error buddy_add(buddy_t *b, uintptr_t start, uintptr_t end)
 	    !IS_ALIGNED(start | end, PAGE_SIZE))
 		return BUDDY_ERR_RANGE;
 	b->managed += last - frame;
-	b->free_pages += last - frame;
-	while (frame < last) {
-		unsigned order = 0;
-
-		/* The largest block that begins here and ends in time. */
-		while (order < b->max_order && IS_ALIGNED(frame, block_pages(order + 1)) &&
-		       frame + block_pages(order + 1) <= last)
-			order++;
-		release(b, frame, order);
-		frame += block_pages(order);
-	}
+	release_range(b, frame, last);
 	return BUDDY_OK;
+}
+
+size_t buddy_free_pages(const buddy_t *b)
+{
+	size_t pages = 0;
+
+	for (unsigned order = 0; order <= b->max_order; order++)
+		pages += b->free_count[order] << order;
+	return pages;
 }
 
 /* --- allocating -------------------------------------------------------- */
 
-uintptr_t buddy_alloc(buddy_t *b, unsigned order)
+static HOT_LEAF __attribute__((noinline)) uintptr_t alloc_by_halving(buddy_t *b, unsigned order)
 {
-	uint32_t enough = b->orders >> order; /* orders that are large enough */
-	unsigned from;
+	unsigned from = order;
 	size_t frame;
 
-	if (order > b->max_order || !enough)
-		return PHYS_NONE;
-	from = order + __builtin_ctz(enough);
-	frame = index_first(b, from);
-	remove_free(b, frame, from);
-
-	/* Halve it; the lower half is ours. */
-	while (from > order) {
+	do {
+		if (++from > b->max_order)
+			return PHYS_NONE;
+	} while (!b->free_count[from]);
+	frame = index_take(b, from);
+	b->free_count[from]--;
+	do { /* the lower half is ours */
 		from--;
 		add_free(b, frame + block_pages(from), from);
-	}
+	} while (from > order);
 	b->map[frame] = BUDDY_ALLOCATED | order;
-	b->free_pages -= block_pages(order);
+	return b->base + frame * PAGE_SIZE;
+}
+
+HOT_LEAF uintptr_t buddy_alloc(buddy_t *b, unsigned order)
+{
+	size_t frame;
+
+	if (order > MAX_ORDER)
+		return PHYS_NONE;
+	if (!b->free_count[order])
+		return alloc_by_halving(b, order);
+	b->free_count[order]--;
+	frame = index_take(b, order);
+	b->map[frame] = BUDDY_ALLOCATED | order;
 	return b->base + frame * PAGE_SIZE;
 }
 
@@ -192,9 +225,13 @@ enum buddy_error buddy_free(buddy_t *b, uintptr_t addr, unsigned order)
 		return BUDDY_ERR_RANGE;
 	if (order > b->max_order || b->map[frame] != (BUDDY_ALLOCATED | order))
 		return diagnose(b, frame);
-	b->free_pages += block_pages(order);
 	release(b, frame, order);
 	return BUDDY_OK;
+}
+
+HOT_LEAF void buddy_release(buddy_t *b, size_t frame, unsigned order)
+{
+	release(b, frame, order);
 }
 
 /* --- frames for a cache --------------------------------------------------- */
@@ -218,11 +255,24 @@ size_t buddy_take_cached(buddy_t *b, phys_addr_t *frames, size_t count)
 	return block_pages(order);
 }
 
-void buddy_give_cached(buddy_t *b, const phys_addr_t *frames, size_t count)
+HOT_LEAF void buddy_give_cached(buddy_t *b, const phys_addr_t *frames, size_t count)
 {
-	b->free_pages += count;
-	while (count--)
-		release(b, (*frames++ - b->base) / PAGE_SIZE, 0);
+	const phys_addr_t *end = frames + count;
+
+	while (frames < end) {
+		size_t first = (*frames - b->base) / PAGE_SIZE;
+		size_t run = 1;
+
+		while (frames + run < end && frames[run] == *frames + run * PAGE_SIZE)
+			run++;
+		frames += run;
+		if (run == 1) {
+			release(b, first, 0);
+		} else {
+			memset(b->map + first, BUDDY_NOTHING, run);
+			release_range(b, first, first + run);
+		}
+	}
 }
 
 /* --- verifying --------------------------------------------------------- */
@@ -273,15 +323,12 @@ static enum buddy_error check_counts(const buddy_t *b, const size_t *count, size
 
 	for (unsigned order = 0; order <= b->max_order; order++) {
 		free_pages += count[order] << order;
-		if (count[order] != b->free_count[order] ||
-		    (b->orders >> order & 1) != (count[order] != 0))
+		if (count[order] != b->free_count[order])
 			return BUDDY_BAD_COUNT;
 		if (index_count(b, order, count[order]) != count[order])
 			return BUDDY_BAD_INDEX;
 	}
-	if (free_pages != b->free_pages || free_pages + allocated != b->managed)
-		return BUDDY_BAD_COUNT;
-	return BUDDY_OK;
+	return free_pages + allocated == b->managed ? BUDDY_OK : BUDDY_BAD_COUNT;
 }
 
 enum buddy_error buddy_check(const buddy_t *b)

@@ -78,6 +78,7 @@ static void hand_over(phys_addr_t start, phys_addr_t end)
 }
 
 static struct zone *hot_zone; /* the highest that has frames */
+static struct zone *first_zone[ZONE_COUNT]; /* for a request: the highest that has any */
 
 void zones_init(void)
 {
@@ -91,6 +92,7 @@ void zones_init(void)
 	for (unsigned i = 0; i < ZONE_COUNT; i++) {
 		if (zones[i].buddy.managed)
 			hot_zone = &zones[i];
+		first_zone[i] = hot_zone;
 	}
 }
 
@@ -102,6 +104,8 @@ static struct zone *zone_of(phys_addr_t addr)
 		i--;
 	return &zones[i];
 }
+
+static void free_cold(phys_addr_t addr, unsigned order);
 
 //% if buddy.hot
 /* --- the hot list ---------------------------------------------------------- */
@@ -125,7 +129,6 @@ static void drain_hot(size_t count, size_t have)
 	buddy_give_cached(&hot_zone->buddy, hot.frames, count);
 	memmove(hot.frames, hot.frames + count, (have - count) * sizeof(hot.frames[0]));
 	hot.bytes = (have - count) * sizeof(hot.frames[0]);
-	hot_zone->frees += count;
 	page_stats.drains++;
 }
 
@@ -142,16 +145,10 @@ static __attribute__((noinline, cold)) phys_addr_t refill_hot(void)
 	size_t count = buddy_take_cached(&hot_zone->buddy, hot.frames, HOT_BATCH);
 
 	if (!count)
-		return alloc_block(ZONE_ANY, 0);
+		return alloc_elsewhere(ZONE_ANY, 0);
 	page_stats.refills++;
-	hot_zone->allocs += count;
 	hot.bytes = count * sizeof(hot.frames[0]);
 	return alloc_page_hot();
-}
-
-static __attribute__((noinline, cold)) void free_page_cold(phys_addr_t addr)
-{
-	free_block(addr, 0);
 }
 
 static __attribute__((noinline, cold)) void hot_is_full(void)
@@ -183,7 +180,7 @@ HOT_LEAF void free_page_hot(phys_addr_t addr)
 
 	/* BUDDY_ALLOCATED is 0, and so is the low byte of a frame's address. */
 	if (__builtin_expect(*state != (uint8_t)addr, 0)) {
-		free_page_cold(addr);
+		free_cold(addr, 0);
 		return;
 	}
 	*state = BUDDY_CACHED;
@@ -206,52 +203,60 @@ void pages_drain(void)
 
 phys_addr_t alloc_page_hot(void)
 {
-	return alloc_block(ZONE_ANY, 0);
+	return alloc_elsewhere(ZONE_ANY, 0);
 }
 
 void free_page_hot(phys_addr_t addr)
 {
-	free_block(addr, 0);
+	free_cold(addr, 0);
 }
 
 //% endif
 /* --- blocks ---------------------------------------------------------------- */
 
-static phys_addr_t alloc_from(enum zone_id zone, unsigned order)
+/* From `zone` or, if it has no such block, from a lower one. */
+static phys_addr_t alloc_from(struct zone *zone, unsigned order)
 {
-	for (int i = zone; i >= 0; i--) {
-		phys_addr_t addr = buddy_alloc(&zones[i].buddy, order);
+	for (; zone >= zones; zone--) {
+		phys_addr_t addr = buddy_alloc(&zone->buddy, order);
 
-		if (!addr)
-			continue;
-		zones[i].allocs++;
-		if (!order && (zone != ZONE_ANY || &zones[i] != hot_zone))
-			page_map[addr / PAGE_SIZE] = BUDDY_UNCACHED;
-		return addr;
+		if (addr)
+			return addr;
 	}
 	return PHYS_NONE;
 }
 
-static __attribute__((noinline, cold)) phys_addr_t alloc_under_pressure(enum zone_id zone,
-									 unsigned order)
+/* A frame that is not to come back through the hot list: of another zone than its. */
+static phys_addr_t uncached(phys_addr_t addr)
 {
-	phys_addr_t addr;
-
-	pages_drain();
-	addr = alloc_from(zone, order);
-	if (!addr)
-		page_stats.failures++;
+	if (addr)
+		page_map[addr / PAGE_SIZE] = BUDDY_UNCACHED;
 	return addr;
 }
 
-phys_addr_t alloc_block(enum zone_id zone, unsigned order)
+phys_addr_t alloc_elsewhere(enum zone_id id, unsigned order)
 {
-	phys_addr_t addr = alloc_from(zone, order);
+	phys_addr_t addr = alloc_from(first_zone[id], order);
 
-	return addr ? addr : alloc_under_pressure(zone, order);
+	if (!addr) {
+		pages_drain();
+		addr = alloc_from(first_zone[id], order);
+	}
+	if (!addr)
+		page_stats.failures++;
+	return order ? addr : uncached(addr);
 }
 
-void free_block(phys_addr_t addr, unsigned order)
+HOT_LEAF phys_addr_t alloc_block(enum zone_id id, unsigned order)
+{
+	if (order)
+		return buddy_alloc(&first_zone[id]->buddy, order);
+	if (id == ZONE_ANY)
+		return alloc_page_hot();
+	return uncached(buddy_alloc(&first_zone[id]->buddy, 0));
+}
+
+static __attribute__((noinline, cold)) void free_cold(phys_addr_t addr, unsigned order)
 {
 	struct zone *zone = zone_of(addr);
 	uint8_t *state = &page_map[addr / PAGE_SIZE];
@@ -263,19 +268,35 @@ void free_block(phys_addr_t addr, unsigned order)
 	if (error)
 		panic("free_pages(0x%08x, %u), zone %s: %s", addr, order, zone->name,
 		      buddy_strerror(error));
-	zone->frees++;
+}
+
+HOT_LEAF void free_block(phys_addr_t addr, unsigned order)
+{
+	struct zone *zone = hot_zone;
+
+	if (!order) {
+		free_page_hot(addr);
+		return;
+	}
+	/* The page map answers what buddy_free() would ask. */
+	if (page_map[addr / PAGE_SIZE] != (BUDDY_ALLOCATED | order) || addr % PAGE_SIZE ||
+	    order > MAX_ORDER || addr < zone->buddy.base) {
+		free_cold(addr, order);
+		return;
+	}
+	buddy_release(&zone->buddy, (addr - zone->buddy.base) / PAGE_SIZE, order);
 }
 
 size_t free_page_count(void)
 {
-//% if buddy.hot
+	//% if buddy.hot
 	size_t count = hot.bytes / sizeof(hot.frames[0]);
-//% else
+	//% else
 	size_t count = 0;
-//% endif
+	//% endif
 
 	for (unsigned i = 0; i < ZONE_COUNT; i++)
-		count += zones[i].buddy.free_pages;
+		count += buddy_free_pages(&zones[i].buddy);
 	return count;
 }
 

@@ -118,7 +118,8 @@ void boot_drop_identity(void)
 void page_map_reserve(size_t frames)
 {
 	static uint8_t nothing[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
-	size_t pages = (frames + PAGE_SIZE - 1) / PAGE_SIZE;
+	size_t whole = ALIGN_UP(frames, (size_t)1 << MAX_ORDER);
+	size_t pages = (whole + PAGE_SIZE - 1) / PAGE_SIZE;
 	phys_addr_t map = VIRT_TO_PHYS((uintptr_t)early_alloc(pages * PAGE_SIZE, PAGE_SIZE));
 
 	memset(nothing, 0xff, sizeof(nothing));

@@ -42,14 +42,12 @@ typedef struct {
 	size_t size; /* of the region in bytes */
 	struct buddy_node *free_lists[MAX_ORDER + 1]; /* free blocks, by order */
 	uint8_t *map; /* the state of each block, at its first frame: enum buddy_state */
-	size_t map_size; /* of the map in bytes: one for each frame */
+	size_t map_size; /* of the map in bytes: one for each frame of whole largest blocks */
 	uint8_t max_order; /* the largest block is 2^max_order pages */
 
 	size_t pages; /* page frames in the region */
 	size_t managed; /* of them, those ever given to it */
-	size_t free_pages;
 	size_t free_count[MAX_ORDER + 1]; /* free blocks, by order */
-	uint32_t orders; /* a bit for each order that has free blocks */
 //% if buddy.index == "lists"
 	struct buddy_node *nodes; /* one for each page frame */
 //% else
@@ -78,8 +76,8 @@ size_t buddy_index_size(size_t size, uint8_t max_order);
 /*
  * An allocator for [base, base + size), with nothing free yet. base must be
  * aligned to 2^max_order pages, size to pages. `map` has a byte for each frame,
- * `index` buddy_index_size() bytes, aligned for a pointer; both stay the
- * allocator's, and what they hold does not matter.
+ * rounded up to 2^max_order frames, `index` buddy_index_size() bytes, aligned for a
+ * pointer; both stay the allocator's, and what they hold does not matter.
  */
 void buddy_init(buddy_t *b, uintptr_t base, size_t size, uint8_t max_order, uint8_t *map,
 		void *index);
@@ -102,6 +100,15 @@ uintptr_t buddy_alloc(buddy_t *b, unsigned order);
  */
 enum buddy_error buddy_free(buddy_t *b, uintptr_t addr, unsigned order);
 
+/* Free pages. */
+size_t buddy_free_pages(const buddy_t *b);
+
+/*
+ * What buddy_free() does behind its checks: for callers that have made them, with
+ * the frame's number from base on.
+ */
+void buddy_release(buddy_t *b, size_t frame, unsigned order);
+
 /*
  * For a cache of single frames in front. Take up to `count` frames, at most 2^5 of
  * one block, in descending order; they count as allocated, their state is CACHED.
@@ -109,7 +116,7 @@ enum buddy_error buddy_free(buddy_t *b, uintptr_t addr, unsigned order);
  */
 size_t buddy_take_cached(buddy_t *b, phys_addr_t *frames, size_t count);
 
-/* Give frames back from the cache, in state CACHED. */
+/* Give frames back from the cache, in state CACHED; in ascending order is cheapest. */
 void buddy_give_cached(buddy_t *b, const phys_addr_t *frames, size_t count);
 
 /* Verify all invariants stated in buddy.c. */

@@ -61,10 +61,17 @@ static inline void index_remove(buddy_t *b, size_t frame, unsigned order)
 		next->link = node->link;
 }
 
-/* The first frame of a free block of this order; there must be one. */
-static inline size_t index_first(const buddy_t *b, unsigned order)
+/* Take a free block of this order, of which there must be one: its first frame. */
+static inline size_t index_take(buddy_t *b, unsigned order)
 {
-	return b->free_lists[order] - b->nodes;
+	struct buddy_node **list = &b->free_lists[order];
+	struct buddy_node *node = *list;
+	struct buddy_node *next = node->next;
+
+	*list = next;
+	if (next)
+		next->link = list;
+	return node - b->nodes;
 }
 
 /* Whether the index has this block: its links lead back to it. */
@@ -171,18 +178,23 @@ static inline void index_remove(buddy_t *b, size_t frame, unsigned order)
 	}
 }
 
-/* The first frame of the lowest free block of this order; there must be one. */
-static inline size_t index_first(const buddy_t *b, unsigned order)
+/* Take the lowest free block of this order, of which there must be one: its first frame. */
+static inline size_t index_take(buddy_t *b, unsigned order)
 {
 	size_t bit = 0;
 	size_t frame;
 
 	for (unsigned level = BUDDY_LEVELS; level-- > 0;)
 		bit = bit * 32 + __builtin_ctz(b->bits[order][level][bit]);
-	if (order == b->max_order)
-		return bit << order;
-	frame = bit << (order + 1);
-	return b->map[frame] == (BUDDY_FREE | order) ? frame : frame + ((size_t)1 << order);
+	if (order == b->max_order) {
+		frame = bit << order;
+	} else {
+		frame = bit << (order + 1);
+		if (b->map[frame] != (BUDDY_FREE | order))
+			frame += (size_t)1 << order;
+	}
+	index_remove(b, frame, order);
+	return frame;
 }
 
 /* Whether the index has this block: its bit is set on every level. */

@@ -13,8 +13,6 @@
 struct zone {
 	const char *name;
 	buddy_t buddy;
-	unsigned long allocs; /* blocks taken from the buddy, frames for the hot list alike */
-	unsigned long frees;
 };
 
 extern struct zone zones[ZONE_COUNT];
@@ -41,10 +39,14 @@ void zones_reserve(phys_addr_t ram_end);
 /* Hand what memblock has left to the buddies, and close memblock. */
 void zones_init(void);
 
-/* Use alloc_pages() and free_pages(), which choose among these. */
+/*
+ * Use alloc_pages() and free_pages(), which choose among these: the hot list, the
+ * highest zone that suits, and all others, after draining the hot list.
+ */
 phys_addr_t alloc_page_hot(void);
 void free_page_hot(phys_addr_t addr);
 phys_addr_t alloc_block(enum zone_id zone, unsigned order);
+phys_addr_t alloc_elsewhere(enum zone_id zone, unsigned order);
 void free_block(phys_addr_t addr, unsigned order);
 
 /*
@@ -54,9 +56,12 @@ void free_block(phys_addr_t addr, unsigned order);
  */
 static inline phys_addr_t alloc_pages(enum zone_id zone, unsigned order)
 {
+	phys_addr_t addr;
+
 	if (__builtin_constant_p(zone == ZONE_ANY && !order) && zone == ZONE_ANY && !order)
 		return alloc_page_hot();
-	return alloc_block(zone, order);
+	addr = alloc_block(zone, order);
+	return __builtin_expect(!addr, 0) ? alloc_elsewhere(zone, order) : addr;
 }
 
 /* Give a block back. Panics on one that was not handed out with this order. */
