@@ -84,7 +84,7 @@ fail_silently:
 	testb $0x40, %al
 	loopz 1b
 	movb $EXIT_REFUSED, %al
-	nop
+	outb %al, $EXIT_PORT
 2:	cli
 	hlt
 	jmp 2b
