@@ -7,9 +7,9 @@ so each costs a boot and no build.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
@@ -20,21 +20,16 @@ from kgen_qemu.result import Result
 pytestmark = pytest.mark.boot
 
 Boot = Callable[..., Result]
+UserKernel = Callable[..., Path]
 
 PUSHES_ERROR = {8, 10, 11, 12, 13, 14, 17, 21}
 """Intel SDM vol. 3, table 6-1."""
 
 
-class Kernels(Protocol):
-    """What the fixture ``kernels`` offers (conftest.py)."""
-
-    def user(self, *sources: str, sets: Sequence[str] = ()) -> Path: ...
-
-
 @pytest.fixture(scope="module")
-def faults(kernels: Kernels) -> Path:
+def faults(user_kernel: UserKernel) -> Path:
     """The kernel that makes mistakes on demand."""
-    return kernels.user("faults.c")
+    return user_kernel("faults.c")
 
 
 def trip(boot: Boot, folder: Path, name: str, **options: Any) -> Result:
