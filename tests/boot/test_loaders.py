@@ -27,8 +27,8 @@ pytestmark = pytest.mark.boot
 
 CHAIN = Path(__file__).parent / "chain" / "chain.S"
 MAGIC = 0x2BADB002
-JUNK = 0xBADC0DE5
-"""What a field holds that no flag announces: no address of RAM, no sane size."""
+JUNK = 0x01BADBAD
+"""What a field holds that no flag announces: as an address it leads to the text "junk"."""
 
 PAGE = 4096
 MiB = 1 << 20
@@ -96,7 +96,7 @@ class Loader:
             fields[0] |= MMAP
             data = self.raw_map if self.raw_map is not None else self._encoded_map()
             fields[11], fields[12] = len(data), place(data, self.map_at)
-        return [(self.at, struct.pack("<13I", *fields.values())), *pointed]
+        return [(self.at, struct.pack("<13I", *fields.values())), (JUNK, b"junk\0"), *pointed]
 
     def _module_list(self, place: Callable[[bytes, int | None], int]) -> bytes:
         rows = [
