@@ -68,7 +68,7 @@ class Machine:
         argv += ["-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control"]
         if self.exit_device:
             argv += ["-device", f"isa-debug-exit,iobase={EXIT_PORT:#x},iosize=0x04"]
-        return argv + (self._kernel() if self.medium is None else self._medium(self.medium))
+        return argv + (self._kernel() if self.via == "multiboot" else self._medium())
 
     def _kernel(self) -> list[str]:
         """QEMU loads the kernel."""
@@ -80,9 +80,11 @@ class Machine:
             argv += ["-initrd", ",".join(text.replace(",", ",,") for text in self.modules)]
         return argv
 
-    def _medium(self, medium: Path) -> list[str]:
-        """The firmware starts what is on ``medium``."""
-        file = str(medium).replace(",", ",,")
+    def _medium(self) -> list[str]:
+        """The firmware starts what is on ``medium``; ValueError if there is none."""
+        if self.medium is None:
+            raise ValueError(f"a boot via {self.via} takes a medium (kgen image makes one)")
+        file = str(self.medium).replace(",", ",,")
         kind, order = {"grub": ("ide,index=2,media=cdrom", "d"), "floppy": ("floppy", "a")}[
             self.via
         ]

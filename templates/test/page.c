@@ -39,8 +39,9 @@ static bool is_ours(phys_addr_t addr, size_t size)
 	for (unsigned i = 0; i < boot_info.map.count; i++) {
 		const struct memmap_entry *entry = &boot_info.map.entries[i];
 
-		inside &= entry->type == MEMORY_AVAILABLE || addr + size <= entry->base ||
-			  addr >= entry->base + entry->length;
+		/* An empty entry says nothing, wherever it lies. */
+		inside &= entry->type == MEMORY_AVAILABLE || !entry->length ||
+			  addr + size <= entry->base || addr >= entry->base + entry->length;
 	}
 	return inside && addr &&
 	       !overlaps(addr, size, VIRT_TO_PHYS((uintptr_t)_kernel_start),

@@ -34,8 +34,8 @@ Boot = Callable[..., Result]
 class Mutant:
     """One fault: ``old`` becomes ``new`` in ``source``; what must come of it, on which boot.
 
-    ``caught`` is a pattern that one of the verdict's reasons must match. ``module`` is the size of
-    a Multiboot module to boot with, None for none.
+    ``caught`` is a pattern that one of the verdict's reasons must match; ``expect`` is what a sound
+    kernel prints on this boot. ``module`` is the size of a Multiboot module, None for none.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Mutant:
     exit_code: Exit
     caught: str
     append: str = ""
+    expect: str = ""
     cpu: str = "qemu32"
     module: int | None = None
 
@@ -263,8 +264,9 @@ MUTANTS = [
         "write_cr3(read_cr3());",
         "",
         FAIL,
-        "paging.unmapping_flushes",
+        "--expect .* was not found",
         append="cpu=386",
+        expect="policy=cr3 reason=forced",
     ),
     Mutant(
         "unmap_does_not_flush",
@@ -493,16 +495,20 @@ def test_every_mutant_is_caught(default: Path, boot: Boot, tmp_path: Path, mutan
     if mutant.module is not None:
         modules.append(tmp_path / "module")
         modules[0].write_bytes(b"m" * mutant.module)
-    result = boot(folder, append=mutant.append, cpu=mutant.cpu, modules=modules, timeout=10)
+    expect = [mutant.expect] if mutant.expect else []
+    machine = {"append": mutant.append, "cpu": mutant.cpu, "modules": modules}
+    result = boot(folder, **machine, expect=expect, timeout=10)
     assert result.verdict != "pass", f"{mutant.name} survives"
     assert result.exit_code == mutant.exit_code, (result.verdict, result.reasons)
     assert any(re.search(mutant.caught, text) for text in result.reasons), result.reasons
 
 
 def test_a_copy_without_a_fault_passes(default: Path, boot: Boot, tmp_path: Path) -> None:
-    """The control: it is the fault that is caught, not the copy."""
+    """The control: it is the fault that is caught, not the copy nor what is expected of it."""
     harmless = Mutant("none", BUDDY, "#include <mm/buddy.h>", "\n#include <mm/buddy.h>", FAIL, "")
-    assert boot(built(default, tmp_path, harmless)).verdict == "pass"
+    folder = built(default, tmp_path, harmless)
+    for append, expect in sorted({(mutant.append, mutant.expect) for mutant in MUTANTS}):
+        assert boot(folder, append=append, expect=[expect]).verdict == "pass"
 
 
 def test_names_are_given_once() -> None:

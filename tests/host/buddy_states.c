@@ -431,6 +431,29 @@ static uint8_t *spoiled_bytes(void)
 	return bytes;
 }
 
+/* What is no run of pages of the region is not taken, and nothing is changed. */
+static void try_wrong_adds(void)
+{
+	const uintptr_t end = setup.base + setup.pages * (uintptr_t)PAGE_SIZE;
+	const uintptr_t runs[][2] = {
+		{ setup.base - PAGE_SIZE, end },
+		{ setup.base, end + PAGE_SIZE },
+		{ end, setup.base },
+		{ end + PAGE_SIZE, end + 2 * PAGE_SIZE },
+		{ setup.base + 1, end },
+		{ setup.base, end - 1 },
+		{ setup.base + 0x800, end - 0x800 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(runs); i++) {
+		if (buddy_add(&real.buddy, runs[i][0], runs[i][1]) != BUDDY_ERR_RANGE)
+			wrong("add(%#" PRIxPTR ", %#" PRIxPTR ") is accepted", runs[i][0],
+			      runs[i][1]);
+	}
+	if (!equal(&real, &blank))
+		wrong("a refused add changed something");
+}
+
 static void begin(void)
 {
 	size_t size = setup.pages * PAGE_SIZE;
@@ -446,6 +469,7 @@ static void begin(void)
 	for (unsigned p = 0; p < setup.pages; p++)
 		spoil(&b->nodes[p], false);
 	copy(&blank, &real);
+	try_wrong_adds();
 
 	for (unsigned start = 0, end; start < setup.pages; start = end) {
 		bool managed = setup.managed >> start & 1;

@@ -163,6 +163,23 @@ MUTANTS = {
             BUDDY_C, "frame + ((size_t)2 << order) <= last", "frame + ((size_t)1 << order) < last"
         ),
     ),
+    "pages behind the region given": (
+        "search",
+        Edit(BUDDY_C, "end < start || last > b->pages ||", "end < start ||"),
+    ),
+    "parts of pages given": (
+        "search",
+        Edit(BUDDY_C, "|| !IS_ALIGNED(start | end, PAGE_SIZE))", ")"),
+    ),
+    "adjacent runs not merged": (
+        "search",
+        Edit(
+            BUDDY_C,
+            "release(b, frame, order); frame +=",
+            "push(b, frame, order); if (order < b->max_order) toggle_pair(b, frame, order);"
+            " frame +=",
+        ),
+    ),
     # --- buddy: what buddy_check() looks at
     "check: back links": ("corruption", Edit(BUDDY_C, " || node->link != link)", ")")),
     "check: alignment": (
@@ -217,6 +234,14 @@ MUTANTS = {
         Edit(MEMMAP_C, "if (entry->type == MEMORY_AVAILABLE) {", "if (0) {"),
     ),
     "end beyond 2^64 wraps": ("memmap", Edit(MEMMAP_C, "end = UINT64_MAX;", ";")),
+    "start wraps in the last page": (
+        "memmap",
+        Edit(
+            MEMMAP_C,
+            "range.start < range.end ? range.start + unit : range.end",
+            "range.start + unit",
+        ),
+    ),
     "neighbours of a type not joined": (
         "memmap",
         Edit(MEMMAP_C, "last && last->end == start && last->type == type", "0"),
