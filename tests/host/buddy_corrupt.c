@@ -12,6 +12,9 @@
  * Then every byte of the map takes every value, and every word of the index is
  * spoiled: with bitmaps bit by bit, with lists by pointers that lead elsewhere.
  *
+ * Some faults need a larger region: 17 blocks of 8 pages, all allocated but the
+ * first, of which one page is.
+ *
  * Prints what went wrong, and the number of cases; exits with 0 if nothing did.
  */
 #include <stdio.h>
@@ -23,6 +26,7 @@
 #define BASE 0x400000
 #define PAGES 13
 #define ORDER 3
+#define LARGE_PAGES 136
 
 static buddy_t buddy;
 static buddy_t *const b = &buddy;
@@ -45,16 +49,21 @@ static void *spoiled(size_t size)
 	return memset(malloc(size), 0xa5, size);
 }
 
-static void set_stage(void)
+static void build(unsigned pages)
 {
 	static void *map, *index;
 
 	free(map);
 	free(index);
-	map = spoiled(ALIGN_UP(PAGES, 1u << ORDER));
-	index = spoiled(buddy_index_size(PAGES * PAGE_SIZE, ORDER));
-	buddy_init(b, BASE, PAGES * PAGE_SIZE, ORDER, map, index);
-	buddy_add(b, BASE, page(PAGES));
+	map = spoiled(ALIGN_UP(pages, 1u << ORDER));
+	index = spoiled(buddy_index_size(pages * PAGE_SIZE, ORDER));
+	buddy_init(b, BASE, pages * PAGE_SIZE, ORDER, map, index);
+	buddy_add(b, BASE, page(pages));
+}
+
+static void set_stage(void)
+{
+	build(PAGES);
 	take(12, 0);
 	take(8, 2);
 	take(0, 1);
@@ -64,6 +73,15 @@ static void set_stage(void)
 	buddy_free(b, page(2), 0);
 	buddy_free(b, page(8), 2);
 	buddy_free(b, page(12), 0);
+}
+
+static void set_large_stage(void)
+{
+	build(LARGE_PAGES);
+	while (buddy_alloc(b, ORDER))
+		;
+	buddy_free(b, BASE, ORDER);
+	take(0, 0);
 }
 
 static unsigned failures, tried;
@@ -105,6 +123,9 @@ static void take_from_index(unsigned frame, unsigned order)
 
 static void spoil_index(void)
 {
+	set_large_stage();
+	b->bits[0][1][0] = 2; /* says that of the second word, not of the first */
+	expect("a bit moved in a summary", 0, 1, BUDDY_BAD_INDEX);
 	for (unsigned order = 0; order <= ORDER; order++) {
 		for (unsigned level = 0; level < BUDDY_LEVELS; level++) {
 			for (unsigned bit = 0; bit < 32; bit++) {
@@ -113,6 +134,12 @@ static void spoil_index(void)
 				expect("a bit of an order's level", order, level << 8 | bit,
 				       BUDDY_BAD_INDEX);
 			}
+			set_stage();
+			if (!b->bits[order][level][0])
+				continue;
+			b->bits[order][level][0] &= b->bits[order][level][0] - 1;
+			b->bits[order][level][0] |= 1u << 31; /* for no pair there is */
+			expect("a bit far away", order, level, BUDDY_BAD_INDEX);
 		}
 	}
 }
@@ -201,6 +228,12 @@ static void under_another_order(void)
 {
 	take_from_index(8, 2);
 	put_into_index(8, 1);
+}
+
+static void another_in_its_place(void)
+{
+	take_from_index(8, 2);
+	put_into_index(4, 2);
 }
 
 static void allocated_in_index(void)
@@ -304,6 +337,7 @@ static const struct {
 } cases[] = {
 	{ "free block not in the index", not_in_index, BUDDY_BAD_INDEX },
 	{ "free block under another order", under_another_order, BUDDY_BAD_INDEX },
+	{ "another in its place", another_in_its_place, BUDDY_BAD_INDEX },
 	{ "allocated block in the index", allocated_in_index, BUDDY_BAD_INDEX },
 	{ "hole in the index", nothing_in_index, BUDDY_BAD_INDEX },
 	{ "free block lost", lost, BUDDY_BAD_COUNT },
@@ -392,6 +426,11 @@ int main(void)
 		cases[i].corrupt();
 		expect(cases[i].name, 0, 0, cases[i].expected);
 	}
+	set_large_stage();
+	expect("the large stage", 0, 0, BUDDY_OK);
+	b->map[16] = BUDDY_ALLOCATED | (ORDER + 1);
+	b->map[24] = BUDDY_NOTHING;
+	expect("two blocks as one of no order", 16, b->map[16], BUDDY_BAD_MAP);
 	spoil_map();
 	spoil_counters();
 	spoil_index();

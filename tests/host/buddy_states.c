@@ -246,7 +246,7 @@ static void try_uncached(unsigned page)
 	calling("check, uncached", page, 0);
 	if (buddy_check(&real.buddy))
 		wrong("it says %s", buddy_strerror(buddy_check(&real.buddy)));
-	for (unsigned order = 0; order <= setup.max_order; order++)
+	for (unsigned order = 0; order <= BUDDY_UNCACHED; order++) /* the last is its byte */
 		refuse(setup.base + page * PAGE_SIZE, order, BUDDY_ERR_ORDER);
 	if (!equal(&real, &other))
 		wrong("a refused free of an uncached frame changed something");
