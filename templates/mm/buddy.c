@@ -64,7 +64,7 @@ static inline void add_free(buddy_t *b, size_t frame, unsigned order)
 /* The buddy of a block lies in the same largest block, so within the map. */
 static inline bool buddy_is_free(const buddy_t *b, size_t frame, unsigned order)
 {
-	return order < b->max_order &&
+	return (uint8_t)order < b->max_order &&
 	       b->map[frame ^ block_pages(order)] == (uint8_t)(BUDDY_FREE | order);
 }
 

@@ -78,6 +78,7 @@ static void hand_over(phys_addr_t start, phys_addr_t end)
 }
 
 static struct zone *hot_zone; /* the highest that has frames */
+static size_t hot_first; /* its first page frame */
 static struct zone *first_zone[ZONE_COUNT]; /* for a request: the highest that has any */
 
 void zones_init(void)
@@ -94,6 +95,7 @@ void zones_init(void)
 			hot_zone = &zones[i];
 		first_zone[i] = hot_zone;
 	}
+	hot_first = hot_zone->buddy.base / PAGE_SIZE;
 }
 
 static struct zone *zone_of(phys_addr_t addr)
@@ -272,19 +274,19 @@ static __attribute__((noinline, cold)) void free_cold(phys_addr_t addr, unsigned
 
 HOT_LEAF void free_block(phys_addr_t addr, unsigned order)
 {
-	struct zone *zone = hot_zone;
+	size_t frame = addr / PAGE_SIZE;
+	uint8_t state = page_map[frame];
 
 	if (!order) {
 		free_page_hot(addr);
 		return;
 	}
 	/* The page map answers what buddy_free() would ask. */
-	if (page_map[addr / PAGE_SIZE] != (BUDDY_ALLOCATED | order) || addr % PAGE_SIZE ||
-	    order > MAX_ORDER || addr < zone->buddy.base) {
+	if (state != (BUDDY_ALLOCATED | order) || addr % PAGE_SIZE || order > MAX_ORDER ||
+	    __builtin_sub_overflow(frame, hot_first, &frame))
 		free_cold(addr, order);
-		return;
-	}
-	buddy_release(&zone->buddy, (addr - zone->buddy.base) / PAGE_SIZE, order);
+	else
+		buddy_release(&hot_zone->buddy, frame, order);
 }
 
 size_t free_page_count(void)
