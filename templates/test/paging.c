@@ -36,6 +36,21 @@ KTEST(paging, image_is_mapped)
 	KTEST_EXPECT_EQ(test, virt_to_phys(&cpu), VIRT_TO_PHYS((uintptr_t)&cpu));
 }
 
+/* The first and the last page of each region of RAM that the direct map covers. */
+KTEST(paging, direct_map_covers_memory)
+{
+	for (unsigned i = 0; i < memblock.memory.count; i++) {
+		phys_addr_t first = MAX(memblock.memory.regions[i].start, PAGE_SIZE);
+		phys_addr_t end =
+			MIN(memblock.memory.regions[i].end, (phys_addr_t)DIRECT_MAP_LIMIT);
+
+		if (first >= end)
+			continue;
+		KTEST_EXPECT_EQ(test, virt_to_phys(phys_to_virt(first)), first);
+		KTEST_EXPECT_EQ(test, virt_to_phys(phys_to_virt(end - PAGE_SIZE)), end - PAGE_SIZE);
+	}
+}
+
 KTEST(paging, maps_and_unmaps)
 {
 	uintptr_t virt = spare_page();
