@@ -259,7 +259,8 @@ def _memory(text: str | None, manifest: Manifest, entries: tuple[Entry, ...]) ->
         raise usage(f"--memory {text}: not a size", "write 64M, 1G, 2048K or bytes") from None
     if size < low:
         raise usage(
-            f"--memory {text}: {manifest.name!r} needs at least {size_text(low)}",
+            f"--memory {text}: {manifest.name!r} needs at least {size_text(low)}"
+            + _no_room(size, manifest),
             f"use --memory {size_text(low)} or more",
         )
     if size > high:
@@ -273,6 +274,15 @@ def _memory(text: str | None, manifest: Manifest, entries: tuple[Entry, ...]) ->
             f"use --memory {size_text(size - size % RAM_STEP)}",
         )
     return size
+
+
+def _no_room(size: int, manifest: Manifest) -> str:
+    """Why a machine with so little RAM would never start the kernel, if that is so."""
+    memory = manifest.memory
+    if memory is None or size >= memory.image_end:
+        return ""
+    start, end = size_text(memory.image_start), size_text(memory.image_end)
+    return f", and no machine can load it that has no RAM from {start} to {end}"
 
 
 def _module(text: str, directory: Path) -> str:
