@@ -227,7 +227,7 @@ KTEST(kmalloc, fills_the_arena)
  */
 KTEST(kmalloc, survives_running_out)
 {
-	static void *blocks[ARENA_SIZE / TABLE_SPAN + 1];
+	static void *blocks[MAX(ARENA_SIZE / TABLE_SPAN, 7)];
 	size_t before = free_page_count();
 	bool small = before < 8192; /* 32 MiB */
 	size_t size = small ? before / 7 * PAGE_SIZE : 1;

@@ -36,6 +36,13 @@ KTEST(paging, image_is_mapped)
 	KTEST_EXPECT_EQ(test, virt_to_phys(&cpu), VIRT_TO_PHYS((uintptr_t)&cpu));
 }
 
+static bool shows_itself(phys_addr_t page)
+{
+	if (page == VIRT_TO_PHYS((uintptr_t)boot_stack_guard))
+		return virt_to_phys(phys_to_virt(page)) == PHYS_NONE;
+	return virt_to_phys(phys_to_virt(page)) == page;
+}
+
 /* The first and the last page of each region of RAM that the direct map covers. */
 KTEST(paging, direct_map_covers_memory)
 {
@@ -46,8 +53,8 @@ KTEST(paging, direct_map_covers_memory)
 
 		if (first >= end)
 			continue;
-		KTEST_EXPECT_EQ(test, virt_to_phys(phys_to_virt(first)), first);
-		KTEST_EXPECT_EQ(test, virt_to_phys(phys_to_virt(end - PAGE_SIZE)), end - PAGE_SIZE);
+		KTEST_EXPECT(test, shows_itself(first));
+		KTEST_EXPECT(test, shows_itself(end - PAGE_SIZE));
 	}
 }
 
