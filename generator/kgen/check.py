@@ -22,6 +22,7 @@ from kgen.units import (
     TABLE_SPAN,
     KiB,
     MiB,
+    align_up,
     is_power_of_two,
     show_address,
     show_size,

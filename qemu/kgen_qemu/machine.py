@@ -25,6 +25,7 @@ Accel = Literal["tcg", "kvm"]
 
 MACHINES: tuple[str, ...] = ("pc", "q35", "isapc")
 ACCELS: tuple[str, ...] = ("tcg", "kvm")
+ENGINES: tuple[str, ...] = ("qemu", "dosbox-x")
 LOADERS: tuple[str, ...] = ("multiboot", "grub", "floppy")
 
 EXIT_PORT = 0xF4
@@ -35,7 +36,9 @@ RAM_STEP = 8192  # bytes; QEMU silently rounds RAM up to this
 class Machine:
     """A PC with a kernel in it.
 
-    ``machine`` is QEMU's name, with properties of its own behind a comma if any.
+    ``engine`` emulates it: QEMU, or DOSBox-X (``kgen_qemu.dosbox``), for which
+    there is no ``argv()``. ``machine`` is QEMU's name, with properties of its own
+    behind a comma if any.
     ``memory`` is in bytes. ``kernel`` and the modules' paths are as QEMU will
     open them, in the folder where it runs; a module is ``path arguments…``.
     ``firmware`` is a file for ``-bios``, None for the machine's own (SeaBIOS).
@@ -54,6 +57,7 @@ class Machine:
     firmware: Path | None = None
     via: str = "multiboot"
     medium: Path | None = None
+    engine: str = "qemu"
     exit_device: bool = True
 
     def argv(self, binary: str, qmp_fd: int) -> list[str]:

@@ -63,10 +63,11 @@ static bool holds_data(phys_addr_t addr)
 /*
  * Take all blocks that there are, but of each zone at most so many single pages and
  * largest blocks: the cost must not grow with the machine. The blocks are chained
- * through their own first word, which shows that no two are the same.
+ * through their own first word, which shows that no two are the same. The lowest
+ * zone is where image, modules and early data lie: there, every page of 16 MiB.
  */
-#define PAGES_MAX 4096
-#define BLOCKS_MAX 32
+#define PAGES_MAX(zone) ((zone) ? 256 : 4096)
+#define BLOCKS_MAX 4
 
 static phys_addr_t *chain_word(phys_addr_t addr)
 {
@@ -113,7 +114,7 @@ KTEST(page, every_frame_is_usable)
 		buddy_t *buddy = &zones[i].buddy;
 		phys_addr_t pages = PHYS_NONE;
 		phys_addr_t blocks = PHYS_NONE;
-		unsigned page_count = drain(test, buddy, 0, PAGES_MAX, &pages);
+		unsigned page_count = drain(test, buddy, 0, PAGES_MAX(i), &pages);
 		unsigned block_count = drain(test, buddy, MAX_ORDER, BLOCKS_MAX, &blocks);
 
 		KTEST_EXPECT_EQ(test, refill(buddy, 0, pages), page_count);

@@ -59,7 +59,7 @@ ARENA = "mm/arena.c"
 PAGE = "mm/page.c"
 PAGING = "arch/i386/paging.c"
 TLB = "arch/i386/tlb.c"
-FAIL, PANIC, PROTOCOL, RESET = Exit.FAIL, Exit.PANIC, Exit.PROTOCOL, Exit.RESET
+FAIL, PANIC, PROTOCOL = Exit.FAIL, Exit.PANIC, Exit.PROTOCOL
 
 MUTANTS = [
     # --- buddy ---
@@ -101,7 +101,7 @@ MUTANTS = [
         "clear_head(b, frame | buddy);",
         "(void)clear_head;",
         FAIL,
-        "buddy",
+        "buddy.merges_completely",
     ),
     Mutant(
         "splits_off_the_lower_half",
@@ -141,7 +141,7 @@ MUTANTS = [
         "b->free_pages += (size_t)1 << order;",
         "b->free_pages += order + 1;",
         FAIL,
-        "buddy",
+        "buddy.refuses_wrong_frees",
     ),
     # --- memory map, memblock ---
     Mutant(
@@ -223,7 +223,23 @@ MUTANTS = [
         '\treserve("the image", image, image_end);\n',
         "",
         FAIL,
-        "page",
+        "page.every_frame_is_usable",
+    ),
+    Mutant(
+        "early_memory_wasted",
+        EARLY,
+        "memblock_alloc(&memblock, size, align, boot_mapped_end())",
+        "memblock_alloc(&memblock, size + 64, align, boot_mapped_end())",
+        FAIL,
+        "accounting: mem.early is ",
+    ),
+    Mutant(
+        "pages_lost_at_hand_over",
+        MEMBLOCK,
+        "out->end = ALIGN_DOWN(end, PAGE_SIZE);",
+        "out->end = ALIGN_DOWN(end - 1, PAGE_SIZE);",
+        FAIL,
+        "accounting: mem.free is ",
     ),
     # --- page tables, TLB ---
     Mutant(
@@ -298,7 +314,7 @@ MUTANTS = [
         "\t\tif (!frame)\n\t\t\tcontinue;\n\t\t*pte = 0;\n\t\trelease(frame);\n\t}\n"
         "\tflush_tlb_range(virt, pages);\n",
         FAIL,
-        "paging",
+        "paging.frames_are_released_after_the_flush",
     ),
     Mutant(
         "fixmap_does_not_flush",
@@ -306,7 +322,7 @@ MUTANTS = [
         "if (old & PTE_PRESENT)",
         "if (!slot && !entry && old == 1)",
         FAIL,
-        ".",
+        "page.every_frame_is_usable",
     ),
     Mutant(
         "map_over_a_mapping",
@@ -322,7 +338,7 @@ MUTANTS = [
         "end = MIN(end, direct_end);",
         "end = MIN(end, direct_end) - PAGE_SIZE;",
         FAIL,
-        "paging",
+        "accounting: paging.direct_pages is ",
         cpu="486",
     ),
     Mutant(
@@ -339,7 +355,7 @@ MUTANTS = [
         "write_cr0(read_cr0() | CR0_WP);",
         "write_cr0(read_cr0());",
         FAIL,
-        "paging",
+        "paging.write_protection_follows_the_cpu",
     ),
     # --- kmalloc ---
     Mutant(
@@ -372,7 +388,7 @@ MUTANTS = [
         "BUG_ON(!arena_free(&arena, virt, pages + KMALLOC_GUARD_PAGES));",
         "",
         FAIL,
-        "kmalloc",
+        "end.kmalloc_is_sound",
     ),
     Mutant(
         "guard_not_freed",
@@ -380,7 +396,7 @@ MUTANTS = [
         "BUG_ON(!arena_free(&arena, virt, pages + KMALLOC_GUARD_PAGES));",
         "BUG_ON(!arena_free(&arena, virt, pages));",
         FAIL,
-        "kmalloc",
+        "end.kmalloc_is_sound",
     ),
     Mutant(
         "guard_mapped",
@@ -388,7 +404,7 @@ MUTANTS = [
         "if (!populate(virt, pages)) {",
         "if (!populate(virt, reach)) {",
         PANIC,
-        "kfree",
+        "kfree.*: its header has a size that its pages do not",
     ),
     Mutant(
         "no_guard",
@@ -396,7 +412,7 @@ MUTANTS = [
         "\tsize_t reach = pages + KMALLOC_GUARD_PAGES;\n",
         "\tsize_t reach = pages;\n",
         PANIC,
-        "",
+        "BUG at src/mm/kmalloc.c:.*: !arena_free",
     ),
     Mutant(
         "header_forgotten_in_the_size",

@@ -95,6 +95,13 @@ def test_it_does_what_its_model_does_for_long(name: str, cores: Program) -> None
     assert not disagreement(cores, name, seed=1, count=COUNTS[name])
 
 
+@pytest.mark.parametrize("seed", range(2, 11))
+def test_a_hundred_thousand_maps(seed: int, small_src: Path, workshop: Workshop) -> None:
+    """With the ten thousand above, in parts that workers share."""
+    cores = workshop.program(small_src, "cores.c", CORES)
+    assert not disagreement(cores, "memmap", seed=seed, count=COUNTS["memmap"])
+
+
 @pytest.mark.campaign
 @pytest.mark.timeout(3600)
 def test_it_does_what_its_model_does_for_a_hundred_times_as_long(name: str, cores: Program) -> None:

@@ -27,6 +27,8 @@ CONDITIONS: tuple[tuple[str, Callable[[Kernel], bool]], ...] = (
     ("loader/*", lambda _: False),  # a program of its own: see kgen.image
     ("*arch/*text.[ch]", lambda kernel: kernel.cpu.minimum == "386"),
     ("*arch/*vga.[ch]", lambda kernel: kernel.console.vga),
+    # The suite works on blocks of order 4; tests/host tries smaller ones.
+    ("test/buddy.c", lambda kernel: kernel.buddy.max_order >= 4),
     ("kernel/demo.c", lambda kernel: not kernel.sources),
 )
 """Path pattern of outputs (``*`` crosses folders) and when a kernel has them; others always."""

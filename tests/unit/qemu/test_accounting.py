@@ -131,6 +131,14 @@ def test_large_pages_need_a_cpu_that_has_them() -> None:
     assert "paging.large_pages" in {mismatch.key for mismatch in accounts.mismatches}
 
 
+def test_page_0_is_in_no_large_page() -> None:
+    """Were RAM without a hole and the image elsewhere: all but its own large page and the first."""
+    elsewhere = replace(model(), image_start=16 << 20, image_end=17 << 20)
+    memory = [(0, 64 << 20)]
+    paging = accounting._Paging.of(elsewhere, memory, 64 << 20, large=True)
+    assert paging.large_pages == 14
+
+
 # --- ranges ---------------------------------------------------------------------------
 
 RANGES = st.lists(

@@ -75,6 +75,14 @@ def test_what_is_found(tmp_path: Path, text: bytes) -> None:
     assert found.reasons[1] == "`ea` ran at 0xc0100502 and is no instruction"
 
 
+def test_blocks_that_touch_are_decoded_each_from_its_start(tmp_path: Path) -> None:
+    """The first ends with what is no instruction; the second begins right behind it."""
+    text = b"IN:\n0xc0100000:  0f ff                    ud0\nIN:\n0xc0100002:  c3       retl\n"
+    found = audited(tmp_path, text)
+    assert [site.frame.address for site in found.violations] == [0xC0100000]
+    assert found.distinct == 2
+
+
 def test_a_site_that_runs_often_is_named_once(tmp_path: Path) -> None:
     found = audited(tmp_path, WITH_TEXT * 10)
     assert found.distinct == 5
@@ -140,6 +148,7 @@ def test_noise_does_no_harm(noise: bytes) -> None:
         ("0f 44 c1", 6),  # cmove
         ("f3 0f 1e fb", 6),  # endbr32
         ("d9 e8", i386.OPTIONAL),  # fld1
+        ("da c1", i386.OPTIONAL),  # fcmovb: of the Pentium Pro's, and of an FPU
         ("0f 77", i386.OPTIONAL),  # emms
     ],
 )
@@ -158,6 +167,10 @@ def test_a_plain_trace() -> None:
         *("-d", "in_asm", "-D", "x.asm"),
         *("-dfilter", "0x100000..0x11ffff,0xc0100000..0xc011ffff"),
     ]
+
+
+def test_a_plain_trace_asks_for_no_more_of_a_new_qemu() -> None:
+    assert Trace(((0, 1),), version=(9, 0)).accel == ""
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,12 @@ def test_a_list_and_an_object_say_the_same(tmp_path: Path) -> None:
     assert load_map(written(tmp_path, object_), 60) == expected
 
 
+def test_the_largest_numbers(tmp_path: Path) -> None:
+    most = {"base": (1 << 64) - 1, "length": "0xffffffffffffffff", "type": (1 << 32) - 1}
+    entry = Entry((1 << 64) - 1, (1 << 64) - 1, (1 << 32) - 1)
+    assert load_map(written(tmp_path, [most]), 60) == (entry,)
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.json")), ids=lambda path: path.stem)
 def test_examples_fit_the_default_kernel_and_say_whence_they_are(path: Path) -> None:
     entries = load_map(path, 60)
@@ -156,6 +162,13 @@ def test_the_request_has_the_module_last_and_ram_to_match(built: Built, tmp_path
     words = shlex.split(request.command)
     assert words[words.index("--map") + 1] == str(path)
     assert boot_request(folder, map=path, memory="16M").machine.memory == 16 * MiB
+
+
+def test_too_little_ram_says_what_cannot_be_loaded(built: Built) -> None:
+    with pytest.raises(BootError, match="no machine can load it that has no RAM from 1M to 1152K"):
+        boot_request(built(memory=MEMORY), memory="1M")
+    with pytest.raises(BootError, match=r"needs at least 2M\n"):
+        boot_request(built(memory=MEMORY), memory="1536K")
 
 
 def test_kernels_that_cannot_keep_it(built: Built, tmp_path: Path) -> None:
