@@ -10,6 +10,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 STAMP=.venv/kgen-setup
+GRUB=${GRUB:-/usr/lib/grub/i386-pc} # what makes a disc boot on a PC without UEFI
 
 say() { printf 'setup: %s\n' "$*"; }
 
@@ -52,7 +53,7 @@ on_x86_linux() {
 # What `kgen image --format iso` makes a disc with, where apt-get can supply it. Nothing else
 # needs it, and kgen names the packages when it is missing.
 have_grub() {
-	! have apt-get || { have grub-mkrescue && have xorriso && [ -d /usr/lib/grub/i386-pc ]; }
+	! have apt-get || { have grub-mkrescue && have xorriso && [ -d "$GRUB" ]; }
 }
 
 tools_present() { have_compiler && have qemu-system-i386 && have_grub; }

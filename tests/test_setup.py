@@ -75,6 +75,7 @@ class Machine:
     def setup(self) -> subprocess.CompletedProcess[str]:
         """Run scripts/setup.sh."""
         names = {"LOG": self.log, "BIN": self.bin, "STUB": self.folder / "stub", "PATH": self.bin}
+        names["GRUB"] = self.folder / "grub"
         return subprocess.run(
             [self.folder / "kgen/scripts/setup.sh"],
             env={name: str(value) for name, value in names.items()},
@@ -95,8 +96,9 @@ def machine(tmp_path: Path) -> Machine:
         found = shutil.which(name)
         assert found is not None
         (made.bin / name).symlink_to(found)
-    for name in ("gcc", "ld", "qemu-system-i386"):
+    for name in ("gcc", "ld", "qemu-system-i386", "grub-mkrescue", "xorriso"):
         made.tool(name, SILENT)
+    (tmp_path / "grub").mkdir()
     made.tool("apt-get", APT.format(provides="gcc ld qemu-system-i386"))
     made.python()
     made.user(0)
@@ -274,3 +276,16 @@ def test_a_compiler_without_libc_gets_its_headers_for_the_tests(machine: Machine
     machine.tool("gcc", "#!/bin/sh\nexit 1\n")
     machine.setup()
     assert machine.calls[1].endswith("--no-install-recommends libc6-dev")
+
+
+def test_what_makes_discs_comes_from_apt(machine: Machine) -> None:
+    (machine.folder / "grub").rmdir()
+    machine.tool("apt-get", RECORD + '[ "$1" = update ] || mkdir "$GRUB"\n')
+    assert machine.setup().returncode == 0
+    assert machine.calls[1].endswith("--no-install-recommends grub-common grub-pc-bin xorriso")
+
+
+def test_where_there_is_no_apt_discs_can_wait(machine: Machine) -> None:
+    (machine.folder / "grub").rmdir()
+    (machine.bin / "apt-get").unlink()
+    assert machine.setup().returncode == 0

@@ -194,10 +194,16 @@ def describe(description: Path | None, sets: tuple[str, ...]) -> None:
 @app.command(cls=_AsWritten, context_settings=_CONTEXT)
 @_output
 @click.option(
+    "--engine",
+    metavar="NAME",
+    default="qemu",
+    show_default=True,
+    help="Who plays the PC: qemu, or dosbox-x, which has a real 386 (docs/cpu386.md).",
+)
+@click.option(
     "--cpu",
     metavar="NAME",
-    default="qemu32",
-    show_default=True,
+    show_default="qemu32; for dosbox-x 386",
     help="386 (docs/cpu386.md), or QEMU's name: 486, pentium, pentium3, qemu32, max.",
 )
 @click.option("--memory", metavar="SIZE", show_default="64M", help="RAM: 64M, 1G, 2048K.")

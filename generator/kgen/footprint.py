@@ -55,14 +55,15 @@ def index_bytes(pages: int, kernel: Kernel) -> int:
     return words * 4
 
 
-def page_map_bytes(ram: int) -> int:
-    """Bytes of the page map on a machine whose RAM ends at ``ram``: whole pages of it."""
-    return align_up(min(ram, FOUR_GIB) // PAGE_SIZE, PAGE_SIZE)
+def page_map_bytes(kernel: Kernel, ram: int) -> int:
+    """Bytes of the page map for RAM that ends at ``ram``: largest blocks, and pages of it."""
+    whole = max(PAGE_SIZE, 1 << kernel.buddy.max_order)
+    return align_up(min(ram, FOUR_GIB) // PAGE_SIZE, whole)
 
 
 def metadata(kernel: Kernel, ram: int) -> int:
     """Bytes of the page map and all zones' indexes on a machine with ``ram`` bytes."""
-    total, start = page_map_bytes(ram), 0
+    total, start = page_map_bytes(kernel, ram), 0
     for index in range(len(kernel.buddy.zones)):
         end = min(zone_limit(kernel, index), ram, FOUR_GIB)
         if end > start:

@@ -63,22 +63,45 @@ def find(description: Path | None) -> Path | None:
 def load(description: Path | None, sets: Sequence[str] = ()) -> Loaded:
     """Read a description and apply ``sets`` (``"buddy.max_order=8"``) to it.
 
-    KgenError (exit 2) if the file cannot be run or a setting names no field. Values that a field
+    KgenError (exit 2) if the file cannot be run, or if settings name no field: then with all
+    that is wrong besides. Values that a field
     does not admit are kept as faults of the kernel, for :func:`prove`.
     """
     path = find(description)
     kernel = Kernel() if path is None else _bound_kernel(path, _run(path))
+    refused: list[KgenError] = []
     for setting in sets:
-        kernel = _override(kernel, setting)
-    return Loaded(kernel, path, shown(path) if path else "the built-in default")
+        try:
+            kernel = _override(kernel, setting)
+        except KgenError as error:
+            refused.append(error)
+    loaded = Loaded(kernel, path, shown(path) if path else "the built-in default")
+    if refused:
+        raise _together(refused, loaded)
+    return loaded
+
+
+def _together(refused: list[KgenError], loaded: Loaded) -> KgenError:
+    """One error for settings that name no field, and for whatever else is wrong meanwhile."""
+    others = _problems(loaded)
+    if len(refused) == 1 and not others:
+        return refused[0]
+    settings = "\n".join(f"  {str(error).replace(chr(10), chr(10) + '  ')}" for error in refused)
+    rest = "".join(f"\n  {problem}" for problem in others)
+    count = len(refused) + len(others)
+    return KgenError(f"{loaded.origin}: {count} problems\n{settings}{rest}")
 
 
 def prove(loaded: Loaded) -> Derived:
     """The numbers behind a sound description; DescriptionError with every problem otherwise."""
-    problems = [*check(loaded.kernel), *_source_problems(loaded)]
+    problems = _problems(loaded)
     if problems:
         raise DescriptionError(problems, loaded.origin)
     return Derived(loaded.kernel)
+
+
+def _problems(loaded: Loaded) -> list[Problem]:
+    return [*check(loaded.kernel), *_source_problems(loaded)]
 
 
 def _source_problems(loaded: Loaded) -> Iterator[Problem]:

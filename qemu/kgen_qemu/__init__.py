@@ -8,8 +8,13 @@ modules, each about one thing:
     machine     which PC that is, as QEMU's arguments     (pure)
     session     QEMU runs (process, monitor), its serial line is read, answered and logged
     transcript  serial bytes → what the kernel said       (pure)
+    audit       every instruction that ran, and the CPU that brought it
+    accounting  the memory map → every figure that the kernel should give  (pure)
     verdict     what it said, how it ended → pass or why not  (pure)
     report      the verdict for people;  ``Result.to_json()`` is the one for programs
+
+``maps``, ``firmware`` and ``trace`` are parts of a request, ``dosbox`` an emulator
+in QEMU's place; ``i386`` says which CPU has which instruction.
 
 Everything is imported on first use, so that ``import kgen_qemu`` costs nothing
 to a command that boots nothing.

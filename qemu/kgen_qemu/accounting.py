@@ -94,7 +94,8 @@ def predict(said: Transcript, model: MemoryModel) -> dict[str, int] | None:
     cpu = said.cpu
     paging = _Paging.of(model, ledger.memory, ram_end, large=cpu is not None and cpu.pse)
     zones = _zones(model, ram_end)
-    early = [(_up(ram_end // PAGE, PAGE), PAGE)]  # the page map
+    # The page map: a byte for each frame of whole largest blocks, in whole pages.
+    early = [(_up(ram_end // PAGE, max(PAGE, 1 << model.max_order)), PAGE)]
     early += [(_index(end - start, model), 8) for _, start, end in zones if end > start]
     early += [(PAGE, PAGE), ((paging.tables - IN_THE_IMAGE) * PAGE, PAGE)]
     for size, alignment in early:

@@ -30,6 +30,11 @@ class Logs:
         """Where QEMU logs what runs, if it is to."""
         return self.path.with_suffix(".asm")
 
+    @property
+    def configuration(self) -> Path:
+        """DOSBox-X's configuration."""
+        return self.path.with_suffix(".conf")
+
     def complaint(self) -> str:
         """What QEMU has written on its stderr."""
         self.stderr.seek(0)
@@ -67,7 +72,8 @@ def _name(machine: Machine) -> str:
     cpu = re.sub(r"[^\w.-]", "_", machine.cpu)
     kvm = "-kvm" if machine.accel == "kvm" else ""
     via = "" if machine.via == "multiboot" else f"-{machine.via}"
-    board = re.sub(r"[^\w.-]", "_", machine.machine)
+    board = machine.machine if machine.engine == "qemu" else machine.engine
+    board = re.sub(r"[^\w.-]", "_", board)
     return f"{board}{kvm}-{cpu}-{size_text(machine.memory)}{via}"
 
 

@@ -25,6 +25,7 @@ Accel = Literal["tcg", "kvm"]
 
 MACHINES: tuple[str, ...] = ("pc", "q35", "isapc")
 ACCELS: tuple[str, ...] = ("tcg", "kvm")
+ENGINES: tuple[str, ...] = ("qemu", "dosbox-x")
 LOADERS: tuple[str, ...] = ("multiboot", "grub", "floppy")
 
 EXIT_PORT = 0xF4
@@ -35,7 +36,9 @@ RAM_STEP = 8192  # bytes; QEMU silently rounds RAM up to this
 class Machine:
     """A PC with a kernel in it.
 
-    ``machine`` is QEMU's name, with properties of its own behind a comma if any.
+    ``engine`` emulates it: QEMU, or DOSBox-X (``kgen_qemu.dosbox``), for which
+    there is no ``argv()``. ``machine`` is QEMU's name, with properties of its own
+    behind a comma if any.
     ``memory`` is in bytes. ``kernel`` and the modules' paths are as QEMU will
     open them, in the folder where it runs; a module is ``path arguments…``.
     ``firmware`` is a file for ``-bios``, None for the machine's own (SeaBIOS).
@@ -55,6 +58,7 @@ class Machine:
     firmware: Path | None = None
     via: str = "multiboot"
     medium: Path | None = None
+    engine: str = "qemu"
     exit_device: bool = True
     icount: bool = False
 
@@ -72,7 +76,7 @@ class Machine:
         argv += ["-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control"]
         if self.exit_device:
             argv += ["-device", f"isa-debug-exit,iobase={EXIT_PORT:#x},iosize=0x04"]
-        return argv + (self._kernel() if self.medium is None else self._medium(self.medium))
+        return argv + (self._kernel() if self.via == "multiboot" else self._medium())
 
     def _kernel(self) -> list[str]:
         """QEMU loads the kernel."""
@@ -84,9 +88,11 @@ class Machine:
             argv += ["-initrd", ",".join(text.replace(",", ",,") for text in self.modules)]
         return argv
 
-    def _medium(self, medium: Path) -> list[str]:
-        """The firmware starts what is on ``medium``."""
-        file = str(medium).replace(",", ",,")
+    def _medium(self) -> list[str]:
+        """The firmware starts what is on ``medium``; ValueError if there is none."""
+        if self.medium is None:
+            raise ValueError(f"a boot via {self.via} takes a medium (kgen image makes one)")
+        file = str(self.medium).replace(",", ",,")
         kind, order = {"grub": ("ide,index=2,media=cdrom", "d"), "floppy": ("floppy", "a")}[
             self.via
         ]

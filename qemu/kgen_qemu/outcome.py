@@ -26,6 +26,7 @@ def outcome(request: Request, heard: Heard, monitor: Monitor, logs: Logs, second
         timed_out=heard.timed_out,
         timeout=request.timeout,
         stderr=logs.complaint(),
+        emulator="QEMU" if machine.engine == "qemu" else "DOSBox-X",
         place=_place(manifest.image_path, monitor.registers),
     )
     expected = Expected(
@@ -41,6 +42,7 @@ def outcome(request: Request, heard: Heard, monitor: Monitor, logs: Logs, second
         verdict=verdict.name,
         exit_code=verdict.exit_code,
         reasons=verdict.reasons + _age(request.binary, verdict, heard.status),
+        engine=machine.engine,
         cpu=machine.cpu,
         memory=machine.memory,
         machine=machine.machine,

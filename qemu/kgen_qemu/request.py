@@ -2,7 +2,7 @@
 
 ``boot_request()`` takes the command's options as typed and gives a ``Request``,
 or raises BootError: usage (exit 2) for what cannot be, emulator (exit 6) when
-there is no QEMU. A Request is complete: nothing later consults the user.
+there is no emulator. A Request is complete: nothing later consults the user.
 """
 
 import os
@@ -10,14 +10,16 @@ import re
 import shlex
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from kgen_qemu import cpus
 from kgen_qemu.errors import BootError, Exit, did_you_mean, usage
 from kgen_qemu.firmware import firmware as find_firmware
 from kgen_qemu.machine import (
     ACCELS,
+    ENGINES,
     LOADERS,
     MACHINES,
     RAM_STEP,
@@ -58,91 +60,138 @@ class Request:
     command: str = "kgen boot"
 
 
-def boot_request(
-    directory: Path = Path("kernel_out"),
-    *,
-    cpu: str = cpus.DEFAULT,
-    memory: str | None = None,
-    machine: str = "pc",
-    accel: str = "tcg",
-    via: str = "multiboot",
-    firmware: str = "auto",
-    audit: str | None = None,
-    append: str = "",
-    modules: Sequence[str | Path] = (),
-    map: Path | None = None,  # noqa: A002 (the option's name)
-    expect: Sequence[str] = (),
-    forbid: Sequence[str] = (),
-    timeout: float = DEFAULT_TIMEOUT,
-    answers: Sequence[tuple[str, str]] = (),
-) -> Request:
-    """Check the options of ``kgen boot`` and make them a Request.
+@dataclass(frozen=True)
+class Options:
+    """What may be asked of a boot: the options of ``kgen boot``, as typed.
 
     ``memory`` is a SIZE such as ``64M``; None is 64 MiB, or what ``map`` (a JSON
-    file) takes, or the nearest that the kernel admits. ``audit`` None is on for a
-    386 and off for others. Each of ``modules`` is ``FILE`` or ``FILE ARGUMENTS…``.
+    file) takes, or the nearest that the kernel admits. ``cpu`` None is a 386 for
+    DOSBox-X and qemu32 for QEMU. ``audit`` None is on for a 386 and off for
+    others. Each of ``modules`` is ``FILE`` or ``FILE ARGUMENTS…``.
     """
-    board = _board(machine)
-    _one_of("--accel", accel, ACCELS)
-    _one_of("--via", via, LOADERS)
-    _timeout(timeout)
-    for option, patterns in (("--expect", expect), ("--forbid", forbid)):
-        for pattern in patterns:
-            _regex(option, pattern)
-    for pattern, _ in answers:
-        _regex("answers", pattern)
+
+    engine: str = "qemu"
+    cpu: str | None = None
+    memory: str | None = None
+    machine: str = "pc"
+    accel: str = "tcg"
+    via: str = "multiboot"
+    firmware: str = "auto"
+    audit: str | None = None
+    append: str = ""
+    modules: Sequence[str | Path] = ()
+    map: Path | None = None
+    expect: Sequence[str] = ()
+    forbid: Sequence[str] = ()
+    timeout: float = DEFAULT_TIMEOUT
+    answers: Sequence[tuple[str, str]] = ()
+
+
+def boot_request(directory: Path = Path("kernel_out"), **options: Any) -> Request:
+    """Check ``Options`` and make them a Request for the kernel in ``directory``."""
+    asked = Options(**options)
+    _check(asked)
     manifest = load_manifest(directory)
-    entries = _map(map, len(modules), manifest)
-    size = _memory(memory, manifest, entries)
-    binary = _find_binary()
-    checked_cpu = cpus.check(cpu, binary)
+    entries = _map(asked, manifest)
+    size = _memory(asked.memory, manifest, entries)
+    asked = replace(asked, cpu=asked.cpu or _default_cpu(asked.engine))
+    binary, machine = (_dosbox if asked.engine == "dosbox-x" else _qemu)(asked, manifest, size)
     replayed = [write_module(entries, directory)] if entries else []
-    pc = Machine(
-        kernel=manifest.image,
-        cpu=checked_cpu,
-        memory=size,
-        machine=machine,
-        accel=accel,
-        append=cpus.told(cpu, append),
-        modules=tuple(_module(str(module), directory) for module in (*modules, *replayed)),
-        firmware=find_firmware(firmware, machine=board, via=via, binary=binary),
-        via=via,
-    )
-    options: list[tuple[str, Sequence[object]]] = [
-        ("-o", [] if directory == Path("kernel_out") else [directory]),
-        ("--cpu", [cpu]),
-        ("--memory", [size_text(size)]),
-        ("--machine", [machine]),
-        ("--accel", [] if accel == "tcg" else [accel]),
-        ("--via", [] if via == "multiboot" else [via]),
-        ("--firmware", [] if firmware == "auto" else [firmware]),
-        ("--audit", [] if audit is None else [audit]),
-        ("--append", [append] if append else []),
-        ("--module", modules),
-        ("--map", [] if map is None else [map]),
-        ("--expect", expect),
-        ("--forbid", forbid),
-        ("--timeout", [] if timeout == DEFAULT_TIMEOUT else [f"{timeout:g}"]),
-    ]
+    modules = tuple(_module(str(module), directory) for module in (*asked.modules, *replayed))
+    watched = None
+    if asked.engine == "qemu":
+        watched = trace(
+            asked.audit, cpu=machine.cpu, accel=asked.accel, manifest=manifest, binary=binary
+        )
     return Request(
         manifest=manifest,
-        machine=pc,
+        machine=replace(machine, modules=modules),
         binary=binary,
-        expect=tuple(expect),
-        forbid=tuple(forbid),
-        timeout=timeout,
-        answers=tuple(answers),
-        trace=trace(audit, cpu=cpu, accel=accel, manifest=manifest, binary=binary),
-        command=_command(options),
+        expect=tuple(asked.expect),
+        forbid=tuple(asked.forbid),
+        timeout=asked.timeout,
+        answers=tuple(asked.answers),
+        trace=watched,
+        command=_command(asked, directory, size),
     )
 
 
-def _command(options: list[tuple[str, Sequence[object]]]) -> str:
-    """``kgen boot`` as one would type it."""
+def _check(asked: Options) -> None:
+    """What can be told of the options by themselves."""
+    _one_of("--engine", asked.engine, ENGINES)
+    _one_of("--accel", asked.accel, ACCELS)
+    _one_of("--via", asked.via, LOADERS)
+    _board(asked.machine)
+    _timeout(asked.timeout)
+    for option, patterns in (("--expect", asked.expect), ("--forbid", asked.forbid)):
+        for pattern in patterns:
+            _regex(option, pattern)
+    for pattern, _ in asked.answers:
+        _regex("answers", pattern)
+
+
+def _default_cpu(engine: str) -> str:
+    return cpus.I386.name if engine == "dosbox-x" else cpus.DEFAULT
+
+
+def _qemu(asked: Options, manifest: Manifest, size: int) -> tuple[str, Machine]:
+    """QEMU's program, and the machine that it is asked for."""
+    binary = _find_binary()
+    assert asked.cpu is not None
+    board = _board(asked.machine)
+    rom = find_firmware(asked.firmware, machine=board, via=asked.via, binary=binary)
+    return binary, Machine(
+        kernel=manifest.image,
+        cpu=cpus.check(asked.cpu, binary),
+        memory=size,
+        machine=asked.machine,
+        accel=asked.accel,
+        append=cpus.told(asked.cpu, asked.append),
+        firmware=rom,
+        via=asked.via,
+    )
+
+
+def _dosbox(asked: Options, manifest: Manifest, size: int) -> tuple[str, Machine]:
+    """DOSBox-X's program, and the machine that it is asked for."""
+    from kgen_qemu import dosbox
+
+    assert asked.cpu is not None
+    for name in ("machine", "accel", "firmware", "audit"):
+        if getattr(asked, name) != getattr(Options(), name):
+            what = f"--{name} {getattr(asked, name)} is for --engine qemu"
+            raise usage(what, "leave it out with dosbox-x")
+    if asked.via == "grub":
+        raise usage("--via grub: DOSBox-X boots from a floppy here", "leave it out")
+    dosbox.check(cpu=asked.cpu, memory=size)
+    return dosbox.find_binary(), Machine(
+        kernel=manifest.image,
+        cpu=asked.cpu,
+        memory=size,
+        append=asked.append,
+        via="floppy",
+        exit_device=False,
+        engine="dosbox-x",
+    )
+
+
+def _command(asked: Options, directory: Path, size: int) -> str:
+    """``kgen boot`` as one would type it; CPU, memory and machine are said in any case."""
+    plain = Options()
+    always = {"cpu", "memory", "machine"} if asked.engine == "qemu" else {"cpu", "memory"}
     words = ["kgen", "boot"]
-    for option, values in options:
-        for value in values:
-            words += [option, str(value)]
+    if directory != Path("kernel_out"):
+        words += ["-o", str(directory)]
+    for field in fields(Options):
+        value = size_text(size) if field.name == "memory" else getattr(asked, field.name)
+        if field.name == "answers" or (
+            field.name not in always and value == getattr(plain, field.name)
+        ):
+            continue
+        option = "--module" if field.name == "modules" else f"--{field.name}"
+        several = value if isinstance(value, (list, tuple)) else [value]
+        for one in several:
+            words += [option, f"{one:g}" if isinstance(one, float) else str(one)]
     return shlex.join(words)
 
 
@@ -180,8 +229,9 @@ def _regex(option: str, pattern: str) -> None:
         ) from None
 
 
-def _map(path: Path | None, modules: int, manifest: Manifest) -> tuple[Entry, ...]:
+def _map(asked: Options, manifest: Manifest) -> tuple[Entry, ...]:
     """The map to replay, if this kernel has room for it and for its module."""
+    path, modules = asked.map, len(asked.modules)
     if path is None:
         return ()
     if manifest.memory is None:
@@ -209,7 +259,8 @@ def _memory(text: str | None, manifest: Manifest, entries: tuple[Entry, ...]) ->
         raise usage(f"--memory {text}: not a size", "write 64M, 1G, 2048K or bytes") from None
     if size < low:
         raise usage(
-            f"--memory {text}: {manifest.name!r} needs at least {size_text(low)}",
+            f"--memory {text}: {manifest.name!r} needs at least {size_text(low)}"
+            + _no_room(size, manifest),
             f"use --memory {size_text(low)} or more",
         )
     if size > high:
@@ -223,6 +274,15 @@ def _memory(text: str | None, manifest: Manifest, entries: tuple[Entry, ...]) ->
             f"use --memory {size_text(size - size % RAM_STEP)}",
         )
     return size
+
+
+def _no_room(size: int, manifest: Manifest) -> str:
+    """Why a machine with so little RAM would never start the kernel, if that is so."""
+    memory = manifest.memory
+    if memory is None or size >= memory.image_end:
+        return ""
+    start, end = size_text(memory.image_start), size_text(memory.image_end)
+    return f", and no machine can load it that has no RAM from {start} to {end}"
 
 
 def _module(text: str, directory: Path) -> str:

@@ -36,6 +36,7 @@ class Result:
     command: str
     audit: Audit | None = None
     accounting: Accounting | None = None
+    engine: str = "qemu"
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``kgen boot --json`` prints, schema 1; plain JSON types only."""
@@ -45,6 +46,7 @@ class Result:
             "verdict": self.verdict,
             "exit_code": int(self.exit_code),
             "reasons": list(self.reasons),
+            "engine": self.engine,
             "cpu": self.cpu,
             "memory": self.memory,
             "machine": self.machine,

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kgen_qemu.errors import BootError, Exit
+from kgen_qemu.errors import BootError, Exit, usage
 from kgen_qemu.logs import Logs, boot_logs
 from kgen_qemu.process import Terminated, running, termination_raises
 from kgen_qemu.request import Request
@@ -55,8 +55,17 @@ def _boot(request: Request, logs: Logs, on_line: Callable[[str], None] | None) -
 
 
 def _command(request: Request, logs: Logs, qmp_fd: int) -> list[str]:
-    """What starts QEMU, told to log instructions if they are to be audited."""
+    """What starts the emulator, told to log instructions if they are to be audited."""
     machine, trace = request.machine, request.trace
+    if machine.engine == "dosbox-x":
+        from kgen_qemu import dosbox
+
+        try:
+            text = dosbox.configuration(machine, request.manifest.directory)
+            logs.configuration.write_text(text)
+        except OSError as error:
+            raise usage(f"{logs.configuration} cannot be written: {error.strerror}") from error
+        return dosbox.command(request.binary, logs.configuration.resolve())
     if trace is None:
         return machine.argv(request.binary, qmp_fd)
     machine = replace(machine, accel=machine.accel + trace.accel)

@@ -40,6 +40,7 @@ class Ending:
     it. ``shutdown`` is QMP's reason, where it gave one. ``timed_out`` if the
     deadline of ``timeout`` seconds passed. ``stderr`` is QEMU's own complaint,
     ``place`` where in the kernel the machine was at the last, empty if not known.
+    ``emulator`` is its name.
     """
 
     status: int | None
@@ -48,6 +49,7 @@ class Ending:
     timeout: float = 0.0
     stderr: str = ""
     place: str = ""
+    emulator: str = "QEMU"
 
 
 @dataclass(frozen=True)
@@ -155,19 +157,19 @@ def _reset(said: Transcript, ending: Ending) -> list[str]:
 
 
 def _emulator(said: Transcript, ending: Ending) -> list[str]:
-    status, detail = ending.status, ending.stderr.strip()
-    complaint = [f"QEMU: {line}" for line in detail.splitlines()[:8]]
+    status, detail, name = ending.status, ending.stderr.strip(), ending.emulator
+    complaint = [f"{name}: {line}" for line in detail.splitlines()[:8]]
     if status is None:
         return []
     if status < 0:
-        return [f"QEMU was ended by signal {-status}, {_progress(said)}", *complaint]
+        return [f"{name} was ended by signal {-status}, {_progress(said)}", *complaint]
     if (ending.shutdown or "").startswith("host-"):
-        return [f"QEMU was ended from outside ({ending.shutdown}), {_progress(said)}", *complaint]
+        return [f"{name} was ended from outside ({ending.shutdown}), {_progress(said)}", *complaint]
     unheard = said.hello is None and ending.shutdown is None
     if (unheard and status not in STATUS) or (status == 1 and detail):
-        return [f"QEMU failed with status {status}", *(complaint or ["it said nothing"])]
+        return [f"{name} failed with status {status}", *(complaint or ["it said nothing"])]
     if status % 2 == 0 and ending.shutdown is None:
-        return [f"QEMU ended with status {status} and did not say why", *complaint]
+        return [f"{name} ended with status {status} and did not say why", *complaint]
     return []
 
 

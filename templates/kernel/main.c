@@ -80,9 +80,14 @@ static void report_boot_info(void)
 	printk("multiboot: flags=0x%x, %u map entries%s, %u modules, command line \"%s\"\n",
 	       boot_info.flags, map->count, boot_info.map_made ? " made from mem_upper" : "",
 	       boot_info.module_count, boot_info.cmdline);
-	for (unsigned i = 0; i < map->count; i++)
-		kgen_line("mmap base=0x%llx len=0x%llx type=%u", map->entries[i].base,
-			  map->entries[i].length, map->entries[i].type);
+	for (unsigned i = 0; i < map->count; i++) {
+		const struct memmap_entry *entry = &map->entries[i];
+
+		printk("  0x%08llx + 0x%08llx %s\n", entry->base, entry->length,
+		       memmap_type_name(entry->type));
+		kgen_line("mmap base=0x%llx len=0x%llx type=%u", entry->base, entry->length,
+			  entry->type);
+	}
 	if (map->dropped)
 		printk("multiboot: %u map entries did not fit (raise memblock.map_entries)\n",
 		       map->dropped);
@@ -93,6 +98,25 @@ static void report_boot_info(void)
 		printk("multiboot: %u modules not kept (raise memblock.modules)\n",
 		       boot_info.modules_dropped);
 	stage_done(STAGE_MULTIBOOT);
+}
+
+/* A reserved region, and what is in it: neighbours have been joined. */
+static void report_reserved(const struct memblock_region *region)
+{
+	phys_addr_t image = VIRT_TO_PHYS((uintptr_t)_kernel_start);
+
+	printk("memblock: reserved 0x%08x-0x%08x", region->start, region->end - 1);
+	if (!region->start)
+		printk(" page 0");
+	if (image >= region->start && image < region->end)
+		printk(" image");
+	for (unsigned i = 0; i < boot_info.module_count; i++) {
+		const struct boot_module *module = &boot_info.modules[i];
+
+		if (module->start >= region->start && module->end <= region->end)
+			printk(" module %u", i);
+	}
+	printk("\n");
 }
 
 /* Step 4: a bump allocator, and from it what must exist before the next step. */
@@ -107,8 +131,9 @@ static void start_memblock(void)
 		printk("memblock: memory   0x%08x-0x%08x\n", memblock.memory.regions[i].start,
 		       memblock.memory.regions[i].end - 1);
 	for (unsigned i = 0; i < memblock.reserved.count; i++)
-		printk("memblock: reserved 0x%08x-0x%08x\n", memblock.reserved.regions[i].start,
-		       memblock.reserved.regions[i].end - 1);
+		report_reserved(&memblock.reserved.regions[i]);
+	printk("memblock: %u KiB handed out for page tables and metadata\n",
+	       memblock.allocated >> 10);
 	kgen_stat(memblock.allocated, "memblock.allocated");
 	stage_done(STAGE_MEMBLOCK);
 }
@@ -122,8 +147,12 @@ static void start_buddy(void)
 	for (unsigned i = 0; i < ZONE_COUNT; i++) {
 		const buddy_t *b = &zones[i].buddy;
 
-		printk("buddy: zone %s from 0x%x, %u pages, %u free\n", zones[i].name, b->base,
-		       b->pages, buddy_free_pages(b));
+		if (b->pages)
+			printk("buddy: zone %s from 0x%x, %u pages, %u free\n", zones[i].name,
+			       b->base, b->pages, buddy_free_pages(b));
+		else
+			printk("buddy: zone %s from 0x%x: no memory there\n", zones[i].name,
+			       b->base);
 		kgen_stat(buddy_free_pages(b), "buddy.%s.free_pages", zones[i].name);
 	}
 	memory_print_stats();

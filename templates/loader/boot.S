@@ -84,7 +84,7 @@ fail_silently:
 	testb $0x40, %al
 	loopz 1b
 	movb $EXIT_REFUSED, %al
-	nop
+	outb %al, $EXIT_PORT
 2:	cli
 	hlt
 	jmp 2b
@@ -229,10 +229,10 @@ serial_setup:
 serial_setup_end:
 
 disk_error:
-	.asciz "kgen: disk error 0x"
+	.asciz "\r\nkgen: disk error 0x"
 	.asciz " at sector "
 damaged:
-	.asciz "kgen: loader is damaged on disk"
+	.asciz "\r\nkgen: loader is damaged on disk"
 
 	.globl next, left, stage2_sum, stage2_sectors
 next:

@@ -330,7 +330,7 @@ gdt_pointer:
 starting:
 	.asciz "\r\n"
 a20_closed:
-	.asciz "kgen: A20 cannot be opened: memory from 1 MiB on is out of reach"
+	.asciz "\r\nkgen: A20 cannot be opened: memory from 1 MiB on is out of reach"
 damaged:
 	.asciz "\r\nkgen: damaged on disk or in memory: "
 	.section .note.GNU-stack, "", @progbits

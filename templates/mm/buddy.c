@@ -309,9 +309,7 @@ static enum buddy_error check_block(const buddy_t *b, size_t frame)
 	}
 	if (!is_free(b->map[frame]))
 		return BUDDY_OK;
-	if (!index_holds(b, frame, order))
-		return BUDDY_BAD_INDEX;
-	if (order < b->max_order && buddy < b->pages && b->map[buddy] == b->map[frame])
+	if (order < b->max_order && b->map[buddy] == b->map[frame])
 		return BUDDY_BAD_UNMERGED;
 	return BUDDY_OK;
 }
@@ -325,7 +323,7 @@ static enum buddy_error check_counts(const buddy_t *b, const size_t *count, size
 		free_pages += count[order] << order;
 		if (count[order] != b->free_count[order])
 			return BUDDY_BAD_COUNT;
-		if (index_count(b, order, count[order]) != count[order])
+		if (!index_agrees(b, order, count[order]))
 			return BUDDY_BAD_INDEX;
 	}
 	return free_pages + allocated == b->managed ? BUDDY_OK : BUDDY_BAD_COUNT;
@@ -335,8 +333,9 @@ enum buddy_error buddy_check(const buddy_t *b)
 {
 	size_t count[MAX_ORDER + 1] = { 0 };
 	size_t allocated = 0;
+	size_t frame = 0;
 
-	for (size_t frame = 0; frame < b->pages; frame += length_at(b, frame)) {
+	for (; frame < b->pages; frame += length_at(b, frame)) {
 		enum buddy_error error;
 
 		if (!is_block(b->map[frame]))
@@ -348,6 +347,10 @@ enum buddy_error buddy_check(const buddy_t *b)
 			count[b->map[frame] & BUDDY_ORDER_MASK]++;
 		else
 			allocated += length_at(b, frame);
+	}
+	for (; frame < b->map_size; frame++) { /* no page is there, nor a buddy of one */
+		if (is_block(b->map[frame]))
+			return BUDDY_BAD_MAP;
 	}
 	return check_counts(b, count, allocated);
 }

@@ -39,6 +39,24 @@ static unsigned rank(uint32_t type)
 	}
 }
 
+const char *memmap_type_name(uint32_t type)
+{
+	switch (type) {
+	case MEMORY_AVAILABLE:
+		return "available";
+	case MEMORY_RESERVED:
+		return "reserved";
+	case MEMORY_ACPI_RECLAIMABLE:
+		return "ACPI tables";
+	case MEMORY_ACPI_NVS:
+		return "ACPI non-volatile";
+	case MEMORY_BAD:
+		return "bad";
+	default:
+		return "of unknown type";
+	}
+}
+
 void memmap_add(struct memmap *map, uint64_t base, uint64_t length, uint32_t type)
 {
 	struct memmap_entry *slot = NULL;

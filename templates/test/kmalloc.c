@@ -1,4 +1,5 @@
 /* Tests of kmalloc, on the machine's own memory. */
+#include <arch/mmu.h>
 #include <arch/paging.h>
 #include <kernel/ktest.h>
 #include <kernel/string.h>

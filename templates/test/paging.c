@@ -36,6 +36,28 @@ KTEST(paging, image_is_mapped)
 	KTEST_EXPECT_EQ(test, virt_to_phys(&cpu), VIRT_TO_PHYS((uintptr_t)&cpu));
 }
 
+static bool shows_itself(phys_addr_t page)
+{
+	if (page == VIRT_TO_PHYS((uintptr_t)boot_stack_guard))
+		return virt_to_phys(phys_to_virt(page)) == PHYS_NONE;
+	return virt_to_phys(phys_to_virt(page)) == page;
+}
+
+/* The first and the last page of each region of RAM that the direct map covers. */
+KTEST(paging, direct_map_covers_memory)
+{
+	for (unsigned i = 0; i < memblock.memory.count; i++) {
+		phys_addr_t first = MAX(memblock.memory.regions[i].start, PAGE_SIZE);
+		phys_addr_t end =
+			MIN(memblock.memory.regions[i].end, (phys_addr_t)DIRECT_MAP_LIMIT);
+
+		if (first >= end)
+			continue;
+		KTEST_EXPECT(test, shows_itself(first));
+		KTEST_EXPECT(test, shows_itself(end - PAGE_SIZE));
+	}
+}
+
 KTEST(paging, maps_and_unmaps)
 {
 	uintptr_t virt = spare_page();

@@ -97,6 +97,12 @@ def default(kernels: Kernels) -> Path:
     return kernels.default()
 
 
+@pytest.fixture(scope="session")
+def user_kernel(kernels: Kernels) -> Callable[..., Path]:
+    """The folder of a kernel with sources of the user's: ``user_kernel("hello.c", sets=[…])``."""
+    return kernels.user
+
+
 @pytest.fixture
 def own(tmp_path: Path) -> Callable[[Path], Path]:
     """An output folder like the one given, but with logs of its own: others boot that, too."""

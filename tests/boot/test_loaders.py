@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 from elftools.elf.elffile import ELFFile
@@ -27,8 +27,8 @@ pytestmark = pytest.mark.boot
 
 CHAIN = Path(__file__).parent / "chain" / "chain.S"
 MAGIC = 0x2BADB002
-JUNK = 0xBADC0DE5
-"""What a field holds that no flag announces: no address of RAM, no sane size."""
+JUNK = 0x01BADBAD
+"""What a field holds that no flag announces: as an address it leads to the text "junk"."""
 
 PAGE = 4096
 MiB = 1 << 20
@@ -49,12 +49,6 @@ PC_MAP: list[Entry] = [
     (MiB, RAM - MiB - 0x20000, AVAILABLE),
     (RAM - 0x20000, 0x20000, RESERVED),
 ]
-
-
-class Kernels(Protocol):
-    """What the fixture ``kernels`` offers (conftest.py)."""
-
-    def user(self, *sources: str, sets: Sequence[str] = ()) -> Path: ...
 
 
 @dataclass(frozen=True)
@@ -102,7 +96,7 @@ class Loader:
             fields[0] |= MMAP
             data = self.raw_map if self.raw_map is not None else self._encoded_map()
             fields[11], fields[12] = len(data), place(data, self.map_at)
-        return [(self.at, struct.pack("<13I", *fields.values())), *pointed]
+        return [(self.at, struct.pack("<13I", *fields.values())), (JUNK, b"junk\0"), *pointed]
 
     def _module_list(self, place: Callable[[bytes, int | None], int]) -> bytes:
         rows = [
@@ -148,6 +142,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 Load = Callable[..., Result]
+UserKernel = Callable[..., Path]
 
 
 @pytest.fixture
@@ -402,21 +397,21 @@ def assert_kept(result: Result, modules: Sequence[bytes]) -> None:
         assert stats[f"module.{number}.last"] == zlib.adler32(data)
 
 
-def test_modules_in_odd_places(load: Load, kernels: Kernels) -> None:
+def test_modules_in_odd_places(load: Load, user_kernel: UserKernel) -> None:
     """Unaligned, in low memory, nameless, empty, inside one page: what is theirs stays theirs."""
     places = [(0x1000, 5000), (0x20010, 100), (0x20100, 100), (12 * MiB + 3, 70_001), (50 * MiB, 0)]
     modules = [
         (at, content(size, at), b"" if size == 100 else f"module at {at:#x}".encode())
         for at, size in places
     ]
-    result = load(Loader(PC_MAP, modules=modules), kernels.user("modules.c"))
+    result = load(Loader(PC_MAP, modules=modules), user_kernel("modules.c"))
     assert_kept(result, [data for _, data, _ in modules])
     assert 'module start=0x1000 end=0x2388 msg="module at 0x1000"' in result.log.read_text()
 
 
-def test_modules_leave_no_room_in_the_boot_mapping(load: Load, kernels: Kernels) -> None:
+def test_modules_leave_no_room_in_the_boot_mapping(load: Load, user_kernel: UserKernel) -> None:
     """Only one low page is left below what is mapped at first: it becomes a page table."""
-    folder = kernels.user("modules.c")
+    folder = user_kernel("modules.c")
     end = -(-segments(folder / "build" / "kernel.elf")[1] // PAGE) * PAGE
     modules = [
         (0x1000, content(0x8000), b"low"),
@@ -425,3 +420,12 @@ def test_modules_leave_no_room_in_the_boot_mapping(load: Load, kernels: Kernels)
     ]
     loader = Loader(PC_MAP, modules=modules, at=60 * MiB)
     assert_kept(load(loader, folder), [data for _, data, _ in modules])
+
+
+def test_modules_that_are_not_kept_stay_untouched(load: Load) -> None:
+    """The kernel notes 16 of 20; the pages of the other four are no memory to it."""
+    modules = [(12 * MiB + n * 2 * PAGE, b"m" * 100, b"") for n in range(20)]
+    result = load(Loader(PC_MAP, modules=modules), expect=["4 modules not kept"])
+    assert result.verdict == "pass", result.reasons
+    assert result.transcript.stats["mem.modules"] == 16 * PAGE
+    assert pages_used(result) == len(usable(PC_MAP)) - 4

@@ -6,10 +6,9 @@ from the counters that every block of every zone is free again at the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
@@ -24,12 +23,7 @@ CPUS = ["486", "pentium", "pentium3", "qemu32", "max"]
 SIZES = ["2M", "4M", "16M", "64M", "256M", "1G", "3G", "3584M", "4G"]
 
 Boot = Callable[..., Result]
-
-
-class Kernels(Protocol):
-    """What the fixture ``kernels`` offers (conftest.py)."""
-
-    def user(self, *sources: str, sets: Sequence[str] = ()) -> Path: ...
+UserKernel = Callable[..., Path]
 
 
 def profile(result: Result, when: str) -> dict[str, int]:
@@ -102,6 +96,14 @@ def test_seabios(default: Path, own: Callable[[Path], Path]) -> None:
         assert quick.transcript.memory_map != plain.transcript.memory_map
 
 
+def test_a_page_that_is_kept_shows(user_kernel: UserKernel, boot: Boot) -> None:
+    """The profiles can differ: hello.c keeps a page for ever, and says so by its size."""
+    result = boot(user_kernel("hello.c"))
+    assert result.verdict == "pass", result.reasons
+    kept = free_pages(profile(result, "init")) - free_pages(profile(result, "end"))
+    assert kept * 4096 == result.transcript.stats["hello.size"] + 8
+
+
 # --- cpu= on the command line -----------------------------------------------------
 
 
@@ -139,8 +141,8 @@ def test_an_unknown_cpu_name_is_refused(default: Path, boot: Boot) -> None:
     assert result.reasons[0] == "boot refused: cpu=foo: known are 386, 486, pentium, pentiumpro"
 
 
-def test_a_cpu_below_the_minimum_is_refused(kernels: Kernels, boot: Boot) -> None:
-    out = kernels.user(sets=["cpu.minimum=pentium"])
+def test_a_cpu_below_the_minimum_is_refused(user_kernel: UserKernel, boot: Boot) -> None:
+    out = user_kernel(sets=["cpu.minimum=pentium"])
     assert_sound(boot(out, cpu="pentium"))
     result = boot(out, cpu="486")
     assert (result.verdict, result.exit_code) == ("panic", Exit.PANIC)

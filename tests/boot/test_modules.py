@@ -11,7 +11,7 @@ import re
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
@@ -20,19 +20,14 @@ from kgen_qemu.result import Result
 pytestmark = pytest.mark.boot
 
 Boot = Callable[..., Result]
+UserKernel = Callable[..., Path]
 MiB = 1 << 20
 
 
-class Kernels(Protocol):
-    """What the fixture ``kernels`` offers (conftest.py)."""
-
-    def user(self, *sources: str, sets: Sequence[str] = ()) -> Path: ...
-
-
 @pytest.fixture(scope="module")
-def summing(kernels: Kernels) -> Path:
+def summing(user_kernel: UserKernel) -> Path:
     """The kernel that sums its modules."""
-    return kernels.user("modules.c")
+    return user_kernel("modules.c")
 
 
 def file(folder: Path, name: str, size: int) -> Path:

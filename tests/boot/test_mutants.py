@@ -34,8 +34,8 @@ Boot = Callable[..., Result]
 class Mutant:
     """One fault: ``old`` becomes ``new`` in ``source``; what must come of it, on which boot.
 
-    ``caught`` is a pattern that one of the verdict's reasons must match. ``module`` is the size of
-    a Multiboot module to boot with, None for none.
+    ``caught`` is a pattern that one of the verdict's reasons must match; ``expect`` is what a sound
+    kernel prints on this boot. ``module`` is the size of a Multiboot module, None for none.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Mutant:
     exit_code: Exit
     caught: str
     append: str = ""
+    expect: str = ""
     cpu: str = "qemu32"
     module: int | None = None
 
@@ -58,7 +59,7 @@ ARENA = "mm/arena.c"
 PAGE = "mm/page.c"
 PAGING = "arch/i386/paging.c"
 TLB = "arch/i386/tlb.c"
-FAIL, PANIC, PROTOCOL, RESET = Exit.FAIL, Exit.PANIC, Exit.PROTOCOL, Exit.RESET
+FAIL, PANIC, PROTOCOL = Exit.FAIL, Exit.PANIC, Exit.PROTOCOL
 
 MUTANTS = [
     # --- buddy ---
@@ -100,7 +101,7 @@ MUTANTS = [
         "clear_head(b, frame | buddy);",
         "(void)clear_head;",
         FAIL,
-        "buddy",
+        "buddy.merges_completely",
     ),
     Mutant(
         "splits_off_the_lower_half",
@@ -140,7 +141,7 @@ MUTANTS = [
         "b->free_pages += (size_t)1 << order;",
         "b->free_pages += order + 1;",
         FAIL,
-        "buddy",
+        "buddy.refuses_wrong_frees",
     ),
     # --- memory map, memblock ---
     Mutant(
@@ -222,7 +223,23 @@ MUTANTS = [
         '\treserve("the image", image, image_end);\n',
         "",
         FAIL,
-        "page",
+        "page.every_frame_is_usable",
+    ),
+    Mutant(
+        "early_memory_wasted",
+        EARLY,
+        "memblock_alloc(&memblock, size, align, boot_mapped_end())",
+        "memblock_alloc(&memblock, size + 64, align, boot_mapped_end())",
+        FAIL,
+        "accounting: mem.early is ",
+    ),
+    Mutant(
+        "pages_lost_at_hand_over",
+        MEMBLOCK,
+        "out->end = ALIGN_DOWN(end, PAGE_SIZE);",
+        "out->end = ALIGN_DOWN(end - 1, PAGE_SIZE);",
+        FAIL,
+        "accounting: mem.free is ",
     ),
     # --- page tables, TLB ---
     Mutant(
@@ -263,8 +280,9 @@ MUTANTS = [
         "write_cr3(read_cr3());",
         "",
         FAIL,
-        "paging.unmapping_flushes",
+        "--expect .* was not found",
         append="cpu=386",
+        expect="policy=cr3 reason=forced",
     ),
     Mutant(
         "unmap_does_not_flush",
@@ -296,7 +314,7 @@ MUTANTS = [
         "\t\tif (!frame)\n\t\t\tcontinue;\n\t\t*pte = 0;\n\t\trelease(frame);\n\t}\n"
         "\tflush_tlb_range(virt, pages);\n",
         FAIL,
-        "paging",
+        "paging.frames_are_released_after_the_flush",
     ),
     Mutant(
         "fixmap_does_not_flush",
@@ -304,7 +322,7 @@ MUTANTS = [
         "if (old & PTE_PRESENT)",
         "if (!slot && !entry && old == 1)",
         FAIL,
-        ".",
+        "page.every_frame_is_usable",
     ),
     Mutant(
         "map_over_a_mapping",
@@ -320,7 +338,7 @@ MUTANTS = [
         "end = MIN(end, direct_end);",
         "end = MIN(end, direct_end) - PAGE_SIZE;",
         FAIL,
-        "paging",
+        "accounting: paging.direct_pages is ",
         cpu="486",
     ),
     Mutant(
@@ -337,7 +355,7 @@ MUTANTS = [
         "write_cr0(read_cr0() | CR0_WP);",
         "write_cr0(read_cr0());",
         FAIL,
-        "paging",
+        "paging.write_protection_follows_the_cpu",
     ),
     # --- kmalloc ---
     Mutant(
@@ -370,7 +388,7 @@ MUTANTS = [
         "BUG_ON(!arena_free(&arena, virt, pages + KMALLOC_GUARD_PAGES));",
         "",
         FAIL,
-        "kmalloc",
+        "end.kmalloc_is_sound",
     ),
     Mutant(
         "guard_not_freed",
@@ -378,7 +396,7 @@ MUTANTS = [
         "BUG_ON(!arena_free(&arena, virt, pages + KMALLOC_GUARD_PAGES));",
         "BUG_ON(!arena_free(&arena, virt, pages));",
         FAIL,
-        "kmalloc",
+        "end.kmalloc_is_sound",
     ),
     Mutant(
         "guard_mapped",
@@ -386,7 +404,7 @@ MUTANTS = [
         "if (!populate(virt, pages)) {",
         "if (!populate(virt, reach)) {",
         PANIC,
-        "kfree",
+        "kfree.*: its header has a size that its pages do not",
     ),
     Mutant(
         "no_guard",
@@ -394,7 +412,7 @@ MUTANTS = [
         "\tsize_t reach = pages + KMALLOC_GUARD_PAGES;\n",
         "\tsize_t reach = pages;\n",
         PANIC,
-        "",
+        "BUG at src/mm/kmalloc.c:.*: !arena_free",
     ),
     Mutant(
         "header_forgotten_in_the_size",
@@ -493,16 +511,20 @@ def test_every_mutant_is_caught(default: Path, boot: Boot, tmp_path: Path, mutan
     if mutant.module is not None:
         modules.append(tmp_path / "module")
         modules[0].write_bytes(b"m" * mutant.module)
-    result = boot(folder, append=mutant.append, cpu=mutant.cpu, modules=modules, timeout=10)
+    expect = [mutant.expect] if mutant.expect else []
+    machine = {"append": mutant.append, "cpu": mutant.cpu, "modules": modules}
+    result = boot(folder, **machine, expect=expect, timeout=10)
     assert result.verdict != "pass", f"{mutant.name} survives"
     assert result.exit_code == mutant.exit_code, (result.verdict, result.reasons)
     assert any(re.search(mutant.caught, text) for text in result.reasons), result.reasons
 
 
 def test_a_copy_without_a_fault_passes(default: Path, boot: Boot, tmp_path: Path) -> None:
-    """The control: it is the fault that is caught, not the copy."""
+    """The control: it is the fault that is caught, not the copy nor what is expected of it."""
     harmless = Mutant("none", BUDDY, "#include <mm/buddy.h>", "\n#include <mm/buddy.h>", FAIL, "")
-    assert boot(built(default, tmp_path, harmless)).verdict == "pass"
+    folder = built(default, tmp_path, harmless)
+    for append, expect in sorted({(mutant.append, mutant.expect) for mutant in MUTANTS}):
+        assert boot(folder, append=append, expect=[expect]).verdict == "pass"
 
 
 def test_names_are_given_once() -> None:

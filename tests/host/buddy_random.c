@@ -3,13 +3,14 @@
  *
  *     buddy_random SEED BASE PAGES MAX_ORDER OPERATIONS
  *
- * Pages are given in runs, between them holes. A map with an entry for each page
+ * Pages are given in runs, between them holes. A book with an entry for each page
  * says who owns it; every result is compared with that, and buddy_check() runs
- * after every operation. In the end all is freed, and the initial profile must be
- * back. The metadata is allocated with just the size that buddy_metadata_size()
- * states, so AddressSanitizer sees each access beside it.
+ * after every operation. Batches of frames go to a cache in front and come back in
+ * any order. In the end all is freed, and the initial profile must be back. Map and
+ * index are as large as buddy.h says that they must be and full of garbage at first,
+ * so AddressSanitizer sees each access beside them.
  *
- * Prints the bytes of metadata and of a node, or what went wrong.
+ * Prints the bytes of the index and of a node, or what went wrong.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@
 
 #include <mm/buddy.h>
 
-enum { HOLE = -1, IDLE = 0 }; /* else: 1 + index of the live block */
+enum { CACHE = -2, HOLE = -1, IDLE = 0 }; /* else: 1 + index of the live block */
 
 struct live {
 	size_t page;
@@ -26,10 +27,11 @@ struct live {
 
 static buddy_t buddy;
 static uintptr_t base;
-static size_t pages, live_count, idle;
+static size_t pages, live_count, idle, cached;
 static unsigned max_order;
 static int *owner;
 static struct live *live;
+static phys_addr_t *cache; /* frames in the cache */
 static uint64_t state;
 
 static uint32_t draw(uint32_t below)
@@ -53,7 +55,7 @@ static void paint(struct live block, int from, int to)
 			wrong("a page changes hands", i, block.order);
 		owner[i] = to;
 	}
-	idle += (to == IDLE ? 1 : -1) * (1 << block.order);
+	idle += ((to == IDLE) - (from == IDLE)) * (1 << block.order);
 }
 
 /* Whether the pages have a free, aligned block; only asked when none was found. */
@@ -114,7 +116,7 @@ static enum buddy_error expected_error(size_t page, unsigned order)
 		return BUDDY_ERR_RANGE;
 	if (owner[page] == HOLE)
 		return BUDDY_ERR_UNMANAGED;
-	if (owner[page] == IDLE)
+	if (owner[page] == IDLE || owner[page] == CACHE)
 		return BUDDY_ERR_DOUBLE;
 	if (live[owner[page] - 1].page != page)
 		return BUDDY_ERR_INTERIOR;
@@ -134,14 +136,62 @@ static void free_wildly(void)
 		forget(owner[page] - 1);
 }
 
+/* --- a cache in front ------------------------------------------------------- */
+
+static struct live single(phys_addr_t frame)
+{
+	return (struct live){ (frame - base) / PAGE_SIZE, 0 };
+}
+
+static void fill_cache(void)
+{
+	size_t count = 1 + draw(40);
+	size_t got = buddy_take_cached(&buddy, cache + cached, count);
+
+	if (got > count || !got != !idle || got & (got - 1))
+		wrong("as many frames for the cache", got, 0);
+	for (size_t i = 0; i < got; i++) {
+		if (i && cache[cached] != cache[cached - 1] - PAGE_SIZE)
+			wrong("frames do not descend", i, 0);
+		paint(single(cache[cached++]), IDLE, CACHE);
+	}
+}
+
+static int ascending(const void *one, const void *two)
+{
+	const phys_addr_t *a = one, *b = two;
+
+	return (*a > *b) - (*a < *b);
+}
+
+/* Any of the cached frames go back, in any order, or sorted, so that there are runs. */
+static void empty_cache(size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t other = i + draw(cached - i);
+		phys_addr_t frame = cache[other];
+
+		cache[other] = cache[i];
+		cache[i] = frame;
+		paint(single(frame), CACHE, IDLE);
+	}
+	if (draw(2))
+		qsort(cache, count, sizeof(*cache), ascending);
+	buddy_give_cached(&buddy, cache, count);
+	cached -= count;
+	memmove(cache, cache + count, cached * sizeof(*cache));
+}
+
+/* --- the walk --------------------------------------------------------------- */
+
 static void check(void)
 {
 	enum buddy_error error = buddy_check(&buddy);
 
 	if (error)
 		wrong(buddy_strerror(error), 0, 0);
-	if (buddy.free_pages != idle)
-		wrong("free_pages is wrong", buddy.free_pages, 0);
+	if (buddy_free_pages(&buddy) != idle)
+		wrong("so many pages are free", buddy_free_pages(&buddy), 0);
 }
 
 /* Runs of pages between holes, some of them given in two pieces. */
@@ -163,10 +213,46 @@ static void add_runs(void)
 	}
 }
 
+static void *spoiled(size_t size)
+{
+	return memset(malloc(size + !size), 0xa5, size);
+}
+
+static void begin(void)
+{
+	size_t index_size = buddy_index_size(pages * PAGE_SIZE, max_order);
+	uint8_t *map = spoiled(ALIGN_UP(pages, (size_t)1 << max_order));
+
+	owner = malloc(pages * sizeof(*owner));
+	live = malloc(pages * sizeof(*live));
+	cache = malloc(pages * sizeof(*cache));
+	buddy_init(&buddy, base, pages * PAGE_SIZE, max_order, map, spoiled(index_size));
+	add_runs();
+#ifdef BUDDY_LEVELS
+	printf("index %zu node 0\n", index_size);
+#else
+	printf("index %zu node %zu\n", index_size, sizeof(struct buddy_node));
+#endif
+}
+
+static void step(unsigned what, unsigned share)
+{
+	if (what == 0)
+		free_wildly();
+	else if (what == 1)
+		fill_cache();
+	else if (what == 2 && cached)
+		empty_cache(draw(cached) + 1);
+	else if (what < share)
+		allocate();
+	else if (live_count)
+		release(draw(live_count));
+	check();
+}
+
 int main(int argc, char **argv)
 {
 	size_t initial[MAX_ORDER + 1];
-	size_t metadata;
 
 	if (argc != 6)
 		return 2;
@@ -174,31 +260,16 @@ int main(int argc, char **argv)
 	base = strtoull(argv[2], NULL, 0);
 	pages = strtoull(argv[3], NULL, 0);
 	max_order = strtoul(argv[4], NULL, 0);
-	metadata = buddy_metadata_size(pages * PAGE_SIZE, max_order);
-	owner = malloc(pages * sizeof(*owner));
-	live = malloc(pages * sizeof(*live));
-
-	buddy_init(&buddy, base, pages * PAGE_SIZE, max_order,
-		   memset(malloc(metadata), 0xa5, metadata));
-	add_runs();
+	begin();
 	memcpy(initial, buddy.free_count, sizeof(initial));
-	for (unsigned long i = strtoul(argv[5], NULL, 0); i; i--) {
-		/* Tides: for a while more is allocated than freed, then the other way round. */
-		unsigned what = draw(16);
-
-		if (what == 0)
-			free_wildly();
-		else if (what < (i / 4096 % 2 ? 11 : 6))
-			allocate();
-		else if (live_count)
-			release(draw(live_count));
-		check();
-	}
+	/* Tides: for a while more is allocated than freed, then the other way round. */
+	for (unsigned long i = strtoul(argv[5], NULL, 0); i; i--)
+		step(draw(16), i / 4096 % 2 ? 11 : 6);
 	while (live_count)
 		release(live_count - 1);
+	empty_cache(cached);
 	check();
 	if (memcmp(initial, buddy.free_count, sizeof(initial)))
 		wrong("all is free, but not in the initial blocks", 0, 0);
-	printf("metadata %zu node %zu\n", metadata, sizeof(struct buddy_node));
 	return 0;
 }

@@ -1,4 +1,4 @@
-"""What the host tests share: a workshop, and the sources of two kernels."""
+"""What the host tests share: a workshop, and the sources of three kernels."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 from tests.host.native import BARE, Workshop
+
+
+SMALL_MEMBLOCK = {"regions": 16, "map_entries": 8, "modules": 0}
 
 
 @pytest.fixture(scope="session")
@@ -28,9 +31,13 @@ def src(workshop: Workshop) -> Path:
 @pytest.fixture(scope="session")
 def small_src(workshop: Workshop) -> Path:
     """The sources of a kernel whose tables are as small as they may be: they fill up soon."""
-    return workshop.sources(
-        memblock={"regions": 16, "map_entries": 8, "modules": 0}, buddy={"max_order": 3}
-    )
+    return workshop.sources(memblock=SMALL_MEMBLOCK, buddy={"max_order": 6})
+
+
+@pytest.fixture(scope="session")
+def bitmaps_src(workshop: Workshop) -> Path:
+    """The same with bitmaps as the buddy's index."""
+    return workshop.sources(memblock=SMALL_MEMBLOCK, buddy={"max_order": 6, "index": "bitmaps"})
 
 
 @pytest.fixture(scope="session")

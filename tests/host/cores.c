@@ -1,5 +1,5 @@
 /*
- * memmap, memblock and arena at the end of a pipe: one call a line, one answer a line.
+ * memmap, memblock, arena and buddy at the end of a pipe: one call a line, one answer a line.
  *
  *     map BASE LENGTH TYPE ...            START END TYPE ... of all ranges
  *     bytes START END BASE LENGTH TYPE ...  of them available, to the byte
@@ -15,6 +15,13 @@
  *     arena.alloc PAGES ALIGN SKEW        address
  *     arena.free ADDR PAGES               0 or 1
  *     arena.state                         used, each page as 0 or 1, result of the check
+ *     buddy.init BASE PAGES MAX_ORDER
+ *     buddy.add START END                 error code
+ *     buddy.alloc ORDER                   address
+ *     buddy.free ADDR ORDER               error code
+ *     buddy.take COUNT                    addresses of frames for the cache
+ *     buddy.give ADDR ...
+ *     buddy.state                         the map in hex, free blocks by order, error of the check
  *
  * Numbers are decimal. The structs are on the heap, each on its own, so that
  * AddressSanitizer sees what goes beyond their ends.
@@ -25,6 +32,7 @@
 #include <string.h>
 
 #include <mm/arena.h>
+#include <mm/buddy.h>
 #include <mm/memblock.h>
 #include <mm/memmap.h>
 
@@ -32,6 +40,7 @@ static struct memmap *map;
 static struct memmap_ranges *ranges;
 static struct memblock *mb;
 static struct arena *arena;
+static buddy_t *buddy;
 
 /* The line's next number; 0 where it ends. */
 static uint64_t number(void)
@@ -180,6 +189,71 @@ static void arena_state(void)
 	printf(" %d", arena_check(arena));
 }
 
+static void do_buddy_init(void)
+{
+	uintptr_t base = number();
+	size_t pages = number();
+	unsigned max_order = number();
+	size_t map_size = ALIGN_UP(pages, (size_t)1 << max_order);
+	size_t index_size = buddy_index_size(pages * PAGE_SIZE, max_order);
+	static void *map, *index;
+
+	free(map);
+	free(index);
+	map = memset(malloc(map_size), 0xa5, map_size);
+	index = memset(malloc(index_size), 0xa5, index_size);
+	memset(buddy, 0xa5, sizeof(*buddy));
+	buddy_init(buddy, base, pages * PAGE_SIZE, max_order, map, index);
+}
+
+static void do_buddy_add(void)
+{
+	uintptr_t start = number();
+
+	printf("%u", buddy_add(buddy, start, number()));
+}
+
+static void do_buddy_alloc(void)
+{
+	printf("%" PRIuPTR, buddy_alloc(buddy, number()));
+}
+
+static void do_buddy_free(void)
+{
+	uintptr_t addr = number();
+
+	printf("%u", buddy_free(buddy, addr, number()));
+}
+
+static void do_buddy_take(void)
+{
+	phys_addr_t frames[32];
+	size_t count = buddy_take_cached(buddy, frames, number());
+
+	for (size_t i = 0; i < count; i++)
+		printf("%" PRIu32 " ", frames[i]);
+}
+
+static void do_buddy_give(void)
+{
+	static phys_addr_t frames[1024];
+	const char *word;
+	size_t count = 0;
+
+	while ((word = strtok(NULL, " \n")))
+		frames[count++] = strtoul(word, NULL, 10);
+	buddy_give_cached(buddy, frames, count);
+}
+
+static void buddy_state(void)
+{
+	for (size_t i = 0; i < buddy->map_size; i++)
+		printf("%02x", buddy->map[i]);
+	for (unsigned order = 0; order <= buddy->max_order; order++)
+		printf(" %zu", buddy->free_count[order]);
+	printf(" %u", buddy_check(buddy));
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -199,6 +273,13 @@ static const struct {
 	{ "arena.alloc", do_arena_alloc },
 	{ "arena.free", do_arena_free },
 	{ "arena.state", arena_state },
+	{ "buddy.init", do_buddy_init },
+	{ "buddy.add", do_buddy_add },
+	{ "buddy.alloc", do_buddy_alloc },
+	{ "buddy.free", do_buddy_free },
+	{ "buddy.take", do_buddy_take },
+	{ "buddy.give", do_buddy_give },
+	{ "buddy.state", buddy_state },
 };
 
 static void execute(const char *word)
@@ -222,6 +303,7 @@ int main(void)
 	ranges = malloc(sizeof(*ranges));
 	mb = malloc(sizeof(*mb));
 	arena = malloc(sizeof(*arena));
+	buddy = malloc(sizeof(*buddy));
 	while (fgets(line, sizeof(line), stdin)) {
 		const char *word = strtok(line, " \n");
 

@@ -17,6 +17,7 @@
 #include <mm/page.h>
 
 #include "bare.h"
+#include "page_map.h"
 
 #define LIVE_MAX 128
 #define RAM_FIRST 256 /* page frame: the first MiB is not ours */

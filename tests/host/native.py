@@ -184,12 +184,13 @@ class Workshop:
     ) -> Program:
         """The ``driver`` of this folder with ``cores`` of the kernel (``mm/buddy.c``)."""
         files = [HERE / name for name in (driver, *kind.own)]
-        for core in (*cores, *kind.kernel):
-            file = src / core
-            if edit and edit.file == core:
-                file = self._edited(file, edit)
-            files.append(file)
-        objects = [self._object(file, src, kind.compile) for file in files]
+        files += [src / core for core in (*cores, *kind.kernel)]
+        headers = src / "include"
+        if edit and edit.file.startswith("include/"):
+            headers = self._edited_headers(headers, edit)
+        elif edit:
+            files = [self._edited(f, edit) if f == src / edit.file else f for f in files]
+        objects = [self._object(file, headers, kind.compile) for file in files]
         target = self.folder / f"{Path(driver).stem}-{_digest(*map(str, (*objects, *kind.link)))}"
         return Program(self._made(target, [*map(str, objects), *kind.link]))
 
@@ -202,11 +203,24 @@ class Workshop:
             fresh.replace(target)
         return target
 
-    def _object(self, file: Path, src: Path, flags: Sequence[str]) -> Path:
-        """``file`` compiled against the headers of ``src``, whose name tells its content."""
+    def _edited_headers(self, headers: Path, edit: Edit) -> Path:
+        """A copy of all of them, with the fault."""
+        changed = headers.parent / edit.file
+        text = edit.apply(changed.read_text())
+        target = self.folder / f"include-{_digest(str(headers), edit.file, text)}"
+        if not target.exists():
+            fresh = Path(tempfile.mkdtemp(dir=self.folder)) / "include"
+            shutil.copytree(headers, fresh)
+            (fresh / changed.relative_to(headers)).write_text(text)
+            _move(fresh, target)
+            shutil.rmtree(fresh.parent)
+        return target
+
+    def _object(self, file: Path, headers: Path, flags: Sequence[str]) -> Path:
+        """``file`` compiled against ``headers``, whose path tells their content."""
         own = b"".join(header.read_bytes() for header in sorted(HERE.glob("*.h")))
-        digest = _digest(str(file), file.read_bytes(), str(src), own, *flags)
-        includes = ("-I", f"{src}/include", "-I", str(HERE))
+        digest = _digest(str(file), file.read_bytes(), str(headers), own, *flags)
+        includes = ("-I", str(headers), "-I", str(HERE))
         target = self.folder / f"{file.stem}-{digest}.o"
         return self._made(target, [*_COMMON, *flags, *includes, "-c", str(file)])
 

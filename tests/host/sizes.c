@@ -1,4 +1,4 @@
-/* buddy_metadata_size() at the end of a pipe: PAGES MAX_ORDER gives bytes. */
+/* buddy_index_size() at the end of a pipe: PAGES MAX_ORDER gives bytes. */
 #include "bare.h"
 
 #include <mm/buddy.h>
@@ -20,7 +20,7 @@ int run(void)
 		size_t pages = number(&line);
 
 		line++;
-		say("%lu\n", (unsigned long)buddy_metadata_size(pages * PAGE_SIZE, number(&line)));
+		say("%lu\n", (unsigned long)buddy_index_size(pages * PAGE_SIZE, number(&line)));
 	}
 	return 0;
 }

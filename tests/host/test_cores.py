@@ -1,4 +1,4 @@
-"""memmap, memblock and arena against their models."""
+"""memmap, memblock, arena and the buddy with either index against their models."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.host.buddy_model import BUDDY_TALKS
 from tests.host.models import Talk, arena_talk, map_talk, memblock_talk
 from tests.host.native import Pipe, Program, Workshop
 
-CORES = ("mm/memmap.c", "mm/memblock.c", "mm/arena.c")
+CORES = ("mm/memmap.c", "mm/memblock.c", "mm/arena.c", "mm/buddy.c")
 
 MAP_ROOM = 8
 MEMBLOCK_ROOM = 16
@@ -23,6 +24,7 @@ TALKS: dict[str, Callable[[Random], Talk]] = {
     "memmap": lambda random: map_talk(random, room=MAP_ROOM, count=1),
     "memblock": lambda random: memblock_talk(random, room=MEMBLOCK_ROOM, calls=60),
     "arena": lambda random: arena_talk(random, calls=40),
+    **BUDDY_TALKS,
 }
 
 
@@ -57,10 +59,16 @@ def explain(talk: Talk, answers: list[str]) -> str:
     return "it ended early:\n" + "\n".join(answers)
 
 
+@pytest.fixture(scope="module", params=TALKS)
+def name(request: pytest.FixtureRequest) -> str:
+    """What is talked about."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def cores(small_src: Path, workshop: Workshop) -> Program:
+def cores(name: str, small_src: Path, bitmaps_src: Path, workshop: Workshop) -> Program:
     """The driver with the cores of the small kernel, under the sanitizers."""
-    return workshop.program(small_src, "cores.c", CORES)
+    return workshop.program(bitmaps_src if name == "bitmaps" else small_src, "cores.c", CORES)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +78,6 @@ def pipe(cores: Program) -> Iterator[Pipe]:
         yield pipe
 
 
-@pytest.mark.parametrize("name", TALKS)
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(random=st.randoms(use_true_random=False))
 def test_it_does_what_its_model_does(name: str, pipe: Pipe, random: Random) -> None:
@@ -80,18 +87,23 @@ def test_it_does_what_its_model_does(name: str, pipe: Pipe, random: Random) -> N
     assert tuple(answers) == talk.answers, explain(talk, answers)
 
 
-COUNTS = {"memmap": 10_000, "memblock": 200, "arena": 500}
+COUNTS = {"memmap": 10_000, "memblock": 200, "arena": 500, "lists": 1000, "bitmaps": 1000}
 
 
-@pytest.mark.parametrize("name", TALKS)
 def test_it_does_what_its_model_does_for_long(name: str, cores: Program) -> None:
     """Many conversations at once, the same in each session."""
     assert not disagreement(cores, name, seed=1, count=COUNTS[name])
 
 
+@pytest.mark.parametrize("seed", range(2, 11))
+def test_a_hundred_thousand_maps(seed: int, small_src: Path, workshop: Workshop) -> None:
+    """With the ten thousand above, in parts that workers share."""
+    cores = workshop.program(small_src, "cores.c", CORES)
+    assert not disagreement(cores, "memmap", seed=seed, count=COUNTS["memmap"])
+
+
 @pytest.mark.campaign
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("name", TALKS)
 def test_it_does_what_its_model_does_for_a_hundred_times_as_long(name: str, cores: Program) -> None:
     """A million maps."""
     for seed in range(2, 102):

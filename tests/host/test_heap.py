@@ -11,8 +11,13 @@ from tests.host.native import BARE, Program, Workshop
 CORES = ("mm/kmalloc.c", "mm/arena.c", "mm/page.c", "mm/buddy.c", "mm/memblock.c")
 
 
-LAYOUT = {"direct_map_limit": "128M", "arena_base": 0xD000_0000, "arena_size": "64M"}
-"""An arena where a program of 32 bits has nothing else."""
+LAYOUT = {
+    "direct_map_limit": "128M",
+    "arena_base": 0xD000_0000,
+    "arena_size": "64M",
+    "page_map_base": 0xC800_0000,
+}
+"""Arena and page map where a program of 32 bits has nothing else."""
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.host.native import BARE, Program, Workshop
 
-from kgen import footprint
+from kgen import Kernel, footprint
 
 LIBC = ctypes.CDLL(None)
 
@@ -97,9 +97,15 @@ def test_memory_strings_and_division(bare_src: Path, workshop: Workshop) -> None
 
 
 @pytest.mark.parametrize("order", [0, 3, 10])
-def test_metadata_takes_what_kgen_predicts(order: int, bare_src: Path, workshop: Workshop) -> None:
+@pytest.mark.parametrize("index", ["lists", "bitmaps"])
+def test_an_index_takes_what_kgen_predicts(
+    index: str, order: int, bare_src: Path, workshop: Workshop
+) -> None:
     """In the kernel's own words of 32 bits, for any number of pages."""
-    program = workshop.program(bare_src, "sizes.c", ("mm/buddy.c",), BARE)
+    assert bare_src
+    src = workshop.sources(buddy={"index": index})
+    kernel = Kernel.model_validate({"buddy": {"index": index, "max_order": order}})
+    program = workshop.program(src, "sizes.c", ("mm/buddy.c",), BARE)
     pages = [*range(70), 1023, 1024, 1025, 4096, 28672, 229376, (1 << 20) - 1]
     answers = program.check(stdin="".join(f"{count} {order}\n" for count in pages)).split()
-    assert [int(a) for a in answers] == [footprint.buddy_metadata(p, order) for p in pages]
+    assert [int(a) for a in answers] == [footprint.index_bytes(p, kernel) for p in pages]

@@ -12,7 +12,8 @@ from pathlib import Path
 from subprocess import TimeoutExpired
 
 import pytest
-from tests.host.native import BARE, QUICK, Edit, Workshop
+from tests.host.buddy_mutants import BITMAP_MUTANTS, BUDDY_MUTANTS, LIST_MUTANTS
+from tests.host.native import BARE, QUICK, SANITIZED, Edit, Kind, Workshop
 from tests.host.test_buddy import CORES as BUDDY
 from tests.host.test_buddy import SMALL
 from tests.host.test_cores import CORES, disagreement
@@ -23,8 +24,8 @@ from tests.host.test_lib import misprint
 SECONDS = 10
 """Many times what a search takes that ends. A mutant that hangs is noticed by that."""
 
-BUDDY_C, MEMMAP_C, MEMBLOCK_C, ARENA_C, KMALLOC_C = (
-    f"mm/{name}.c" for name in ("buddy", "memmap", "memblock", "arena", "kmalloc")
+MEMMAP_C, MEMBLOCK_C, ARENA_C, KMALLOC_C = (
+    f"mm/{name}.c" for name in ("memmap", "memblock", "arena", "kmalloc")
 )
 STRING_C, PRINTF_C, DIV_C = (f"lib/{name}.c" for name in ("string", "vsnprintf", "div64"))
 
@@ -41,11 +42,14 @@ def search(workshop: Workshop, src: Path, edit: Edit | None) -> str:
     return ""
 
 
-def corruption(workshop: Workshop, src: Path, edit: Edit | None) -> str:
+def corruption(kind: Kind) -> Callable[[Workshop, Path, Edit | None], str]:
     """Every fault that buddy_check() must see; the ones that it does not."""
-    program = workshop.program(src, "buddy_corrupt.c", BUDDY, QUICK, edit)
-    done = program.run(seconds=SECONDS)
-    return done.stdout if done.returncode else ""
+
+    def run(workshop: Workshop, src: Path, edit: Edit | None) -> str:
+        done = workshop.program(src, "buddy_corrupt.c", BUDDY, kind, edit).run(seconds=SECONDS)
+        return done.stdout or f"status {done.returncode}" if done.returncode else ""
+
+    return run
 
 
 def talk(name: str, count: int) -> Callable[[Workshop, Path, Edit | None], str]:
@@ -82,7 +86,11 @@ def heap(workshop: Workshop, src: Path, edit: Edit | None) -> str:
 
 TESTS = {
     "search": search,
-    "corruption": corruption,
+    "corruption": corruption(QUICK),
+    "access": corruption(SANITIZED),
+    "search bitmaps": search,
+    "corruption bitmaps": corruption(QUICK),
+    "access bitmaps": corruption(SANITIZED),
     "memmap": talk("memmap", 1000),
     "memblock": talk("memblock", 40),
     "arena": talk("arena", 200),
@@ -91,119 +99,20 @@ TESTS = {
     "heap": heap,
 }
 
-BARE_TESTS = {"printing", "library", "heap"}
+SOURCES = {
+    "printing": "bare_src",
+    "library": "bare_src",
+    "heap": "bare_src",
+    "search bitmaps": "bitmaps_src",
+    "corruption bitmaps": "bitmaps_src",
+    "access bitmaps": "bitmaps_src",
+}
+"""The fixture of each test's sources; the others have the small kernel's."""
 
 MUTANTS = {
-    # --- buddy: allocating and freeing
-    "merge skipped": ("search", Edit(BUDDY_C, "!toggle_pair(b, frame, order)) {", "0) {")),
-    "merge across the largest order": (
-        "search",
-        Edit(BUDDY_C, "while (order < b->max_order && !toggle", "while (!toggle"),
-    ),
-    "wrong buddy": (
-        "search",
-        Edit(BUDDY_C, "size_t buddy = frame ^ (size_t)1", "size_t buddy = frame + (size_t)1"),
-    ),
-    "upper half's head stays": ("search", Edit(BUDDY_C, "clear_head(b, frame | buddy);", "")),
-    "merged block begins at its upper half": (
-        "search",
-        Edit(BUDDY_C, "frame &= buddy;", "frame |= buddy;"),
-    ),
-    "bit not toggled when a block is taken": (
-        "search",
-        Edit(BUDDY_C, "if (from < b->max_order)\n\t\ttoggle_pair(b, frame, from);", ""),
-    ),
-    "bit not toggled when a block is halved": (
-        "search",
-        Edit(BUDDY_C, "from), from);\n\t\ttoggle_pair(b, frame, from);", "from), from);"),
-    ),
-    "not the smallest order": (
-        "search",
-        Edit(BUDDY_C, "unsigned from = order;", "unsigned from = b->max_order;"),
-    ),
-    "order not checked": (
-        "search",
-        Edit(BUDDY_C, "if (b->nodes[frame].allocated != allocated_mark(order))", "if (0)"),
-    ),
-    "stale node believed": (
-        "search",
-        Edit(BUDDY_C, "if (!is_head(b, frame) || !is_allocated", "if (!is_allocated"),
-    ),
-    "stale node believed in diagnosis": (
-        "search",
-        Edit(BUDDY_C, "if (is_head(b, first) && is_allocated", "if (is_allocated"),
-    ),
-    "interior not told from unmanaged": (
-        "search",
-        Edit(BUDDY_C, "b->nodes[first].allocated / 2 >= order", "0"),
-    ),
-    "unaligned address accepted": (
-        "search",
-        Edit(BUDDY_C, "frame >= b->pages || !IS_ALIGNED(addr, PAGE_SIZE))", "frame >= b->pages)"),
-    ),
-    "page behind the region accepted": (
-        "search",
-        Edit(BUDDY_C, "addr < b->base || frame >= b->pages", "addr < b->base || frame > b->pages"),
-    ),
-    "free pages not counted": (
-        "search",
-        Edit(BUDDY_C, "b->free_pages -= (size_t)1 << order;", ""),
-    ),
-    "metadata believed to be zero": (
-        "search",
-        Edit(BUDDY_C, "memset(b->map, 0, b->map_size);", ""),
-    ),
-    "back link forgotten": (
-        "search",
-        Edit(BUDDY_C, "node->next->link = node->link;", ";"),
-    ),
-    "blocks too large at the end of a run": (
-        "search",
-        Edit(
-            BUDDY_C, "frame + ((size_t)2 << order) <= last", "frame + ((size_t)1 << order) < last"
-        ),
-    ),
-    # --- buddy: what buddy_check() looks at
-    "check: back links": ("corruption", Edit(BUDDY_C, " || node->link != link)", ")")),
-    "check: alignment": (
-        "corruption",
-        Edit(BUDDY_C, "!IS_ALIGNED(frame, (size_t)1 << order) || !is_head", "!is_head"),
-    ),
-    "check: heads": ("corruption", Edit(BUDDY_C, "order) || !is_head(b, frame))", "order))")),
-    "check: free blocks overlap": (
-        "corruption",
-        Edit(BUDDY_C, "any_head(b, frame + 1, behind)", "0"),
-    ),
-    "check: allocated blocks overlap": (
-        "corruption",
-        Edit(BUDDY_C, "any_head(b, frame + 1, frame + length)", "0"),
-    ),
-    "check: counters of orders": (
-        "corruption",
-        Edit(
-            BUDDY_C,
-            "return count == b->free_count[order] ? BUDDY_OK : BUDDY_BAD_COUNT;",
-            "return BUDDY_OK;",
-        ),
-    ),
-    "check: free pages": (
-        "corruption",
-        Edit(BUDDY_C, "if (free_pages != b->free_pages)", "if (0)"),
-    ),
-    "check: managed pages": (
-        "corruption",
-        Edit(BUDDY_C, "|| allocated + b->free_pages != b->managed)", ")"),
-    ),
-    "check: map": ("corruption", Edit(BUDDY_C, "if (!clear)", "if (0)")),
-    "check: unmerged": ("corruption", Edit(BUDDY_C, "return raised ?", "return 0 ?")),
-    "check: order of allocated blocks": (
-        "corruption",
-        Edit(BUDDY_C, "node->allocated > allocated_mark(b->max_order)", "0"),
-    ),
-    "check: end of allocated blocks": (
-        "corruption",
-        Edit(BUDDY_C, " || frame + length > b->pages)", ")"),
-    ),
+    **BUDDY_MUTANTS,
+    **LIST_MUTANTS,
+    **BITMAP_MUTANTS,
     # --- memmap
     "available wins over reserved": (
         "memmap",
@@ -217,6 +126,14 @@ MUTANTS = {
         Edit(MEMMAP_C, "if (entry->type == MEMORY_AVAILABLE) {", "if (0) {"),
     ),
     "end beyond 2^64 wraps": ("memmap", Edit(MEMMAP_C, "end = UINT64_MAX;", ";")),
+    "start wraps in the last page": (
+        "memmap",
+        Edit(
+            MEMMAP_C,
+            "range.start < range.end ? range.start + unit : range.end",
+            "range.start + unit",
+        ),
+    ),
     "neighbours of a type not joined": (
         "memmap",
         Edit(MEMMAP_C, "last && last->end == start && last->type == type", "0"),
@@ -438,7 +355,7 @@ MUTANTS = {
 
 def complaint(test: str, edit: Edit | None, request: pytest.FixtureRequest) -> str:
     """What the test says; empty if it passes."""
-    src = request.getfixturevalue("bare_src" if test in BARE_TESTS else "small_src")
+    src = request.getfixturevalue(SOURCES.get(test, "small_src"))
     try:
         return TESTS[test](request.getfixturevalue("workshop"), src, edit)
     except TimeoutExpired:

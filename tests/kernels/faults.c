@@ -1,6 +1,7 @@
 /*
  * One mistake, chosen by `trip=NAME` on the kernel's command line: each must end
- * in a panic that says what happened and where. `trip=NUMBER` raises that vector.
+ * in a panic that says what happened and where. `trip=intNUMBER` raises that vector,
+ * `trip=errorNUMBER` does with an error code.
  *
  * Instructions newer than a 386, or none at all, stand as bytes in data: kgen's
  * verifier rightly refuses them in text.
@@ -364,25 +365,25 @@ static const struct {
 	{ "panic_mid_line", panic_mid_line },
 };
 
-/*
- * What the CPU does for a vector: INT pushes no error code, so where one belongs
- * the frame is made by hand, and the stub entered as the gate would.
- */
-static void raise(unsigned vector, bool has_error)
+/* INT takes its vector from the instruction: it is written as it is needed. */
+static void interrupt(unsigned vector)
+{
+	static unsigned char code[] = { 0xcd, 0, 0xc3 }; /* int $n; ret */
+
+	code[1] = vector;
+	run_data(code);
+}
+
+/* INT pushes no error code: a frame with one is made by hand, as the CPU would. */
+static void raise_with_error(unsigned vector)
 {
 	extern void (*const trap_vectors[TRAP_COUNT])(void);
 
-	if (has_error)
-		__asm__ volatile("pushfl\n\tpushl %%cs\n\tpushl $1f\n\tpushl $0xe44\n\t"
-				 "jmp *%0\n1:"
-				 :
-				 : "r"(trap_vectors[vector])
-				 : "memory");
-	else
-		__asm__ volatile("pushfl\n\tpushl %%cs\n\tpushl $1f\n\tjmp *%0\n1:"
-				 :
-				 : "r"(trap_vectors[vector])
-				 : "memory");
+	__asm__ volatile("pushfl\n\tpushl %%cs\n\tpushl $1f\n\tpushl $0xe44\n\t"
+			 "jmp *%0\n1:"
+			 :
+			 : "r"(trap_vectors[vector])
+			 : "memory");
 }
 
 static unsigned number(const char *digits)
@@ -399,10 +400,10 @@ void kernel_main(void)
 	char name[32] = "";
 
 	boot_option("trip", name, sizeof(name));
-	if (name[0] == 'e')
-		raise(number(name + 1), true);
-	if (name[0] == 'v')
-		raise(number(name + 1), false);
+	if (!strncmp(name, "int", 3))
+		interrupt(number(name + 3));
+	if (!strncmp(name, "error", 5))
+		raise_with_error(number(name + 5));
 	for (unsigned i = 0; i < ARRAY_SIZE(trips); i++) {
 		if (!strcmp(trips[i].name, name))
 			trips[i].run();

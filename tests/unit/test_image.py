@@ -25,6 +25,7 @@ from kgen.image import Cargo, File, floppy, iso, lent, make, write
 from kgen.image.plan import SECTOR, Plan, checksum, make_plan, quoted
 from kgen.units import MiB
 from kgen_qemu.i386 import cpu, first_family
+from kgen_qemu.machine import Machine
 
 KERNEL = """
 	.section .multiboot, "a"
@@ -262,6 +263,24 @@ def test_missing_tools_are_named_with_their_packages(
     with pytest.raises(KgenError, match=r"missing: grub-common xorriso grub-pc-bin\n") as caught:
         make(cargo, "iso", folder)
     assert "apt-get install grub-common xorriso grub-pc-bin" in caught.value.hint
+
+
+# --- the machine that it boots ------------------------------------------------------------
+
+
+def test_a_medium_takes_the_kernels_place() -> None:
+    pc = Machine(Path("kernel.elf"), append="x", via="floppy", medium=Path("/some,where/a.img"))
+    argv = pc.argv("qemu", 3)
+    drive = "file=/some,,where/a.img,format=raw,readonly=on,if=floppy"
+    assert argv[-4:] == ["-drive", drive, "-boot", "order=a"]
+    assert not {"-kernel", "-append"} & set(argv)
+    assert replace(pc, via="grub").argv("qemu", 3)[-1] == "order=d"
+    assert "-kernel" in replace(pc, via="multiboot").argv("qemu", 3)
+
+
+def test_no_medium_is_no_direct_boot() -> None:
+    with pytest.raises(ValueError, match="via grub takes a medium"):
+        Machine(Path("kernel.elf"), via="grub").argv("qemu", 3)
 
 
 # --- files -------------------------------------------------------------------------------

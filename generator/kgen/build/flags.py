@@ -25,7 +25,6 @@ _TARGET = (
     "-fno-stack-protector",  # its canary lives in thread storage
     "-fno-asynchronous-unwind-tables",  # nobody reads .eh_frame
     "-fno-omit-frame-pointer",  # a panic walks the frames
-    "-mno-omit-leaf-frame-pointer",  # leaf functions' too: they are where things fault
     "-fno-common",
     "-g",
     "-gno-record-gcc-switches",  # they would put host paths into the ELF

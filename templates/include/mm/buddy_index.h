@@ -74,28 +74,18 @@ static inline size_t index_take(buddy_t *b, unsigned order)
 	return node - b->nodes;
 }
 
-/* Whether the index has this block: its links lead back to it. */
-static inline bool index_holds(const buddy_t *b, size_t frame, unsigned order)
+/* Whether the list has `count` blocks, linked both ways, and all free by the map. */
+static inline bool index_agrees(const buddy_t *b, unsigned order, size_t count)
 {
-	const struct buddy_node *node = &b->nodes[frame];
+	struct buddy_node *const *link = &b->free_lists[order];
+	const struct buddy_node *node;
 
-	(void)order;
-	return *node->link == node && (!node->next || node->next->link == &node->next);
-}
-
-/* Blocks in the index under this order; stops at one more than `most`. */
-static inline size_t index_count(const buddy_t *b, unsigned order, size_t most)
-{
-	const struct buddy_node *node = b->free_lists[order];
-	size_t count = 0;
-
-	for (; node && count <= most; node = node->next) {
-		if (node < b->nodes || node >= b->nodes + b->pages ||
-		    b->map[node - b->nodes] != (BUDDY_FREE | order))
-			return most + 1;
-		count++;
+	for (; (node = *link); link = &node->next, count--) {
+		if (!count || node < b->nodes || node >= b->nodes + b->pages ||
+		    node->link != link || b->map[node - b->nodes] != (BUDDY_FREE | order))
+			return false;
 	}
-	return count;
+	return !count;
 }
 //% else
 /* Bits of level 0 for an order: pairs, but blocks at the largest, which has no pairs. */
@@ -178,6 +168,17 @@ static inline void index_remove(buddy_t *b, size_t frame, unsigned order)
 	}
 }
 
+/* The frame that a bit of level 0 stands for: of two buddies, the one that is free. */
+static inline size_t index_frame(const buddy_t *b, size_t bit, unsigned order)
+{
+	size_t frame;
+
+	if (order == b->max_order)
+		return bit << order;
+	frame = bit << (order + 1);
+	return b->map[frame] == (BUDDY_FREE | order) ? frame : frame + ((size_t)1 << order);
+}
+
 /* Take the lowest free block of this order, of which there must be one: its first frame. */
 static inline size_t index_take(buddy_t *b, unsigned order)
 {
@@ -186,53 +187,44 @@ static inline size_t index_take(buddy_t *b, unsigned order)
 
 	for (unsigned level = BUDDY_LEVELS; level-- > 0;)
 		bit = bit * 32 + __builtin_ctz(b->bits[order][level][bit]);
-	if (order == b->max_order) {
-		frame = bit << order;
-	} else {
-		frame = bit << (order + 1);
-		if (b->map[frame] != (BUDDY_FREE | order))
-			frame += (size_t)1 << order;
-	}
+	frame = index_frame(b, bit, order);
 	index_remove(b, frame, order);
 	return frame;
 }
 
-/* Whether the index has this block: its bit is set on every level. */
-static inline bool index_holds(const buddy_t *b, size_t frame, unsigned order)
+/* Whether a bit that is set says the truth: of the word below, or of the map. */
+static inline bool index_is_true(const buddy_t *b, unsigned order, unsigned level, size_t bit)
 {
-	size_t bit = index_bit(b, frame, order);
-
-	for (unsigned level = 0; level < BUDDY_LEVELS; level++, bit /= 32) {
-		if (!(b->bits[order][level][bit / 32] >> (bit % 32) & 1))
-			return false;
-	}
-	return true;
+	if (level)
+		return b->bits[order][level - 1][bit];
+	return b->map[index_frame(b, bit, order)] == (BUDDY_FREE | order);
 }
 
-/* Blocks in the index under this order; `most` + 1 if a summary is wrong. */
-static inline size_t index_count(const buddy_t *b, unsigned order, size_t most)
+/* Whether `count` bits are set, for as many free blocks, and the summaries are right. */
+static inline bool index_agrees(const buddy_t *b, unsigned order, size_t count)
 {
 	size_t bits = index_bits(b->pages, order, b->max_order);
-	size_t count = 0;
 
 	for (unsigned level = 0; level < BUDDY_LEVELS; level++) {
-		size_t set = 0;
+		size_t filled = 0; /* words that are not 0: as many bits above */
 
 		for (size_t word = 0; word < index_words(bits); word++) {
 			uint32_t value = b->bits[order][level][word];
 
-			for (; value; value &= value - 1)
-				set++;
-			if (level + 1 < BUDDY_LEVELS &&
-			    (b->bits[order][level][word] != 0) !=
-				    (b->bits[order][level + 1][word / 32] >> (word % 32) & 1))
-				return most + 1;
+			filled += value != 0;
+			for (; value; value &= value - 1, count--) {
+				size_t bit = word * 32 + __builtin_ctz(value);
+
+				if (!count || bit >= bits || !index_is_true(b, order, level, bit))
+					return false;
+			}
 		}
-		if (!level)
-			count = set;
+		if (count)
+			return false;
+		count = filled;
 		bits = index_words(bits);
 	}
-	return count;
+	return true;
 }
 //% endif
 

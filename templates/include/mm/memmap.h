@@ -18,6 +18,9 @@ enum {
 	MEMORY_BAD = 5,
 };
 
+/* "available", "reserved", … */
+const char *memmap_type_name(uint32_t type);
+
 struct memmap_entry {
 	uint64_t base; /* bytes */
 	uint64_t length; /* bytes; base + length may wrap */

@@ -7,6 +7,8 @@
  *
  *   A20_CLOSED   A20 is closed at the start
  *   NO_2401      15h/2401 (open A20) is not known
+ *   WANTS_2401   13h: reads behind the first cylinder fail until 15h/2401 came
+ *   NOT_BY_92    13h: they fail if A20 was opened through port 92h
  *   NO_E820      15h/E820 is not known
  *   LOSES_SMAP   15h/E820 answers once, then forgets its signature
  *   LONG_E820    15h/E820 writes 24 bytes, whatever it is asked for
@@ -102,6 +104,23 @@ new_13:
 	popw %ds
 	jb refuse
 #endif
+#ifdef WANTS_2401
+	cmpb $0, %ch
+	je 8f
+	cmpb $0, %cs:asked_2401
+	je refuse
+8:
+#endif
+#ifdef NOT_BY_92
+	cmpb $0, %ch
+	je 8f
+	pushw %ax
+	inb $0x92, %al
+	testb $0x02, %al
+	popw %ax
+	jnz refuse
+8:
+#endif
 #ifdef BAD_TRACK
 	cmpb $BAD_TRACK, %ch
 	je refuse
@@ -112,6 +131,12 @@ new_15:
 #ifdef NO_2401
 	cmpw $0x2401, %ax
 	je refuse
+#endif
+#ifdef WANTS_2401
+	cmpw $0x2401, %ax
+	jne 8f
+	movb $1, %cs:asked_2401
+8:
 #endif
 #ifdef NO_E820
 	cmpw $0xe820, %ax
@@ -173,6 +198,8 @@ old_13:
 	.long 0
 old_15:
 	.long 0
+asked_2401:
+	.byte 0
 left_to_fail:
 	.byte 2
 table:

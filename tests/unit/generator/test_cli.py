@@ -181,6 +181,7 @@ def test_boot_passes_its_options_on_and_ends_with_the_verdict(
     monkeypatch.setattr("kgen_qemu.print_report", lambda _: print("report"), raising=False)
     options = "-o d --cpu 486 --memory 4M --machine q35 --accel kvm --via grub --append cpu=386"
     options += " --module a --module b --expect x --forbid y --timeout 2.5"
+    options += " --audit exact --engine dosbox-x --firmware seabios --map m.json"
     ran = kgen("boot", *options.split(), *(["--json"] if as_json else []))
     assert ran.code == Exit.TIMEOUT
     assert ran.out == ('{"verdict": "timeout"}\n' if as_json else "a line\nreport\n")
@@ -196,6 +197,10 @@ def test_boot_passes_its_options_on_and_ends_with_the_verdict(
         "expect": ("x",),
         "forbid": ("y",),
         "timeout": 2.5,
+        "audit": "exact",
+        "engine": "dosbox-x",
+        "firmware": "seabios",
+        "map": Path("m.json"),
     }
 
 

@@ -230,3 +230,15 @@ def test_a_source_that_is_missing_is_one_problem(here: Path) -> None:
 def test_a_source_that_cannot_be_read_says_why(here: Path) -> None:
     (here / "loop.c").symlink_to("loop.c")
     assert "it cannot be read: Too many levels" in problems(None, "sources=loop.c").what
+
+
+def test_settings_that_name_no_field_are_told_with_all_other_problems(here: Path) -> None:
+    (here / "kernel.py").write_text("from kgen import *\nkernel = Kernel(name='a b')\n")
+    with pytest.raises(KgenError) as caught:
+        load(None, ["buddy.maxorder=3", "kmalloc.magic=zz", "layout"])
+    said = str(caught.value)
+    assert said.startswith("kernel.py: 4 problems\n")
+    for part in ("buddy.maxorder", "did you mean buddy.max_order?", "kmalloc.magic = 'zz'"):
+        assert part in said
+    for part in ("--set layout: there is no `=`", "name = 'a b'"):
+        assert part in said

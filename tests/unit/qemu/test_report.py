@@ -108,6 +108,7 @@ def test_json_has_the_contracts_keys(recorded: Recorded) -> None:
         "verdict",
         "exit_code",
         "reasons",
+        "engine",
         "cpu",
         "memory",
         "machine",
