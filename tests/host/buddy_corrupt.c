@@ -189,7 +189,7 @@ static void spoil_index(void)
 
 			set_stage();
 			pointer = &b->nodes[free_frames[i]].link;
-			target = to <= ORDER	   ? &b->free_lists[to] :
+			target = to <= ORDER	 ? &b->free_lists[to] :
 				 to == PAGES + 2 ? NULL :
 						   &b->nodes[to].next;
 			if (*pointer == target)
@@ -366,7 +366,8 @@ static bool is_state(uint8_t byte)
 
 	if (byte == BUDDY_UNCACHED || byte == BUDDY_CACHED)
 		return true;
-	return order <= ORDER && (byte == (BUDDY_ALLOCATED | order) || byte == (BUDDY_FREE | order));
+	return order <= ORDER &&
+	       (byte == (BUDDY_ALLOCATED | order) || byte == (BUDDY_FREE | order));
 }
 
 /* What must come of a byte of the map that is not what it was. */

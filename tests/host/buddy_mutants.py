@@ -1,7 +1,8 @@
 """Deliberate faults in the buddy and in each of its indexes, and the test that notices each.
 
 ``search`` goes through all states of small buddies, ``corruption`` breaks each invariant and looks
-what buddy_check() says, ``access`` does the same under the sanitizers: see :mod:`tests.host.test_mutants`, which runs them.
+what buddy_check() says, ``access`` does the same under the sanitizers.
+:mod:`tests.host.test_mutants` runs them.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ BUDDY_MUTANTS = {
     "no such order": ("search", Edit(BUDDY_C, "if (order > MAX_ORDER)", "if (0)")),
     "free blocks not counted": (
         "search",
-        Edit(BUDDY_C, "frame = index_take(b, from); b->free_count[from]--;", "frame = index_take(b, from);"),
+        Edit(BUDDY_C, "(b, from); b->free_count[from]--;", "(b, from);"),
     ),
     "free pages miscounted": (
         "search",
@@ -114,7 +115,7 @@ BUDDY_MUTANTS = {
     ),
     "blocks too large at the end of a run": (
         "search",
-        Edit(BUDDY_C, "frame + block_pages(order + 1) <= last)", "frame + block_pages(order) < last)"),
+        Edit(BUDDY_C, "block_pages(order + 1) <= last)", "block_pages(order) < last)"),
     ),
     "blocks not aligned": (
         "search",
@@ -135,7 +136,7 @@ BUDDY_MUTANTS = {
     # --- frames for a cache
     "more frames than asked for": (
         "search",
-        Edit(BUDDY_C, "while (block_pages(order) > count)", "while (block_pages(order) > 2 * count)"),
+        Edit(BUDDY_C, "while (block_pages(order) > count)", "while (order > count)"),
     ),
     "no smaller batch": ("search", Edit(BUDDY_C, "if (!order--) return 0;", "return 0;")),
     "cached frames not marked": (
@@ -235,7 +236,7 @@ BITMAP_MUTANTS = {
     "bits: all levels in one place": ("search bitmaps", Edit(INDEX_H, "at += bits;", "")),
     "bits: a bit too few": (
         "search bitmaps",
-        Edit(INDEX_H, "return (pages + ((size_t)1 << shift) - 1) >> shift;", "return pages >> shift;"),
+        Edit(INDEX_H, "(pages + ((size_t)1 << shift) - 1) >> shift;", "pages >> shift;"),
     ),
     "bits: pairs at the largest order": (
         "search bitmaps",
@@ -281,9 +282,7 @@ BITMAP_MUTANTS = {
     "bits check: range": ("access bitmaps", Edit(INDEX_H, "bit >= bits ||", "")),
     "bits check: map": (
         "corruption bitmaps",
-        Edit(
-            INDEX_H, "return b->map[index_frame(b, bit, order)] == (BUDDY_FREE | order);", "return 1;"
-        ),
+        Edit(INDEX_H, "b->map[index_frame(b, bit, order)] == (BUDDY_FREE | order);", "1;"),
     ),
     "bits check: words below": (
         "corruption bitmaps",

@@ -107,12 +107,12 @@ static void verify_order(const struct key *after)
 	for (unsigned p = 0; p < setup.pages; p++) {
 		for (unsigned q = 0; q < setup.pages; q++) {
 			unsigned one = after->page[p], two = after->page[q];
-			bool was = (now.page[p] & 0xf0) == (one & 0xf0);
+			bool was = (now.page[p] & 0xf0) == (one & 0xf0); /* in this list */
 
 			if (!(one & 0x80) || (one & 0xf0) != (two & 0xf0) || one >= two)
-				continue; /* p is before q in a list */
-			if ((now.page[q] & 0xf0) != (two & 0xf0) ? was :
-								   was && now.page[p] >= now.page[q])
+				continue; /* else p is before q in a list */
+			if (was && ((now.page[q] & 0xf0) != (two & 0xf0) ||
+				    now.page[p] > now.page[q]))
 				wrong("%u is before %u in the list", p, q);
 		}
 	}

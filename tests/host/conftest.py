@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from tests.host.native import BARE, Workshop
 
-
 SMALL_MEMBLOCK = {"regions": 16, "map_entries": 8, "modules": 0}
 
 

@@ -1,4 +1,4 @@
-"""The buddy allocator with either index: all states of small ones, random walks through large ones."""
+"""The buddy with either index: all states of small ones, random walks through large ones."""
 
 from __future__ import annotations
 
@@ -83,9 +83,7 @@ def states(program: Program, case: tuple[int, ...], seconds: float = 60) -> int:
 
 
 @pytest.mark.parametrize("compiled", [0, 3])
-def test_every_state_of_a_small_one_is_right(
-    compiled: int, index: str, workshop: Workshop
-) -> None:
+def test_every_state_of_a_small_one_is_right(compiled: int, index: str, workshop: Workshop) -> None:
     """Orders up to the largest that is compiled in; the sanitizers see what lies beside."""
     src = workshop.sources(buddy={"max_order": compiled, "index": index})
     program = workshop.program(src, "buddy_states.c", CORES)
@@ -135,9 +133,7 @@ def test_check_sees_every_fault(index: str, workshop: Workshop) -> None:
 def walk(workshop: Workshop, index: str, *, seed: int, pages: int, order: int, calls: int) -> None:
     """One random walk, and the size of its index against kgen's own prediction."""
     kernel = Kernel.model_validate({"buddy": {"index": index, "max_order": order}})
-    program = workshop.program(
-        workshop.sources(buddy={"index": index}), "buddy_random.c", CORES
-    )
+    program = workshop.program(workshop.sources(buddy={"index": index}), "buddy_random.c", CORES)
     output = program.check(seed, 0x400000, pages, order, calls, seconds=900)
     found = re.fullmatch(r"index (\d+) node (\d+)\n", output)
     assert found

@@ -11,8 +11,8 @@
 
 /*
  * A page frame's byte in the map: what begins there. ALLOCATED is 0, so that
- * free_page() can check with one comparison that a frame is allocated and its
- * address aligned.
+ * free_page_hot() can check with one comparison that a frame is allocated and, but
+ * for rare cases, its address aligned.
  */
 enum buddy_state {
 	BUDDY_ALLOCATED = 0x00, /* | order of the block */

@@ -173,7 +173,7 @@ def test_the_last_of_two_settings_wins(here: Path) -> None:
         ("name.x=8", "there is no field name.x", ""),
         ("=8", "there is no field (empty)", ""),
         ("buddy.max_order", "there is no `=`", "write --set buddy.max_order=VALUE"),
-        ("buddy=8", "buddy is a whole section", "name a field: buddy.max_order, buddy.zones"),
+        ("buddy=8", "buddy is a whole section", "name a field: buddy.max_order, buddy.index"),
         ("buddy.zones=8", "buddy.zones is a list of sections", "write it in a description file"),
     ],
 )

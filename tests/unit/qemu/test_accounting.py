@@ -114,6 +114,7 @@ def test_nothing_is_claimed_without_a_model_or_before_kmalloc() -> None:
         {"arena_per_ram": 1},
         {"max_order": 3},
         {"node_size": 12},
+        {"index": "bitmaps"},
         {"regions": 1},
     ],
 )

@@ -32,6 +32,7 @@ MEMORY: dict[str, Any] = {
     "regions": 128,
     "modules": 2,
     "max_order": 10,
+    "index": "lists",
     "node_size": 8,
     "zones": [{"name": "all", "first_page": 0, "end_page": 1 << 20}],
 }
