@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Layout,
         Memblock,
         Ram,
+        Slab,
         Vmalloc,
         Zone,
     )

@@ -13,6 +13,7 @@ from kgen.describe.kernel import (
     Layout,
     Memblock,
     Ram,
+    Slab,
     Vmalloc,
     Zone,
 )

@@ -30,7 +30,8 @@ struct arena {
 	size_t pages; /* in the arena; ARENA_PAGES at most */
 	size_t used; /* pages taken */
 	size_t leaves; /* of the tree: a power of two, ARENA_LEAVES at most */
-	struct arena_runs nodes[2 * ARENA_LEAVES]; /* [1] is the root; n's children are 2n, 2n + 1 */
+	struct arena_runs
+		nodes[2 * ARENA_LEAVES]; /* [1] is the root; n's children are 2n, 2n + 1 */
 	uint32_t bits[ARENA_LEAVES]; /* of each leaf; 1: taken */
 };
 
