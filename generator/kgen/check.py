@@ -363,9 +363,6 @@ def lazy_pages(kernel: Kernel) -> Iterator[Problem]:
 SLAB_HEADER = 40
 """Bytes at a slab's start before the first slot, at most (struct slab in mm/slab.h)."""
 
-KMALLOC_HEADER = 8
-"""Bytes in front of each result."""
-
 
 @rule("kmalloc.classes", "kmalloc.alignment", "slab.order", "buddy.max_order")
 def kmalloc_classes(kernel: Kernel) -> Iterator[Problem]:
@@ -382,9 +379,9 @@ def kmalloc_classes(kernel: Kernel) -> Iterator[Problem]:
         yield Problem(path, ", ".join(map(str, sizes)), "sizes ascend", "sort them")
     alignment = kernel.kmalloc.alignment
     slab = PAGE_SIZE << footprint.slab_order(kernel)
-    room = slab - align_up(SLAB_HEADER + KMALLOC_HEADER, alignment)
-    slot = align_up(max(sizes, default=0) + KMALLOC_HEADER, alignment)
-    if sizes and is_power_of_two(alignment) and 2 * slot > room + KMALLOC_HEADER:
+    room = slab - align_up(SLAB_HEADER + footprint.KMALLOC_HEADER, alignment)
+    slot = align_up(max(sizes, default=0) + footprint.KMALLOC_HEADER, alignment)
+    if sizes and is_power_of_two(alignment) and 2 * slot > room + footprint.KMALLOC_HEADER:
         yield Problem(
             path,
             str(max(sizes)),

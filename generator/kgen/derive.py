@@ -262,6 +262,21 @@ class Derived:
         )
         return limit if limit > self.slab_limit else 0
 
+    @property
+    def slab_front(self) -> int:
+        """Bytes in front of kmalloc's objects in slabs."""
+        return footprint.KMALLOC_HEADER if self.kernel.kmalloc.header else 0
+
+    @property
+    def quick(self) -> bool:
+        """Whether kmalloc takes slots from slabs by itself, without slab_alloc()'s checks."""
+        return self.kernel.kmalloc.header and not self.kernel.debug.poison
+
+    @property
+    def watched(self) -> bool:
+        """Whether a layer stands between kmalloc() and the tiers that serve it."""
+        return self.kernel.debug.watched
+
     @cached_property
     def address_map(self) -> tuple[Area, ...]:
         """The kernel's virtual address space from top to bottom, gaps included."""

@@ -27,6 +27,9 @@ again in guard pages, and twice that again in holes, before addresses run out be
 EARLY_SLACK = 64 * KiB
 """For alignment between early allocations, and for tables of what the loader passes."""
 
+KMALLOC_HEADER = 8
+"""Bytes of kmalloc's header {size, magic}."""
+
 CHUNK_OVERHEAD = 64
 """Bytes of a heap's chunk that no block can have, at most: header, end, a block's own words."""
 

@@ -33,6 +33,9 @@
 #include <kernel/printk.h>
 #include <kernel/replay.h>
 #include <mm/early.h>
+//% if debug.leaks
+#include <mm/kdebug.h>
+//% endif
 #include <mm/kmalloc.h>
 #include <mm/page.h>
 #include <mm/slab.h>
@@ -186,9 +189,9 @@ static void start_kmalloc(void)
 	vmalloc_init();
 	kmalloc_init();
 	first = kmalloc(1);
-	BUG_ON(!first || !virt_to_phys(first));
+	BUG_ON(first && !virt_to_phys(first));
 	printk("kmalloc: first address %p, in page frame 0x%x\n", first,
-	       virt_to_phys(first) & PAGE_MASK);
+	       first ? virt_to_phys(first) & PAGE_MASK : PHYS_NONE);
 	kfree(first);
 	kmalloc_shrink();
 	stage_done(STAGE_KMALLOC);
@@ -199,6 +202,9 @@ static void print_stats(const struct free_profile *initial)
 	struct kmalloc_stats kmalloc_stats;
 	struct free_profile now;
 
+	//% if debug.leaks
+	kmalloc_print_leaks();
+	//% endif
 	kmalloc_stats_read(&kmalloc_stats);
 	kmem_print_stats();
 	kmalloc_shrink();

@@ -41,6 +41,10 @@
  */
 #include <kernel/string.h>
 #include <mm/kheap.h>
+#include <mm/kmalloc.h>
+//% if debug.poison
+#include <mm/poison.h>
+//% endif
 
 #define likely(condition) __builtin_expect(!!(condition), 1)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
@@ -204,6 +208,30 @@ static inline struct kheap_block *take_from(unsigned list)
 	return block;
 }
 
+//% if debug.poison
+/*
+ * A free block is poison but for its first three words and its tag. When blocks are
+ * merged or cut, such words come to lie inside and are filled again.
+ */
+static void poison(void *start, size_t size)
+{
+	memset(start, POISON_FREE, size);
+}
+
+/* The first `granules` of a free block that has `have` are about to be used. */
+static void check_poison(const struct kheap_block *block, size_t granules, size_t have)
+{
+	size_t size = granules * KHEAP_GRANULE - sizeof(*block);
+	const void *broken;
+
+	if (granules == have)
+		size -= sizeof(uint32_t);
+	broken = poison_broken(block + 1, size, POISON_FREE);
+	if (broken)
+		poison_found(broken);
+}
+
+//% endif
 /* --- chunks -------------------------------------------------------------------- */
 
 void kheap_init(void)
@@ -225,6 +253,9 @@ static bool add_chunk(void)
 	kheap.chunk_count++;
 	kheap.chunk_peak = MAX(kheap.chunk_peak, kheap.chunk_count);
 	memset(behind(first_block(chunk), CHUNK_GRANULES), 0, 2 * sizeof(uint32_t));
+	//% if debug.poison
+	poison(first_block(chunk), CHUNK_GRANULES * KHEAP_GRANULE);
+	//% endif
 	insert(first_block(chunk), CHUNK_GRANULES);
 	return true;
 }
@@ -282,11 +313,14 @@ static inline __attribute__((always_inline)) void *try_alloc(size_t size)
 		return NULL;
 	have = block->tag & GRANULES_MASK;
 	rest = behind(block, granules);
+	//% if debug.poison
+	check_poison(block, granules, have);
+	//% endif
 	if (have != granules)
 		insert(rest, have - granules);
 	*tail_before(rest) = KHEAP_LIVE | granules;
 	block->size = size;
-	block->magic = KMALLOC_MAGIC;
+	block->magic = kmalloc_magic(&block->link, size);
 	kheap.allocs++;
 	return &block->link;
 }
@@ -313,13 +347,24 @@ static inline void release(struct kheap_block *block, size_t granules)
 	uint32_t before = *tail_before(block);
 	uint32_t tag = next->tag;
 
+	//% if debug.poison
+	poison(block, granules * KHEAP_GRANULE);
+	//% endif
 	block->tag = KHEAP_FREE; /* even if it vanishes in a larger one */
 	if (is_free(tag) && likely(*tail_before(behind(next, tag & GRANULES_MASK)) == tag)) {
 		granules += tag & GRANULES_MASK;
 		take(next);
+		//% if debug.poison
+		poison(next, sizeof(*next));
+		//% else
+		*tail_before(next) = 0; /* no stale tag may vouch for a wrong size */
+//% endif
 	}
 	if (is_free(before) &&
 	    likely(behind(block, -(size_t)(before & GRANULES_MASK))->tag == before)) {
+		//% if debug.poison
+		poison(tail_before(block), sizeof(uint32_t) + sizeof(block->tag));
+		//% endif
 		granules += before & GRANULES_MASK;
 		block = behind(block, -(size_t)(before & GRANULES_MASK));
 		take(block);
@@ -350,6 +395,7 @@ bool kheap_resize(void *pointer, size_t size)
 		release(behind(block, granules), have - granules);
 	}
 	block->size = size;
+	block->magic = kmalloc_magic(pointer, size);
 	return true;
 }
 
@@ -372,8 +418,11 @@ void *kheap_alloc_aligned(size_t size, size_t align)
 	aligned = (char *)ALIGN_UP((uintptr_t)pointer, align);
 	block = kheap_block_of(aligned);
 	if (aligned != pointer) {
+		//% if debug.poison
+		poison(pointer, (char *)block - pointer);
+		//% endif
 		block->size = reach - (aligned - pointer);
-		block->magic = KMALLOC_MAGIC;
+		block->magic = kmalloc_magic(aligned, block->size);
 		insert(kheap_block_of(pointer), (aligned - pointer) / KHEAP_GRANULE);
 		have = granules_for(block->size);
 		*tail_before(behind(block, have)) = KHEAP_LIVE | have;
@@ -398,7 +447,7 @@ enum kheap_error kheap_fault(const void *pointer)
 		return KHEAP_ERR_NOT_HEAP;
 	if (unlikely(block->size - 1 >= KHEAP_MAX))
 		return is_free(block->tag) ? KHEAP_ERR_DOUBLE : KHEAP_ERR_SIZE;
-	if (unlikely(block->magic != KMALLOC_MAGIC))
+	if (unlikely(block->magic != kmalloc_magic(pointer, block->size)))
 		return KHEAP_ERR_MAGIC;
 	granules = granules_for(block->size);
 	next = behind(block, granules);

@@ -16,6 +16,7 @@
 #include <mm/kmem.h>
 #include <mm/page.h>
 #include <mm/slab.h>
+#include <mm/tiers.h>
 
 static struct kmem_cache cache_of_caches;
 static struct kmem_cache *caches;
@@ -27,7 +28,7 @@ void *kblock_alloc(unsigned order)
 	phys_addr_t block = alloc_pages(ZONE_DIRECT, order);
 
 	/* Before giving up, ask everyone for what they do not need. */
-	if (!block && kmalloc_shrink())
+	if (!block && tiers_shrink())
 		block = alloc_pages(ZONE_DIRECT, order);
 	if (!block)
 		return NULL;
@@ -49,6 +50,17 @@ bool kblock_is(const void *pointer, unsigned order)
 	       page_map[VIRT_TO_PHYS(addr) / PAGE_SIZE] == (BUDDY_ALLOCATED | order);
 }
 
+//% if debug.poison
+void poison_found(const void *where)
+{
+	char place[64];
+
+	tier_describe(where, place, sizeof(place));
+	panic("free memory was written at %p: now 0x%02x (%s)", where, *(const uint8_t *)where,
+	      place);
+}
+
+//% endif
 /* --- the list of caches --------------------------------------------------------- */
 
 void kmem_register(struct kmem_cache *cache)

@@ -55,7 +55,7 @@ void *large_alloc(size_t size, size_t align)
 	if (!block)
 		return NULL;
 	pointer = block + offset;
-	*header_of(pointer) = (block_header_t){ size, KMALLOC_MAGIC };
+	*header_of(pointer) = (block_header_t){ size, kmalloc_magic(pointer, size) };
 	large_stats.allocs++;
 	return pointer;
 }
@@ -66,7 +66,7 @@ bool large_owns(const void *pointer)
 
 	return addr - KERNEL_BASE < DIRECT_MAP_LIMIT &&
 	       page_map[VIRT_TO_PHYS(addr) / PAGE_SIZE] <= BUDDY_ORDER_MASK &&
-	       header_of(pointer)->magic == KMALLOC_MAGIC &&
+	       header_of(pointer)->magic == kmalloc_magic(pointer, header_of(pointer)->size) &&
 	       header_of(pointer)->size > KMALLOC_HEAP_LIMIT;
 }
 
@@ -98,7 +98,7 @@ bool large_resize(void *pointer, size_t size)
 	/* More than half would be wasted, or a smaller tier serves better: move. */
 	if (size > room || size < room / 4 || size <= KMALLOC_HEAP_LIMIT)
 		return false;
-	header_of(pointer)->size = size;
+	*header_of(pointer) = (block_header_t){ size, kmalloc_magic(pointer, size) };
 	return true;
 }
 

@@ -68,7 +68,7 @@ void *large_alloc(size_t size, size_t align)
 
 	if (!virt)
 		return NULL;
-	*header_of(pointer) = (block_header_t){ size, KMALLOC_MAGIC };
+	*header_of(pointer) = (block_header_t){ size, kmalloc_magic(pointer, size) };
 	large_stats.allocs++;
 	kmalloc_account(pages);
 	return pointer;
@@ -86,7 +86,7 @@ const char *large_fault(const void *pointer)
 
 	if (fault)
 		return fault;
-	if (header_of(pointer)->magic != KMALLOC_MAGIC)
+	if (header_of(pointer)->magic != kmalloc_magic(pointer, header_of(pointer)->size))
 		return "its header does not have the magic: overwritten, or not a start";
 	if (pages_of(pointer, header_of(pointer)->size) != vm_locate(virt).pages)
 		return "its header has a size that its pages do not: overwritten?";
@@ -113,7 +113,7 @@ bool large_resize(void *pointer, size_t size)
 {
 	if (pages_of(pointer, size) != pages_of(pointer, header_of(pointer)->size))
 		return false;
-	header_of(pointer)->size = size;
+	*header_of(pointer) = (block_header_t){ size, kmalloc_magic(pointer, size) };
 	return true;
 }
 

@@ -41,6 +41,9 @@
  * Concurrency: none; one CPU, interrupts off.
  */
 #include <kernel/string.h>
+//% if debug.poison
+#include <mm/poison.h>
+//% endif
 #include <mm/slab.h>
 
 #define LENDERS 6 /* larger classes to look in before a slab is made */
@@ -107,6 +110,30 @@ static inline struct slot *slot_at(const struct slab *slab, size_t i)
 	return (struct slot *)((uintptr_t)slab + slab->cache->first + i * slab->cache->slot_size);
 }
 
+//% if debug.poison
+/*
+ * What a free slot holds behind its two words. Objects with a constructor keep
+ * their content, and are not poisoned.
+ */
+static void poison_slot(const struct kmem_cache *cache, struct slot *slot)
+{
+	if (!cache->ctor)
+		memset(slot + 1, POISON_FREE, cache->slot_size - sizeof(*slot));
+}
+
+static void check_poison(const struct kmem_cache *cache, const struct slot *slot)
+{
+	const void *broken = NULL;
+
+	if (slot->mark != SLOT_FREE)
+		broken = slot;
+	else if (!cache->ctor)
+		broken = poison_broken(slot + 1, cache->slot_size - sizeof(*slot), POISON_FREE);
+	if (broken)
+		poison_found(broken);
+}
+
+//% endif
 static struct slab *make_slab(struct kmem_cache *cache)
 {
 	struct slab *slab = kblock_alloc(SLAB_ORDER);
@@ -121,6 +148,9 @@ static struct slab *make_slab(struct kmem_cache *cache)
 			cache->ctor((char *)slot + cache->front);
 		*slot = (struct slot){ SLOT_FREE, slab->free };
 		slab->free = slot;
+		//% if debug.poison
+		poison_slot(cache, slot);
+		//% endif
 	}
 	ring_append(&cache->all, &slab->all);
 	cache->slabs++;
@@ -177,6 +207,9 @@ void *slab_alloc(struct kmem_cache *cache)
 		if (!slot)
 			return NULL;
 	}
+	//% if debug.poison
+	check_poison(cache, slot);
+	//% endif
 	cache->allocs++;
 	slot->mark = 0;
 	return (char *)slot + cache->front;
@@ -224,6 +257,9 @@ enum slab_error slab_free(struct kmem_cache *cache, void *object)
 
 	if (unlikely(error))
 		return error;
+	//% if debug.poison
+	poison_slot(cache, slot);
+	//% endif
 	slot->next = slab->free;
 	slot->mark = SLOT_FREE;
 	slab->free = slot;

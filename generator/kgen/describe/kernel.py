@@ -176,6 +176,11 @@ class Kmalloc(Section):
         description="sizes of slab objects in bytes, ascending multiples of 8; the last is the "
         "largest size that comes from slabs; none: no slabs",
     )
+    header: bool = Field(
+        True,
+        description="put the seed's header {size, magic} in front of objects in slabs, too; "
+        "without, they are 8 bytes smaller and their slab alone knows them",
+    )
     heap_limit: Bytes = Field(
         16 * KiB,
         description="bytes of the largest size that comes from the heap; 0: no heap, as in the "
@@ -217,6 +222,53 @@ class Vmalloc(Section):
         le=65536,
         description="pages of 4 KiB that may wait for that flush; it comes when so many do",
     )
+
+
+class Debug(Section):
+    """Looking for mistakes with memory. All of it costs time or memory, so all is off."""
+
+    magic: Literal["constant", "derived"] = Field(
+        "constant",
+        description="what headers hold: 'constant' (kmalloc.magic) or 'derived' (from that, the "
+        "address and the size: a copied header is caught; 3 instructions more per call)",
+    )
+    poison: bool = Field(
+        False,
+        description="fill free memory of slabs and heap, and check it when it is used again; "
+        "costs as much as clearing all that is allocated or freed, twice",
+    )
+    redzone: bool = Field(
+        False,
+        description="guard the bytes behind each request to the byte, checked when it is freed "
+        "and by kmalloc_check(); 8 to 15 bytes and the bookkeeping of `track`",
+    )
+    quarantine: int = Field(
+        0,
+        ge=0,
+        le=4096,
+        description="freed allocations that are held back, filled and checked before they may "
+        "be used again; their memory is lost for so long",
+    )
+    track: bool = Field(
+        False,
+        description="remember who allocated what, and name them when something is wrong; 32 "
+        "bytes an allocation",
+    )
+    leaks: bool = Field(
+        False,
+        description="report at the end what is still allocated, by call site; costs what `track` "
+        "does",
+    )
+    fail: bool = Field(
+        False,
+        description="make allocations fail as the command line says: fail.nth=K, fail.site=0xADDR, "
+        "fail.rate=N (one in N) with fail.seed=S",
+    )
+
+    @property
+    def watched(self) -> bool:
+        """Whether a layer stands between kmalloc() and the tiers that serve it."""
+        return bool(self.redzone or self.quarantine or self.track or self.leaks or self.fail)
 
 
 class Console(Section):
@@ -263,6 +315,7 @@ class Kernel(Section):
     slab: Slab = Field(Slab(), description="the allocator of objects of one size")
     kmalloc: Kmalloc = Field(Kmalloc(), description="the allocator behind kmalloc()")
     vmalloc: Vmalloc = Field(Vmalloc(), description="mappings in the arena")
+    debug: Debug = Field(Debug(), description="checks of how memory is used")
     console: Console = Field(Console(), description="the log's other outputs")
     cpu: Cpu = Field(Cpu(), description="the processors admitted")
     features: Features = Field(Features(), description="optional parts")

@@ -29,6 +29,8 @@ CONDITIONS: tuple[tuple[str, Callable[[Kernel], bool]], ...] = (
     ("loader/*", lambda _: False),  # a program of its own: see kgen.image
     ("*arch/*text.[ch]", lambda kernel: kernel.cpu.minimum == "386"),
     ("*arch/*vga.[ch]", lambda kernel: kernel.console.vga),
+    ("*mm/kdebug.[ch]", lambda kernel: kernel.debug.watched),
+    ("*mm/poison.h", lambda kernel: kernel.debug.watched or kernel.debug.poison),
     ("mm/large_vmap.c", lambda kernel: kernel.kmalloc.mapping == "vmap"),
     ("mm/large_direct.c", lambda kernel: kernel.kmalloc.mapping == "direct"),
     # The suite works on blocks of order 4; tests/host tries smaller ones.

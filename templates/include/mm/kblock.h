@@ -21,5 +21,10 @@ void kblock_free(void *block, unsigned order);
  */
 void *kheap_exhausted(size_t size);
 void kheap_refused(void *pointer);
+//% if debug.poison
+
+/* A byte of free memory was written. Does not return. */
+void poison_found(const void *where);
+//% endif
 
 #endif /* MM_KBLOCK_H */

@@ -13,8 +13,19 @@
 /* In front of each allocation. */
 typedef struct block_header {
 	size_t size; /* bytes asked for */
-	uint32_t magic; /* KMALLOC_MAGIC while allocated */
+	uint32_t magic; /* kmalloc_magic() while allocated */
 } block_header_t;
+
+/* The magic in the header of a live allocation with this address and size. */
+//% if debug.magic == "derived"
+static inline uint32_t kmalloc_magic(const void *pointer, size_t size)
+{
+	/* The factor is odd: no two sizes have the same product. Knuth, TAOCP vol. 3, 6.4. */
+	return KMALLOC_MAGIC ^ (uintptr_t)pointer ^ size * 0x9e3779b1u;
+}
+//% else
+#define kmalloc_magic(pointer, size) KMALLOC_MAGIC
+//% endif
 
 /* What kmalloc(0) returns: not NULL, not to be touched, may be freed. */
 #define ZERO_SIZE_PTR ((void *)16)

@@ -1,0 +1,76 @@
+/*
+ * What the files behind kmalloc share; others use mm/kmalloc.h.
+ *
+ * Below the public functions are the tiers: slabs, heap, pages. Without debugging
+ * the tiers' functions are the public ones; else mm/kdebug.c stands between.
+ */
+#ifndef MM_TIERS_H
+#define MM_TIERS_H
+
+#include <mm/kmalloc.h>
+#include <mm/slab.h>
+
+//% if derived.watched
+void *tier_alloc(size_t size);
+void *tier_alloc_aligned(size_t size, size_t align);
+void tier_free(void *pointer);
+size_t tier_room(const void *pointer);
+const char *tier_fault(const void *pointer);
+const char *tiers_check(void);
+size_t tiers_shrink(void);
+//% else
+#define tier_alloc kmalloc
+#define tier_alloc_aligned kmalloc_aligned
+#define tier_free kfree
+#define tier_room ksize
+#define tier_fault kmalloc_fault
+#define tiers_check kmalloc_check
+#define tiers_shrink kmalloc_shrink
+//% endif
+
+#define likely(condition) __builtin_expect(!!(condition), 1)
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
+#define COLD __attribute__((noinline, cold))
+#define NOINLINE __attribute__((noinline))
+
+//% if kmalloc.classes
+#define CLASS_STEP 8 /* bytes: sizes are told apart so finely */
+
+extern struct kmem_cache kmalloc_caches[KMALLOC_CLASS_COUNT];
+extern struct kmem_cache *kmalloc_cache_for[KMALLOC_SLAB_LIMIT / CLASS_STEP]; /* (size - 1) / 8 */
+
+//% endif
+/* Counters that are kept where the slow paths are. */
+struct kmalloc_counts {
+	unsigned long failures; /* requests that got NULL */
+	size_t live_pages; /* taken from the page allocator */
+	size_t peak_pages;
+};
+
+extern struct kmalloc_counts kmalloc_counts;
+
+static inline block_header_t *header_of(const void *pointer)
+{
+	return (block_header_t *)pointer - 1;
+}
+
+/* The tier in which an address that has no fault lies. */
+enum tier {
+	TIER_SLAB,
+	TIER_HEAP,
+	TIER_PAGES,
+};
+
+enum tier tier_of(const void *pointer);
+
+/* A live allocation's block: its place in words, for people who debug. */
+void tier_describe(const void *pointer, char *text, size_t size);
+
+/* The request can't be met: count it, say what was free, return NULL. */
+void *out_of_memory(size_t size) COLD;
+
+/* End with what is wrong with a pointer, and what lies there. */
+void kmalloc_refuse(const char *caller, const void *pointer, const char *fault)
+	__attribute__((noreturn, cold));
+
+#endif /* MM_TIERS_H */

@@ -1,0 +1,369 @@
+/*
+ * Watched allocations: what kmalloc() does when the description asks for debugging.
+ *
+ * Each request is made larger, and what is around the bytes watches over them:
+ *
+ *                                            v result, aligned
+ *     | the tier's block: ... | struct watch | bytes asked for | red zone |
+ *                               … size magic
+ *
+ *   1. Allocate a block that has room for all of it, fill the red zone, put the
+ *      watch into the list of live ones, with the call site.
+ *   2. To free: is there a live watch in front, in the list, with the magic? Is the
+ *      red zone as it was? Then note who freed it.
+ *   3. With a quarantine the block waits, filled, until as many others as that has
+ *      room for were freed. If it is not as it was left, someone wrote to freed
+ *      memory: say who had it.
+ *   4. Give the block back to its tier.
+ *
+ * The red zone is at least 8 bytes and starts at the first byte that was not asked
+ * for, so one byte too many is noticed: when the memory is freed, or by
+ * kmalloc_check(), which looks at everything.
+ *
+ * krealloc() always moves, so that stale pointers are found out.
+ *
+ * Concurrency: none; one CPU, interrupts off.
+ */
+#include <arch/paging.h>
+#include <kernel/boot_info.h>
+#include <kernel/panic.h>
+#include <kernel/printk.h>
+#include <kernel/string.h>
+#include <mm/kdebug.h>
+#include <mm/kmalloc.h>
+#include <mm/poison.h>
+#include <mm/tiers.h>
+
+/* Call sites are return addresses. */
+typedef const void *site_t;
+
+struct watch {
+	struct watch *next; /* live ones */
+	struct watch **link; /* what points at this one; NULL once it is freed */
+	void *block; /* the tier's */
+	site_t site; /* who allocated it */
+	site_t freed_by;
+	block_header_t header; /* as without debugging, right in front of the result */
+};
+
+#define DEAD 0xdeadb10cu /* instead of the magic, once freed */
+
+//% if debug.redzone
+#define RED_ZONE 8 /* bytes at least */
+//% else
+#define RED_ZONE 0
+//% endif
+
+static struct watch *live;
+
+/* --- failures on demand ------------------------------------------------------------ */
+
+//% if debug.fail
+static struct {
+	unsigned long nth; /* fail this request, counted from 1; 0: none */
+	uintptr_t site; /* fail requests from here */
+	uint32_t rate; /* fail one in so many */
+	uint32_t seed;
+	unsigned long requests;
+	unsigned long injected;
+} fail;
+
+static uint32_t number(const char *text)
+{
+	unsigned base = text[0] == '0' && text[1] == 'x' ? 16 : 10;
+	uint32_t value = 0;
+
+	for (text += base == 16 ? 2 : 0; *text; text++) {
+		unsigned digit = *text <= '9' ? *text - '0' : (*text | ' ') - 'a' + 10;
+
+		if (digit >= base)
+			break;
+		value = value * base + digit;
+	}
+	return value;
+}
+
+static uint32_t option(const char *key)
+{
+	char text[16] = "";
+
+	return boot_option(key, text, sizeof(text)) ? number(text) : 0;
+}
+
+static bool should_fail(site_t site)
+{
+	bool injected;
+
+	fail.requests++;
+	/* Numerical Recipes' generator; its upper bits are the better ones. */
+	fail.seed = fail.seed * 1664525 + 1013904223;
+	injected = fail.requests == fail.nth || (fail.site && fail.site == (uintptr_t)site) ||
+		   (fail.rate && (fail.seed >> 8) % fail.rate == 0);
+	fail.injected += injected;
+	return injected;
+}
+
+//% endif
+void kdebug_init(void)
+{
+	//% if debug.fail
+	fail.nth = option("fail.nth");
+	fail.site = option("fail.site");
+	fail.rate = option("fail.rate");
+	fail.seed = option("fail.seed");
+	//% endif
+}
+
+/* --- watches ----------------------------------------------------------------------- */
+
+static inline struct watch *watch_of(const void *pointer)
+{
+	return (struct watch *)pointer - 1;
+}
+
+static inline void *bytes_of(const struct watch *watch)
+{
+	return (void *)(watch + 1);
+}
+
+/* Bytes of the red zone: up to the next multiple of 8, and 8 more. */
+static inline size_t zone_size(size_t size)
+{
+	return RED_ZONE ? ALIGN_UP(size, RED_ZONE) - size + RED_ZONE : 0;
+}
+
+static bool zone_is_intact(const struct watch *watch)
+{
+	size_t size = watch->header.size;
+
+	return !poison_broken((char *)bytes_of(watch) + size, zone_size(size), POISON_ZONE);
+}
+
+/* End with what is wrong, and who had to do with it. */
+static void report(const char *caller, const struct watch *watch, const char *fault)
+	__attribute__((noreturn, cold));
+
+static void report(const char *caller, const struct watch *watch, const char *fault)
+{
+	printk("%s: %u bytes at %p: allocated from %p, freed from %p\n", caller, watch->header.size,
+	       bytes_of(watch), watch->site, watch->freed_by);
+	panic("%s(%p): %s (%u bytes, from %p)", caller, bytes_of(watch), fault, watch->header.size,
+	      watch->site);
+}
+
+void *kmalloc_from(size_t size, size_t align, const void *site)
+{
+	size_t offset = ALIGN_UP(sizeof(struct watch), MAX(align, (size_t)KMALLOC_ALIGNMENT));
+	struct watch *watch;
+	size_t whole;
+	char *block;
+
+	if (!size)
+		return ZERO_SIZE_PTR;
+	//% if debug.fail
+	if (should_fail(site)) {
+		kmalloc_counts.failures++;
+		return NULL;
+	}
+	//% endif
+	if (align & (align - 1) || !align ||
+	    __builtin_add_overflow(size, offset + zone_size(size), &whole)) {
+		kmalloc_counts.failures++;
+		return NULL;
+	}
+	block = tier_alloc_aligned(whole, align);
+	if (!block)
+		return NULL;
+	watch = watch_of(block + offset);
+	*watch = (struct watch){ live, &live, block,
+				 site, NULL,  { size, kmalloc_magic(block + offset, size) } };
+	if (live)
+		live->link = &watch->next;
+	live = watch;
+	memset(block + offset + size, POISON_ZONE, zone_size(size));
+	return block + offset;
+}
+
+/* --- freeing ------------------------------------------------------------------------- */
+
+const char *kmalloc_fault(const void *pointer)
+{
+	const struct watch *watch = watch_of(pointer);
+
+	if (!IS_ALIGNED((uintptr_t)pointer, KMALLOC_ALIGNMENT))
+		return "not the start of an allocation";
+	if (!virt_to_phys(watch) || !virt_to_phys(&watch->header.magic))
+		return "nothing is allocated there: freed already?";
+	if (watch->header.magic == DEAD)
+		return "it is free already";
+	if (watch->header.magic != kmalloc_magic(pointer, watch->header.size))
+		return "its header does not have the magic: overwritten, or not a start";
+	if (!virt_to_phys(watch->link) || *watch->link != watch)
+		return "its header was overwritten, or copied";
+	if (!zone_is_intact(watch))
+		return "bytes behind it were overwritten";
+	return tier_fault(watch->block);
+}
+
+static void verify(const char *caller, const void *pointer)
+{
+	const struct watch *watch = watch_of(pointer);
+	const char *fault = kmalloc_fault(pointer);
+
+	if (!fault)
+		return;
+	/* Whether the watch can be believed: else who allocated it is unknown. */
+	if (virt_to_phys(watch) && virt_to_phys(&watch->header.magic) &&
+	    IS_ALIGNED((uintptr_t)pointer, KMALLOC_ALIGNMENT) &&
+	    (watch->header.magic == DEAD ||
+	     watch->header.magic == kmalloc_magic(pointer, watch->header.size)))
+		report(caller, watch, fault);
+	kmalloc_refuse(caller, pointer, fault);
+}
+
+//% if debug.quarantine
+static struct {
+	struct watch *ring[DEBUG_QUARANTINE];
+	unsigned next; /* where the next goes, and the oldest is */
+} quarantine;
+
+/* The oldest may go, if nobody wrote to it. */
+static void release(struct watch *watch)
+{
+	if (poison_broken(bytes_of(watch), watch->header.size, POISON_FREE))
+		report("quarantine", watch, "it was written after it was freed");
+	tier_free(watch->block);
+}
+
+static void retire(struct watch *watch)
+{
+	struct watch *oldest = quarantine.ring[quarantine.next];
+
+	memset(bytes_of(watch), POISON_FREE, watch->header.size);
+	quarantine.ring[quarantine.next] = watch;
+	quarantine.next = (quarantine.next + 1) % DEBUG_QUARANTINE;
+	if (oldest)
+		release(oldest);
+}
+
+//% else
+static void retire(struct watch *watch)
+{
+	tier_free(watch->block);
+}
+
+//% endif
+size_t kmalloc_shrink(void)
+{
+	//% if debug.quarantine
+	for (unsigned i = 0; i < DEBUG_QUARANTINE; i++) {
+		if (quarantine.ring[i])
+			release(quarantine.ring[i]);
+		quarantine.ring[i] = NULL;
+	}
+	//% endif
+	return tiers_shrink();
+}
+
+static void free_from(const char *caller, void *pointer, site_t site)
+{
+	struct watch *watch = watch_of(pointer);
+
+	if (!pointer || pointer == ZERO_SIZE_PTR)
+		return;
+	verify(caller, pointer);
+	*watch->link = watch->next;
+	if (watch->next)
+		watch->next->link = watch->link;
+	watch->link = NULL;
+	watch->freed_by = site;
+	watch->header.magic = DEAD;
+	retire(watch);
+}
+
+/* --- the functions that everyone calls ----------------------------------------------- */
+
+void *kmalloc(size_t size)
+{
+	return kmalloc_from(size, KMALLOC_ALIGNMENT, __builtin_return_address(0));
+}
+
+void *kmalloc_aligned(size_t size, size_t align)
+{
+	return kmalloc_from(size, align, __builtin_return_address(0));
+}
+
+void kfree(void *pointer)
+{
+	free_from("kfree", pointer, __builtin_return_address(0));
+}
+
+size_t ksize(const void *pointer)
+{
+	if (!pointer || pointer == ZERO_SIZE_PTR)
+		return 0;
+	verify("ksize", pointer);
+	return watch_of(pointer)->header.size;
+}
+
+void *krealloc(void *pointer, size_t size)
+{
+	site_t site = __builtin_return_address(0);
+	void *moved;
+
+	if (!pointer || pointer == ZERO_SIZE_PTR)
+		return kmalloc_from(size, KMALLOC_ALIGNMENT, site);
+	verify("krealloc", pointer);
+	moved = kmalloc_from(size, KMALLOC_ALIGNMENT, site);
+	if (!moved)
+		return NULL;
+	if (size)
+		memcpy(moved, pointer, MIN(size, watch_of(pointer)->header.size));
+	free_from("krealloc", pointer, site);
+	return moved;
+}
+
+/* --- looking at everything ------------------------------------------------------------- */
+
+const char *kmalloc_check(void)
+{
+	for (const struct watch *watch = live; watch; watch = watch->next) {
+		const char *fault = kmalloc_fault(bytes_of(watch));
+
+		if (fault) {
+			printk("kmalloc_check: %u bytes at %p, allocated from %p\n",
+			       watch->header.size, bytes_of(watch), watch->site);
+			return fault;
+		}
+	}
+	return tiers_check();
+}
+
+//% if debug.leaks
+/* One line for each call site: the first watch of a site prints it for all. */
+void kmalloc_print_leaks(void)
+{
+	size_t all_count = 0;
+	size_t all_bytes = 0;
+
+	for (const struct watch *watch = live; watch; watch = watch->next) {
+		const struct watch *first = live;
+		size_t count = 0;
+		size_t bytes = 0;
+
+		all_count++;
+		all_bytes += watch->header.size;
+		while (first->site != watch->site)
+			first = first->next;
+		if (first != watch)
+			continue;
+		for (const struct watch *at = watch; at; at = at->next) {
+			count += at->site == watch->site;
+			bytes += at->site == watch->site ? at->header.size : 0;
+		}
+		kgen_line("leak site=%p count=%u bytes=%u", watch->site, count, bytes);
+	}
+	kgen_stat(all_count, "leaks.count");
+	kgen_stat(all_bytes, "leaks.bytes");
+}
+//% endif

@@ -1,0 +1,125 @@
+/*
+ * What follows from kmalloc() and kfree(): cleared memory, arrays, other sizes.
+ *
+ * Concurrency: none; one CPU, interrupts off.
+ */
+#include <kernel/string.h>
+#include <mm/kheap.h>
+#include <mm/kmalloc.h>
+#include <mm/large.h>
+#include <mm/tiers.h>
+//% if derived.watched
+#include <mm/kdebug.h>
+
+/* Whoever called kzalloc() or kcalloc() is whom to blame. */
+#define KMALLOC(size) kmalloc_from(size, KMALLOC_ALIGNMENT, __builtin_return_address(0))
+//% else
+
+#define KMALLOC(size) kmalloc(size)
+//% endif
+
+void *kzalloc(size_t size)
+{
+	void *pointer = KMALLOC(size);
+
+	if (pointer && size)
+		memset(pointer, 0, size);
+	return pointer;
+}
+
+void *kcalloc(size_t n, size_t size)
+{
+	void *pointer;
+	size_t bytes;
+
+	if (__builtin_mul_overflow(n, size, &bytes)) {
+		kmalloc_counts.failures++;
+		return NULL;
+	}
+	pointer = KMALLOC(bytes);
+	if (pointer && bytes)
+		memset(pointer, 0, bytes);
+	return pointer;
+}
+
+/* Bytes behind a live allocation's address. */
+static size_t room(const void *pointer)
+{
+	switch (tier_of(pointer)) {
+	case TIER_SLAB:
+		return slab_of(pointer)->cache->size;
+	case TIER_HEAP:
+		return kheap_room(pointer);
+	default:
+		return large_room(pointer);
+	}
+}
+
+static void verify(const char *caller, const void *pointer)
+{
+	const char *fault = tier_fault(pointer);
+
+	if (fault)
+		kmalloc_refuse(caller, pointer, fault);
+}
+
+size_t tier_room(const void *pointer)
+{
+	if (!pointer || pointer == ZERO_SIZE_PTR)
+		return 0;
+	verify("ksize", pointer);
+	return room(pointer);
+}
+//% if not derived.watched
+
+//% if kmalloc.classes
+/* What a slot has room for stays in it, unless its own class has one half as large. */
+static bool resize_small(void *pointer, size_t size)
+{
+	if (size > room(pointer) ||
+	    kmalloc_cache_for[(size - 1) / CLASS_STEP]->size < room(pointer) / 2)
+		return false;
+	//% if kmalloc.header
+	*header_of(pointer) = (block_header_t){ size, kmalloc_magic(pointer, size) };
+	//% endif
+	return true;
+}
+
+//% endif
+/* Change the size without moving; false if that can't be. */
+static bool resize(void *pointer, size_t size)
+{
+	switch (tier_of(pointer)) {
+		//% if kmalloc.classes
+	case TIER_SLAB:
+		return resize_small(pointer, size);
+		//% endif
+	case TIER_HEAP:
+		return size > KMALLOC_SLAB_LIMIT && size <= KMALLOC_HEAP_LIMIT &&
+		       kheap_resize(pointer, size);
+	default:
+		return large_resize(pointer, size);
+	}
+}
+
+void *krealloc(void *pointer, size_t size)
+{
+	void *moved;
+
+	if (!pointer || pointer == ZERO_SIZE_PTR)
+		return kmalloc(size);
+	if (!size) {
+		kfree(pointer);
+		return ZERO_SIZE_PTR;
+	}
+	verify("krealloc", pointer);
+	if (resize(pointer, size))
+		return pointer;
+	moved = kmalloc(size);
+	if (moved) {
+		memcpy(moved, pointer, MIN(size, room(pointer)));
+		kfree(pointer);
+	}
+	return moved;
+}
+//% endif
