@@ -1,5 +1,5 @@
 /*
- * A start and ten system calls, by int 0x80, for programs without a C library.
+ * A start and a few system calls, by int 0x80, for programs without a C library.
  *
  * They run on any x86 Linux that runs 32-bit programs; nothing of 32 bits must be
  * installed. Numbers are those of arch/x86/entry/syscalls/syscall_32.tbl.
@@ -12,6 +12,7 @@ enum {
 	SYS_WRITE = 4,
 	SYS_MUNMAP = 91,
 	SYS_FTRUNCATE = 93,
+	SYS_RT_SIGACTION = 174,
 	SYS_MMAP2 = 192,
 	SYS_MEMFD_CREATE = 356,
 };
@@ -147,6 +148,43 @@ void unmap(uintptr_t virt)
 {
 	if (call(SYS_MUNMAP, virt, PAGE_SIZE, 0))
 		wrong("munmap(%p) fails", (void *)virt);
+}
+
+static void (*page_fault)(uintptr_t addr);
+
+/* The fourth word of siginfo_t is the address. */
+static void caught(int signal, const uint32_t *info, void *context)
+{
+	(void)signal;
+	(void)context;
+	page_fault(info[3]);
+}
+
+void give_back(void); /* rt_sigreturn */
+__asm__(".globl give_back\n"
+	"give_back:\n\t"
+	"movl $173, %eax\n\t"
+	"int $0x80\n");
+
+void on_page_fault(void (*handler)(uintptr_t addr))
+{
+	enum { SIGSEGV = 11, SA_SIGINFO = 4, SA_RESTORER = 0x4000000, SA_NODEFER = 0x40000000 };
+	const struct {
+		void (*handler)(int signal, const uint32_t *info, void *context);
+		uint32_t flags;
+		void (*restorer)(void);
+		uint32_t mask[2];
+	} action = { caught, SA_SIGINFO | SA_RESTORER | SA_NODEFER, give_back, { 0, 0 } };
+	long result;
+
+	page_fault = handler;
+	__asm__ volatile("int $0x80"
+			 : "=a"(result)
+			 : "a"(SYS_RT_SIGACTION), "b"(SIGSEGV), "c"(&action), "d"(0),
+			   "S"(sizeof(action.mask))
+			 : "memory");
+	if (result)
+		wrong("rt_sigaction: error %ld", -result);
 }
 
 uint32_t draw(uint32_t below)

@@ -31,6 +31,12 @@ int memory_file(size_t pages);
 void map_file(int file, size_t page, uintptr_t virt);
 void unmap(uintptr_t virt);
 
+/*
+ * From now on an access that faults calls this, and is tried again. It may leave by
+ * __builtin_longjmp() as well.
+ */
+void on_page_fault(void (*handler)(uintptr_t addr));
+
 /* A random number below `below`. */
 uint32_t draw(uint32_t below);
 
