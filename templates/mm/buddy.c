@@ -159,6 +159,8 @@ static HOT_LEAF __attribute__((noinline)) uintptr_t alloc_by_halving(buddy_t *b,
 	unsigned from = order;
 	size_t frame;
 
+	if (!MAX_ORDER) /* known to gcc, which else sees a block beyond the largest */
+		return PHYS_NONE;
 	do {
 		if (++from > b->max_order)
 			return PHYS_NONE;

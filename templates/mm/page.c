@@ -268,7 +268,7 @@ HOT_LEAF phys_addr_t alloc_block(enum zone_id id, unsigned order)
 {
 	if (order)
 		return buddy_alloc(&first_zone[id]->buddy, order);
-	if (id == ZONE_ANY)
+	if (id == ZONE_ANY || ZONE_COUNT == 1)
 		return alloc_page_hot();
 	return uncached(buddy_alloc(&first_zone[id]->buddy, 0));
 }
