@@ -328,10 +328,19 @@ void *vzalloc(size_t size)
 	return pointer;
 }
 
-/* Whether a page of [first, last] is RAM; the page below 4 GiB never is. */
-static bool is_ram(phys_addr_t first, phys_addr_t last)
+/*
+ * Whether a page of [first, last] is RAM, or was reserved though the map does not say
+ * that it is: the image, a module. The page below 4 GiB never is.
+ */
+static bool is_memory(phys_addr_t first, phys_addr_t last)
 {
-	return memblock_memory_in(&memblock, first, MIN(last, PAGE_MASK - 1) + 1);
+	phys_addr_t end = MIN(last, PAGE_MASK - 1) + 1;
+	bool reserved = false;
+
+	for (unsigned i = 0; i < memblock.reserved.count; i++)
+		reserved |= first < memblock.reserved.regions[i].end &&
+			    end > memblock.reserved.regions[i].start;
+	return reserved || memblock_memory_in(&memblock, first, end);
 }
 
 void *ioremap(phys_addr_t phys, size_t size)
@@ -343,7 +352,7 @@ void *ioremap(phys_addr_t phys, size_t size)
 	size_t pages = (last - first) / PAGE_SIZE + 1;
 	uintptr_t virt = 0;
 
-	if (size && last >= phys && !is_ram(first, last))
+	if (size && last >= phys && !is_memory(first, last))
 		virt = reserve(pages, 1, 0, VMALLOC_GUARD_PAGES);
 	if (!virt) {
 		vmalloc_stats.failures++;

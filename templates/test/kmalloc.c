@@ -195,12 +195,14 @@ KTEST(kmalloc, leaves_a_guard_behind)
 	size_t pages = KMALLOC_HEAP_LIMIT / PAGE_SIZE + 2;
 	size_t size = pages * PAGE_SIZE - KMALLOC_ALIGNMENT;
 	char *pointer = kmalloc(size);
+	char *next = kmalloc(size);
 
-	KTEST_ASSERT(test, pointer);
+	KTEST_ASSERT(test, pointer && next);
 	KTEST_EXPECT_NE(test, virt_to_phys(pointer + size - 1), PHYS_NONE);
 	for (unsigned i = 0; i < KMALLOC_GUARD_PAGES; i++)
 		KTEST_EXPECT_EQ(test, virt_to_phys(pointer + size + i * PAGE_SIZE), PHYS_NONE);
 	kfree(pointer);
+	kfree(next);
 }
 
 //% endif
@@ -342,6 +344,7 @@ KTEST(kmalloc, survives_running_out)
 		void **list = NULL;
 		void **object;
 		unsigned long count = 0;
+		unsigned long so_many;
 
 		while (count < 4000 && (object = kmalloc(lengths[i]))) {
 			*object = list;
@@ -349,10 +352,13 @@ KTEST(kmalloc, survives_running_out)
 			count++;
 		}
 		KTEST_EXPECT_GE(test, count, 1);
+		so_many = count;
 		while (list) {
 			object = list;
 			list = *object;
 			kfree(object);
+			if (!i && --count == so_many / 2) /* some slabs are full, one is partial */
+				KTEST_EXPECT_NULL(test, kmalloc_check());
 		}
 		KTEST_EXPECT_EQ(test, settled_free_pages(), before);
 	}

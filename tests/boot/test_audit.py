@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from tests.boot.test_machines import SIZES
 
 import kgen_qemu
 from kgen.paths import templates_dir
@@ -45,7 +46,7 @@ def newer(kernels: Kernels) -> Path:
 # --- a kernel that keeps to a 386 -----------------------------------------------
 
 
-@pytest.mark.parametrize("memory", ["2M", "16M", "300M", "4G"])
+@pytest.mark.parametrize("memory", SIZES)
 def test_the_default_kernel_is_one_for_a_386(default: Path, boot: Boot, memory: str) -> None:
     result = boot(default, cpu="386", memory=memory)
     assert result.verdict == "pass", result.reasons

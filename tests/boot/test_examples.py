@@ -91,9 +91,7 @@ def test_hello_uses_command_line_and_module(tmp_path: Path) -> None:
     assert "hello, reader\n" in log(result)
     assert f"README.md has {len(readme)} bytes, {lines} lines" in log(result)
     assert result["stats"]["hello.module_bytes"] == len(readme)
-    assert {"hello.counts_lines", "hello.kmalloc_wastes_little"} <= {
-        *result["tests"]["names"]
-    }
+    assert {"hello.counts_lines", "hello.kmalloc_wastes_little"} <= {*result["tests"]["names"]}
 
 
 def test_classroom_sweeps(tmp_path: Path) -> None:

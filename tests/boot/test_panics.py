@@ -61,8 +61,13 @@ CPU_FAULTS = [
     ("write_rodata", 14, 3, r"page fault: write to 0xc01\w+: read-only data"),
     ("write_below", 14, 2, "page fault: write to 0x100004: user space"),
     ("write_guard", 14, 2, r"page fault: write to 0xc01\w+: guard below the boot stack"),
-    ("read_past", 14, 0, r"page fault: read from 0xf8801000: guard after .* 100 bytes at 0xf8800"),
-    ("write_freed", 14, 2, "page fault: write to 0xf8800008: freed mapping of 100 bytes"),
+    (
+        "read_past",
+        14,
+        0,
+        "page fault: read from 0xf880d000: guard after .* 50000 bytes at 0xf88000",
+    ),
+    ("write_freed", 14, 2, "page fault: write to 0xf8800008: freed .* of 13 pages at 0xf8800000"),
     ("coprocessor_error", 16, 0, "x87 floating-point error"),
 ]
 
@@ -106,15 +111,49 @@ def test_vectors_with_an_error_code(faults: Path, boot: Boot, vector: int) -> No
 
 REFUSED = [
     # trip, message, function of faults.c in which it happened
-    ("free_twice", r"kfree\(0xf88\w+\): nothing is allocated there: freed already\?", ""),
-    ("free_inside", r"kfree\(0xf88\w+48\): its header does not have the magic", ""),
-    ("free_unaligned", r"kfree\(0xf88\w+9\): not the start of an allocation", ""),
-    ("free_overwritten", r"kfree\(0xf88\w+\): its header does not have the magic", ""),
-    ("free_resized", r"kfree\(0xf88\w+\): its header has a size that its pages do not", ""),
-    ("free_stack", r"kfree\(0xc0\w+\): not an address of kmalloc's", ""),
-    ("realloc_freed", r"krealloc\(0xf88\w+\): nothing is allocated there", ""),
+    # small: in a slab
+    ("free_twice", r"kfree\(0xc3\w+8\): it is free already \(kmalloc-112, 0 bytes into", ""),
+    ("free_inside", r"kfree\(0xc3\w+\): not the start of an object \(kmalloc-112, 64 bytes", ""),
+    ("free_unaligned", r"kfree\(0xc3\w+9\): not the start of an allocation \(kmalloc-112, 1 ", ""),
+    (
+        "free_overwritten",
+        r"kfree\(0xc3\w+\): its header does not have the magic: .*kmalloc-112",
+        "",
+    ),
+    ("free_bad_magic", r"kfree\(0xc3\w+\): its header does not have the magic: .*kmalloc-112", ""),
+    ("free_resized", r"kfree\(0xc3\w+\): its header has a size that its slot does not", ""),
+    ("realloc_freed", r"krealloc\(0xc3\w+\): it is free already \(kmalloc-112", ""),
+    # middle: in the heap
+    ("free_middle_twice", r"kfree\(0xc3\w+\): it is free already \(heap", ""),
+    ("free_middle_inside", r"kfree\(0xc3\w+\): its header has an impossible size.*\(heap", ""),
+    ("free_middle_overwritten", r"kfree\(0xc3\w+\): its header has an impossible size: over", ""),
+    ("free_middle_resized", r"kfree\(0xc3\w+\): the bytes behind it were overwritten \(heap", ""),
+    ("write_past", r"kfree\(0xc3\w+\): the bytes behind it were overwritten \(heap", ""),
+    # large: mapped
+    ("free_large_twice", r"kfree\(0xf8800008\): unmapped already \(freed .* of 13 pages", ""),
+    ("free_large_late", r"kfree\(0xf8800008\): nothing is mapped there: unmapped already\?", ""),
+    ("free_large_inside", r"kfree\(0xf8800048\): its header does not have the magic: .*13", ""),
+    ("free_large_overwritten", r"kfree\(0xf88\w+\): its header does not have the magic", ""),
+    ("free_large_resized", r"kfree\(0xf88\w+\): its header has a size that its pages do not", ""),
+    ("free_stale", r"kfree\(0xf88\w+\): its header does not have the magic", ""),
+    # nobody's
+    ("free_stack", r"kfree\(0xc0\w+\): not .* \(the kernel's own data\)", ""),
+    ("free_static", r"kfree\(0xc0\w+\): not .* \(the kernel's own data\)", ""),
+    # objects of a cache
+    ("free_object_twice", r"kmem_cache_free\(pair, 0xc3\w+\): it is free already", ""),
+    ("free_object_inside", r"kmem_cache_free\(pair, 0xc3\w+\): not the start of an object", ""),
+    ("free_foreign_object", r"kmem_cache_free\(pair, 0xc3\w+\): it belongs to another cache", ""),
+    ("free_no_object", r"kmem_cache_free\(pair, 0xc0\w+\): not an object of any cache", ""),
+    (
+        "kfree_object",
+        r"kfree\(0xc3\w+\): it belongs to a cache: use kmem_cache_free\(\) \(pair",
+        "",
+    ),
+    ("destroy_with_objects", r"kmem_cache_destroy\(pair\): 1 objects are still allocated", ""),
+    # pages
     ("free_wrong_order", r"free_pages\(0x\w+, 1\), zone normal: the block has another order", ""),
     ("free_pages_twice", r"free_pages\(0x\w+, 2\), zone normal: it is free already", ""),
+    ("free_page_twice", r"free_pages\(0x\w+, 0\), zone normal: it is free already", ""),
     ("free_inside_block", r"free_pages\(0x\w+, 0\), .*: it lies inside an allocated block", ""),
     ("free_image", r"free_pages\(0x00100000, 0\), zone dma: the allocator never had it", ""),
     ("free_nowhere", r"free_pages\(0xfffff000, 0\), .*: not a page frame of this zone", ""),

@@ -18,6 +18,8 @@
 #include <kernel/string.h>
 #include <mm/kmalloc.h>
 #include <mm/page.h>
+#include <mm/slab.h>
+#include <mm/vmalloc.h>
 
 static volatile unsigned zero; /* nothing here may be foreseen by the compiler */
 
@@ -171,57 +173,161 @@ static void overflow_stack(void)
 	zero = deeper(0);
 }
 
-/* --- what kmalloc notices -------------------------------------------------------- */
+/*
+ * --- what kmalloc notices ----------------------------------------------------------
+ *
+ * Small ones are in slabs, middle ones in the heap, large ones have pages of their own.
+ */
+#define SMALL 100
+#define MIDDLE 5000
+#define LARGE 50000
 
 static void read_past(void)
 {
-	char *pointer = kmalloc(100);
+	char *pointer = kmalloc(LARGE);
 
 	zero = ((volatile char *)pointer)[ksize(pointer)];
 }
 
 static void write_freed(void)
 {
-	char *pointer = kmalloc(100);
+	char *pointer = kmalloc(LARGE);
 
 	kfree(pointer);
+	vm_purge(); /* until the flush, the TLB may lead there */
 	*(volatile char *)pointer = 1;
+}
+
+static void twice(size_t size)
+{
+	void *pointer = kmalloc(size);
+
+	kfree(pointer);
+	kfree(pointer);
+	zero++; /* so that the call is not a jump */
 }
 
 static void free_twice(void)
 {
-	void *pointer = kmalloc(100);
+	twice(SMALL);
+}
+
+static void free_middle_twice(void)
+{
+	twice(MIDDLE);
+}
+
+static void free_large_twice(void)
+{
+	twice(LARGE);
+}
+
+/* Freed, and its mapping, too. */
+static void free_large_late(void)
+{
+	void *pointer = kmalloc(LARGE);
 
 	kfree(pointer);
+	vm_purge();
 	kfree(pointer);
+	zero++;
+}
+
+static void inside(size_t size)
+{
+	char *pointer = kzalloc(size);
+
+	kfree(pointer + 64);
+	zero++;
 }
 
 static void free_inside(void)
 {
-	char *pointer = kzalloc(5000);
+	inside(SMALL);
+}
 
-	kfree(pointer + 64);
+static void free_middle_inside(void)
+{
+	inside(MIDDLE);
+}
+
+static void free_large_inside(void)
+{
+	inside(LARGE);
 }
 
 static void free_unaligned(void)
 {
-	kfree((char *)kmalloc(100) + 1);
+	kfree((char *)kmalloc(SMALL) + 1);
+	zero++;
+}
+
+static void overwritten(size_t size)
+{
+	char *pointer = kmalloc(size);
+
+	memset(pointer - sizeof(block_header_t), 0x41, sizeof(block_header_t));
+	kfree(pointer);
+	zero++;
 }
 
 static void free_overwritten(void)
 {
-	char *pointer = kmalloc(100);
+	overwritten(SMALL);
+}
 
-	memset(pointer - sizeof(block_header_t), 0x41, sizeof(block_header_t));
+static void free_middle_overwritten(void)
+{
+	overwritten(MIDDLE);
+}
+
+static void free_large_overwritten(void)
+{
+	overwritten(LARGE);
+}
+
+/* One bit of the magic is. */
+static void free_bad_magic(void)
+{
+	char *pointer = kmalloc(SMALL);
+
+	((block_header_t *)(void *)pointer - 1)->magic ^= 0x10;
 	kfree(pointer);
+	zero++;
+}
+
+/* The header's size alone is changed. */
+static void resized(size_t from, size_t to)
+{
+	char *pointer = kmalloc(from);
+
+	((block_header_t *)(void *)pointer - 1)->size = to;
+	kfree(pointer);
+	zero++;
 }
 
 static void free_resized(void)
 {
-	char *pointer = kmalloc(100);
+	resized(SMALL, LARGE);
+}
 
-	((block_header_t *)(void *)pointer - 1)->size = 100000;
+static void free_middle_resized(void)
+{
+	resized(MIDDLE, MIDDLE + 100);
+}
+
+static void free_large_resized(void)
+{
+	resized(LARGE, 2 * LARGE);
+}
+
+static void write_past(void)
+{
+	char *pointer = kmalloc(MIDDLE);
+
+	memset(pointer, 0x41, ksize(pointer) + 1);
 	kfree(pointer);
+	zero++;
 }
 
 static void free_stack(void)
@@ -231,13 +337,100 @@ static void free_stack(void)
 	kfree(&local);
 }
 
+/* What looks like a live header, but is in nobody's memory. */
+static void free_static(void)
+{
+	static block_header_t fake[2] __attribute__((aligned(16))) = { { SMALL, KMALLOC_MAGIC } };
+
+	kfree(fake + 1);
+	zero++;
+}
+
+/*
+ * The header of a large allocation that is gone must not be believed when its frame
+ * begins another mapping. Single pages between the mappings see to it that the
+ * frame of any old header does so, sooner or later.
+ */
+static void free_stale(void)
+{
+	block_header_t *gone[32];
+	block_header_t *front;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(gone); i++)
+		gone[i] = kmalloc(LARGE);
+	for (unsigned i = 0; i < ARRAY_SIZE(gone); i++)
+		kfree(gone[i]);
+	vm_purge();
+	for (unsigned i = 0; i < 500; i++) {
+		front = (block_header_t *)vm_map(ALIGN_UP(LARGE, PAGE_SIZE) / PAGE_SIZE, 1, 0, 1);
+		vm_map(1, 1, 0, 1);
+		if (front->magic == KMALLOC_MAGIC)
+			break;
+	}
+	kfree(front + 1);
+	zero++;
+}
+
 static void realloc_freed(void)
 {
-	void *pointer = kmalloc(100);
+	void *pointer = kmalloc(SMALL);
 
 	kfree(pointer);
 	pointer = krealloc(pointer, 200);
 	printk("%p\n", pointer);
+}
+
+/* --- what a cache of objects notices -------------------------------------------------- */
+
+static struct kmem_cache *pairs(void)
+{
+	return kmem_cache_create("pair", 16, 8, NULL);
+}
+
+static void free_object_twice(void)
+{
+	struct kmem_cache *cache = pairs();
+	void *object = kmem_cache_alloc(cache);
+
+	kmem_cache_free(cache, object);
+	kmem_cache_free(cache, object);
+	zero++;
+}
+
+static void free_object_inside(void)
+{
+	struct kmem_cache *cache = pairs();
+
+	kmem_cache_free(cache, (char *)kmem_cache_alloc(cache) + 8);
+	zero++;
+}
+
+static void free_foreign_object(void)
+{
+	kmem_cache_free(pairs(), kmem_cache_alloc(kmem_cache_create("other", 16, 8, NULL)));
+	zero++;
+}
+
+static void free_no_object(void)
+{
+	int local = 0;
+
+	kmem_cache_free(pairs(), &local);
+}
+
+static void kfree_object(void)
+{
+	kfree(kmem_cache_alloc(pairs()));
+	zero++;
+}
+
+static void destroy_with_objects(void)
+{
+	struct kmem_cache *cache = pairs();
+
+	kmem_cache_alloc(cache);
+	kmem_cache_destroy(cache);
+	zero++;
 }
 
 /* --- what the buddy notices ------------------------------------------------------ */
@@ -253,6 +446,15 @@ static void free_pages_twice(void)
 
 	free_pages(block, 2);
 	free_pages(block, 2);
+}
+
+static void free_page_twice(void)
+{
+	phys_addr_t page = alloc_pages(ZONE_ANY, 0);
+
+	free_pages(page, 0);
+	free_pages(page, 0);
+	zero++;
 }
 
 static void free_inside_block(void)
@@ -346,14 +548,34 @@ static const struct {
 	{ "read_past", read_past },
 	{ "write_freed", write_freed },
 	{ "free_twice", free_twice },
+	{ "free_middle_twice", free_middle_twice },
+	{ "free_large_twice", free_large_twice },
+	{ "free_large_late", free_large_late },
 	{ "free_inside", free_inside },
+	{ "free_middle_inside", free_middle_inside },
+	{ "free_large_inside", free_large_inside },
 	{ "free_unaligned", free_unaligned },
 	{ "free_overwritten", free_overwritten },
+	{ "free_middle_overwritten", free_middle_overwritten },
+	{ "free_large_overwritten", free_large_overwritten },
+	{ "free_bad_magic", free_bad_magic },
 	{ "free_resized", free_resized },
+	{ "free_middle_resized", free_middle_resized },
+	{ "free_large_resized", free_large_resized },
+	{ "write_past", write_past },
 	{ "free_stack", free_stack },
+	{ "free_static", free_static },
+	{ "free_stale", free_stale },
 	{ "realloc_freed", realloc_freed },
+	{ "free_object_twice", free_object_twice },
+	{ "free_object_inside", free_object_inside },
+	{ "free_foreign_object", free_foreign_object },
+	{ "free_no_object", free_no_object },
+	{ "kfree_object", kfree_object },
+	{ "destroy_with_objects", destroy_with_objects },
 	{ "free_wrong_order", free_wrong_order },
 	{ "free_pages_twice", free_pages_twice },
+	{ "free_page_twice", free_page_twice },
 	{ "free_inside_block", free_inside_block },
 	{ "free_image", free_image },
 	{ "free_nowhere", free_nowhere },
