@@ -60,12 +60,17 @@ void *large_alloc(size_t size, size_t align)
 	return pointer;
 }
 
+static bool is_allocated(uint8_t state)
+{
+	return state <= BUDDY_ORDER_MASK || state == BUDDY_UNCACHED;
+}
+
 bool large_owns(const void *pointer)
 {
 	uintptr_t addr = block_of(pointer);
 
 	return addr - KERNEL_BASE < DIRECT_MAP_LIMIT &&
-	       page_map[VIRT_TO_PHYS(addr) / PAGE_SIZE] <= BUDDY_ORDER_MASK &&
+	       is_allocated(page_map[VIRT_TO_PHYS(addr) / PAGE_SIZE]) &&
 	       header_of(pointer)->magic == kmalloc_magic(pointer, header_of(pointer)->size) &&
 	       header_of(pointer)->size > KMALLOC_HEAP_LIMIT;
 }
