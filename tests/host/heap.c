@@ -39,7 +39,7 @@ static size_t some_size(void)
 		       draw(2) ? 0 :
 				 0xffffffff - draw(8192); /* nothing, or far too much */
 	default:
-		return favourite + draw(8);
+		return favourite + draw(favourite / 16 + 8);
 	}
 }
 
@@ -51,6 +51,17 @@ static void judge_failure(size_t size, size_t align)
 	if (vmalloc_stats.live_pages + 2 * pages + align / PAGE_SIZE < model.arena_pages / 8 &&
 	    pages < free_page_count())
 		wrong("no %lu bytes though memory is nearly empty", (unsigned long)size);
+}
+
+/* kmalloc() gives up only when nobody can return a page any more. */
+static void judge_kmalloc_failure(size_t size, size_t align)
+{
+	size_t kept = kmalloc_shrink();
+
+	if (kept)
+		wrong("no %lu bytes though %lu blocks were not in use", (unsigned long)size,
+		      (unsigned long)kept);
+	judge_failure(size, align);
 }
 
 /* --- operations ------------------------------------------------------------------ */
@@ -74,7 +85,7 @@ static void try_alloc(void)
 		return;
 	}
 	if (!pointer) {
-		judge_failure(size, align);
+		judge_kmalloc_failure(size, align);
 		return;
 	}
 	for (size_t i = 0; how == 1 && i < size; i++) {
@@ -123,7 +134,7 @@ static void try_realloc(void)
 		return;
 	moved = krealloc(block.pointer, size);
 	if (!moved) {
-		judge_failure(size, KMALLOC_ALIGNMENT);
+		judge_kmalloc_failure(size, KMALLOC_ALIGNMENT);
 		verify(&block, block.pointer, block.size);
 		return;
 	}
@@ -200,6 +211,44 @@ static void try_wrong_headers(unsigned char *pointer, size_t room)
 	}
 }
 
+/* A header that is right but for its place: inside an allocation. */
+static void try_forged_header(unsigned char *pointer)
+{
+	block_header_t *header = header_of(pointer);
+	block_header_t *forged = header_of(pointer + PAGE_SIZE);
+	block_header_t saved;
+
+	if (header->size < 2 * PAGE_SIZE)
+		return;
+	saved = *forged;
+	*forged = *header;
+	expect_refusal(pointer + PAGE_SIZE, "inside an allocation");
+	*forged = saved;
+}
+
+static void free_to_first(void *object)
+{
+	kmem_cache_free(model.caches[0], object);
+}
+
+static void try_wrong_objects(const struct live *block)
+{
+	if (!machine_stops(free_to_first, block->pointer + (block->owner == OWNER_CACHE)))
+		wrong("kmem_cache_free(%p) takes what is not one of its own", block->pointer);
+	expect_refusal(block->pointer, "somebody else's");
+}
+
+static void try_wrong_allocation(unsigned char *pointer)
+{
+	void *page = (void *)ALIGN_DOWN((uintptr_t)pointer - sizeof(block_header_t), PAGE_SIZE);
+
+	try_wrong_pointers(pointer, ksize(pointer));
+	try_wrong_headers(pointer, ksize(pointer));
+	try_forged_header(pointer);
+	if (!machine_stops(vfree, page) || !machine_stops(free_to_first, pointer))
+		wrong("%p is kmalloc's, but others free it", pointer);
+}
+
 /* Whatever is not an allocation is refused, and nothing is changed. */
 static void try_wrong_frees(void)
 {
@@ -210,14 +259,10 @@ static void try_wrong_frees(void)
 	struct kmalloc_stats after;
 
 	kmalloc_stats_read(&before);
-	if (block->owner == OWNER_KMALLOC) {
-		try_wrong_pointers(pointer, ksize(pointer));
-		try_wrong_headers(pointer, ksize(pointer));
-		if (!machine_stops(vfree, pointer))
-			wrong("vfree(%p) takes what is kmalloc's", pointer);
-	} else {
-		expect_refusal(pointer, "somebody else's");
-	}
+	if (block->owner == OWNER_KMALLOC)
+		try_wrong_allocation(pointer);
+	else
+		try_wrong_objects(block);
 	verify(block, pointer, block->size);
 	kmalloc_stats_read(&after);
 	if (memcmp(&before, &after, sizeof(before)))
@@ -233,11 +278,13 @@ static void try_wrong_frees(void)
 
 static void operate(unsigned round)
 {
+	/* Few, so that slabs and lists fill, empty, and fill again. */
+	static const uint16_t favourites[] = { 10, 90, 400, 5000 };
 	unsigned share = round / TIDE % 2 ? 5 : 12;
 	unsigned what = draw(16);
 
 	if (round % TIDE == 0) {
-		favourite = 1 + draw(draw(2) ? 500 : 100);
+		favourite = favourites[draw(ARRAY_SIZE(favourites))];
 		verify_all();
 	}
 	if (what < share && model.count < LIVE_MAX)
@@ -302,6 +349,35 @@ static void try_device(void)
 	check("iounmap");
 }
 
+/* One flush for many mappings that end, but not for all there will ever be. */
+static void try_lazy(void)
+{
+	unsigned long before = vmalloc_stats.flushes;
+	unsigned long flushes;
+
+	for (unsigned i = 0; i < 3 * VMALLOC_LAZY; i++) {
+		vfree(vmalloc(1));
+		check("a mapping for a moment");
+	}
+	flushes = vmalloc_stats.flushes - before;
+	if (flushes < 2 || flushes > 3)
+		wrong("%lu flushes for %u mappings", flushes, 3 * VMALLOC_LAZY);
+}
+
+/* What looks like a slab, but lies in pages that are none. */
+static void try_forged_slab(void)
+{
+	char *object = kmem_cache_alloc(model.caches[0]);
+	char *forged = kmalloc_aligned(SLAB_SIZE, SLAB_SIZE);
+
+	memcpy(forged, slab_of(object), SLAB_SIZE);
+	if (!machine_stops(free_to_first, forged + (object - (char *)slab_of(object))))
+		wrong("an object of a forged slab is accepted");
+	kfree(forged);
+	kmem_cache_free(model.caches[0], object);
+	check("a forged slab");
+}
+
 /* The most that addresses and frames have room for can be had at once. */
 static void try_largest(void)
 {
@@ -364,7 +440,9 @@ int run(void)
 	try_corners();
 	try_device();
 	try_largest();
+	try_lazy();
 	create_caches();
+	try_forged_slab();
 	for (unsigned round = 0; round < rounds; round++) {
 		operate(round);
 		check("a round");

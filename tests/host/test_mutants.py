@@ -13,23 +13,23 @@ from subprocess import TimeoutExpired
 
 import pytest
 from tests.host.buddy_mutants import BITMAP_MUTANTS, BUDDY_MUTANTS, LIST_MUTANTS
+from tests.host.heap_mutants import HEAP_MUTANTS
 from tests.host.native import BARE, QUICK, SANITIZED, Edit, Kind, Workshop
 from tests.host.test_buddy import CORES as BUDDY
 from tests.host.test_buddy import SMALL
 from tests.host.test_cores import CORES, disagreement
-from tests.host.test_heap import CORES as HEAP
-from tests.host.test_heap import LAYOUT
+from tests.host.test_heap import CORES as HEAP_CORES
+from tests.host.test_heap import HEAP, LAYOUT
 from tests.host.test_lib import misprint
 
 SECONDS = 10
 """Many times what a search takes that ends. A mutant that hangs is noticed by that."""
 
-MEMMAP_C, MEMBLOCK_C, ARENA_C, KMALLOC_C = (
-    f"mm/{name}.c" for name in ("memmap", "memblock", "arena", "kmalloc")
-)
+MEMMAP_C, MEMBLOCK_C, ARENA_C = (f"mm/{name}.c" for name in ("memmap", "memblock", "arena"))
 STRING_C, PRINTF_C, DIV_C = (f"lib/{name}.c" for name in ("string", "vsnprintf", "div64"))
 
 QUICK_BARE = replace(BARE, compile=(*BARE.compile, "-Wno-error"))
+QUICK_HEAP = replace(HEAP, compile=(*HEAP.compile, "-Wno-error"))
 
 
 def search(workshop: Workshop, src: Path, edit: Edit | None) -> str:
@@ -76,8 +76,8 @@ def library(workshop: Workshop, src: Path, edit: Edit | None) -> str:
 def heap(workshop: Workshop, src: Path, edit: Edit | None) -> str:
     """A walk through kmalloc with plenty of memory, and one with too little."""
     src = workshop.sources(layout=LAYOUT)
-    program = workshop.program(src, "heap.c", HEAP, QUICK_BARE, edit)
-    for line in ("6144 8192 600\n", "700 8192 600\n"):
+    program = workshop.program(src, "heap.c", HEAP_CORES, QUICK_HEAP, edit)
+    for line in ("6144 5900 1600\n", "700 8192 1600\n"):
         done = program.run(stdin=line, seconds=SECONDS)
         if done.returncode:
             return done.stdout or f"status {done.returncode}"
@@ -288,40 +288,7 @@ MUTANTS = {
         "arena",
         Edit(ARENA_C, "eight & eight >> 8", "eight"),
     ),
-    # --- kmalloc
-    "unmap forgotten": ("heap", Edit(KMALLOC_C, "unmap_pages(virt, pages, release);", "")),
-    "addresses not given back": (
-        "heap",
-        Edit(KMALLOC_C, "BUG_ON(!arena_free(&arena, virt, pages + KMALLOC_GUARD_PAGES));", ""),
-    ),
-    "no guard page": (
-        "heap",
-        Edit(KMALLOC_C, "size_t reach = pages + KMALLOC_GUARD_PAGES;", "size_t reach = pages;"),
-    ),
-    "magic unchecked": ("heap", Edit(KMALLOC_C, "->magic != KMALLOC_MAGIC)", "->size == 0)")),
-    "a size that wraps believed": (
-        "heap",
-        Edit(KMALLOC_C, "header_of(pointer)->size > arena.pages * PAGE_SIZE ||", ""),
-    ),
-    "a page too few": (
-        "heap",
-        Edit(
-            KMALLOC_C, "(size % PAGE_SIZE + offset + PAGE_SIZE - 1)", "(size % PAGE_SIZE + offset)"
-        ),
-    ),
-    "memory not cleared": ("heap", Edit(KMALLOC_C, "memset(pointer, 0, size);", ";")),
-    "content not moved": (
-        "heap",
-        Edit(KMALLOC_C, "memcpy(moved, pointer, MIN(size, ksize(pointer)));", ""),
-    ),
-    "overflow of calloc": (
-        "heap",
-        Edit(KMALLOC_C, "if (__builtin_mul_overflow(n, size, &bytes))", "bytes = n * size; if (0)"),
-    ),
-    "large alignment ignored": (
-        "heap",
-        Edit(KMALLOC_C, "MAX(align / PAGE_SIZE, (size_t)1)", "1"),
-    ),
+    **HEAP_MUTANTS,
     # --- library
     "rest of a copy forgotten": ("library", Edit(STRING_C, '"rep movsb"', '""')),
     "rest of a fill forgotten": ("library", Edit(STRING_C, '"rep stosb"', '""')),
