@@ -97,12 +97,12 @@ def test_seabios(default: Path, own: Callable[[Path], Path]) -> None:
         assert quick.transcript.memory_map != plain.transcript.memory_map
 
 
-def test_a_page_that_is_kept_shows(user_kernel: UserKernel, boot: Boot) -> None:
-    """The profiles can differ: hello.c keeps a page for ever, and says so by its size."""
+def test_a_slab_that_is_kept_shows(user_kernel: UserKernel, boot: Boot) -> None:
+    """The profiles can differ: hello.c keeps an object for ever, and its slab with it."""
     result = boot(user_kernel("hello.c"))
     assert result.verdict == "pass", result.reasons
     kept = free_pages(profile(result, "init")) - free_pages(profile(result, "end"))
-    assert kept * 4096 == result.transcript.stats["hello.size"] + 8
+    assert 0 < kept <= 4
 
 
 # --- cpu= on the command line -----------------------------------------------------
