@@ -289,7 +289,7 @@ class Derived:
                 self.direct_map_end,
                 "physical 0 upwards: image, page tables, metadata",
             ),
-            Area("arena", layout.arena_base, self.arena_end, "kmalloc, page by page"),
+            Area("arena", layout.arena_base, self.arena_end, "vmalloc, and kmalloc's large sizes"),
             Area(
                 "page map",
                 layout.page_map_base,
