@@ -186,9 +186,20 @@ void *kmalloc_from(size_t size, size_t align, const void *site)
 
 /* --- freeing ------------------------------------------------------------------------- */
 
+/* Whether what the header says, red zone included, lies in the tier's block. */
+static bool fits_its_block(const struct watch *watch)
+{
+	size_t offset = (char *)bytes_of(watch) - (char *)watch->block;
+	size_t room = tier_room(watch->block);
+	size_t size = watch->header.size;
+
+	return offset <= room && size <= room - offset && zone_size(size) <= room - offset - size;
+}
+
 const char *kmalloc_fault(const void *pointer)
 {
 	const struct watch *watch = watch_of(pointer);
+	const char *fault;
 
 	if (!IS_ALIGNED((uintptr_t)pointer, KMALLOC_ALIGNMENT))
 		return "not the start of an allocation";
@@ -200,9 +211,12 @@ const char *kmalloc_fault(const void *pointer)
 		return "its header does not have the magic: overwritten, or not a start";
 	if (!virt_to_phys(watch->link) || *watch->link != watch)
 		return "its header was overwritten, or copied";
-	if (!zone_is_intact(watch))
-		return "bytes behind it were overwritten";
-	return tier_fault(watch->block);
+	fault = tier_fault(watch->block);
+	if (fault)
+		return fault;
+	if (!fits_its_block(watch))
+		return "its header has a size that its block does not: overwritten?";
+	return zone_is_intact(watch) ? NULL : "bytes behind it were overwritten";
 }
 
 static void verify(const char *caller, const void *pointer)
