@@ -19,7 +19,9 @@
 
 #define TIDE 400 /* rounds in which more is allocated than freed, or the other way round */
 
-static size_t favourite; /* of a tide: sizes near this are asked for often */
+#define USUAL 400 /* bytes: sizes near this are asked for always */
+
+static size_t favourite; /* the same for the sizes of a tide */
 
 /* --- sizes and failures -------------------------------------------------------- */
 
@@ -35,11 +37,11 @@ static size_t some_size(void)
 	case 3:
 		return 1 + draw(draw(8) ? 20000 : 300000);
 	case 4:
-		return draw(8) ? 1 + draw(600) :
-		       draw(2) ? 0 :
-				 0xffffffff - draw(8192); /* nothing, or far too much */
+		return draw(24) ? 1 + draw(600) :
+		       draw(2)	? 0 :
+				  0xffffffff - draw(8192); /* nothing, or far too much */
 	default:
-		return favourite + draw(favourite / 16 + 8);
+		return draw(4) ? USUAL - draw(4) : favourite + draw(favourite / 16 + 8);
 	}
 }
 
@@ -279,8 +281,9 @@ static void try_wrong_frees(void)
 static void operate(unsigned round)
 {
 	/* Few, so that slabs and lists fill, empty, and fill again. */
-	static const uint16_t favourites[] = { 10, 90, 400, 5000 };
-	unsigned share = round / TIDE % 2 ? 5 : 12;
+	static const uint16_t favourites[] = { 10, 90, 5000 };
+	static const uint8_t shares[] = { 12, 0, 12, 8 }; /* of allocations, in 16 */
+	unsigned share = shares[round / TIDE % ARRAY_SIZE(shares)];
 	unsigned what = draw(16);
 
 	if (round % TIDE == 0) {
@@ -378,6 +381,22 @@ static void try_forged_slab(void)
 	check("a forged slab");
 }
 
+/* Slabs fill, empty, and fill again. */
+static void try_refill(void)
+{
+	static void *objects[64];
+
+	for (unsigned i = 0; i < 4 * ARRAY_SIZE(objects); i++) {
+		void **object = &objects[i % ARRAY_SIZE(objects)];
+
+		if (i / ARRAY_SIZE(objects) % 2)
+			kfree(*object);
+		else
+			*object = kmalloc(KMALLOC_SLAB_LIMIT);
+		check("a refill");
+	}
+}
+
 /* The most that addresses and frames have room for can be had at once. */
 static void try_largest(void)
 {
@@ -441,6 +460,7 @@ int run(void)
 	try_device();
 	try_largest();
 	try_lazy();
+	try_refill();
 	create_caches();
 	try_forged_slab();
 	for (unsigned round = 0; round < rounds; round++) {

@@ -137,7 +137,7 @@ _EDITS = {
     ),
     "kmalloc: a slot grows": Edit(KREALLOC_C, "if (size > room(pointer) ||", "if ("),
     "kmem: any block of pages is a slab": Edit(
-        KMEM_C, "page_map[VIRT_TO_PHYS(addr) / PAGE_SIZE] == (BUDDY_ALLOCATED | order)", "1"
+        KMEM_C, "if (addr - KERNEL_BASE >= DIRECT_MAP_LIMIT) return false;", "return true;"
     ),
     "kmem: pages not counted": Edit(KMEM_C, "kmalloc_account(-(1l << order));", ""),
     # --- pages of their own
