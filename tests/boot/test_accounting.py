@@ -140,7 +140,7 @@ def test_less_than_one_percent_is_waste_at_16_mib(default: Path, boot: Boot) -> 
         (
             "arch/i386/paging.c",
             "map_direct(PAGE_SIZE, FIRST_MIB);",
-            "map_direct(PAGE_SIZE, FIRST_MIB / 2);",
+            "map_direct(PAGE_SIZE, FIRST_MIB / 2), map_direct(FIRST_MIB - PAGE_SIZE, FIRST_MIB);",
             {"paging.direct_pages"},
         ),
     ],

@@ -19,12 +19,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.boot.kmalloc_mutants import KMALLOC_MUTANTS
+from tests.boot.mutants import BUDDY, FAIL, PAGE_MUTANTS, Mutant
 
 from kgen.build.folder import Folder
 from kgen.build.run import run_ninja
 from kgen_qemu.result import Result
-from tests.boot.kmalloc_mutants import KMALLOC_MUTANTS
-from tests.boot.mutants import BUDDY, FAIL, PAGE_MUTANTS, Mutant
 
 pytestmark = pytest.mark.boot
 

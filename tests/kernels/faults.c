@@ -6,6 +6,9 @@
  * Instructions newer than a 386, or none at all, stand as bytes in data: kgen's
  * verifier rightly refuses them in text.
  */
+/* The last call of a function is a call, too: the backtrace tells whose mistake it was. */
+#pragma GCC optimize("no-optimize-sibling-calls")
+
 #include <arch/io.h>
 #include <arch/mmu.h>
 #include <arch/sections.h>
@@ -204,7 +207,6 @@ static void twice(size_t size)
 
 	kfree(pointer);
 	kfree(pointer);
-	zero++; /* so that the call is not a jump */
 }
 
 static void free_twice(void)
@@ -230,7 +232,6 @@ static void free_large_late(void)
 	kfree(pointer);
 	vm_purge();
 	kfree(pointer);
-	zero++;
 }
 
 static void inside(size_t size)
@@ -238,7 +239,6 @@ static void inside(size_t size)
 	char *pointer = kzalloc(size);
 
 	kfree(pointer + 64);
-	zero++;
 }
 
 static void free_inside(void)
@@ -259,7 +259,6 @@ static void free_large_inside(void)
 static void free_unaligned(void)
 {
 	kfree((char *)kmalloc(SMALL) + 1);
-	zero++;
 }
 
 static void overwritten(size_t size)
@@ -268,7 +267,6 @@ static void overwritten(size_t size)
 
 	memset(pointer - sizeof(block_header_t), 0x41, sizeof(block_header_t));
 	kfree(pointer);
-	zero++;
 }
 
 static void free_overwritten(void)
@@ -293,7 +291,6 @@ static void free_bad_magic(void)
 
 	((block_header_t *)(void *)pointer - 1)->magic ^= 0x10;
 	kfree(pointer);
-	zero++;
 }
 
 /* The header's size alone is changed. */
@@ -303,7 +300,6 @@ static void resized(size_t from, size_t to)
 
 	((block_header_t *)(void *)pointer - 1)->size = to;
 	kfree(pointer);
-	zero++;
 }
 
 static void free_resized(void)
@@ -327,7 +323,6 @@ static void write_past(void)
 
 	memset(pointer, 0x41, ksize(pointer) + 1);
 	kfree(pointer);
-	zero++;
 }
 
 static void free_stack(void)
@@ -343,7 +338,6 @@ static void free_static(void)
 	static block_header_t fake[2] __attribute__((aligned(16))) = { { SMALL, KMALLOC_MAGIC } };
 
 	kfree(fake + 1);
-	zero++;
 }
 
 /*
@@ -368,7 +362,6 @@ static void free_stale(void)
 			break;
 	}
 	kfree(front + 1);
-	zero++;
 }
 
 static void realloc_freed(void)
@@ -394,7 +387,6 @@ static void free_object_twice(void)
 
 	kmem_cache_free(cache, object);
 	kmem_cache_free(cache, object);
-	zero++;
 }
 
 static void free_object_inside(void)
@@ -402,13 +394,11 @@ static void free_object_inside(void)
 	struct kmem_cache *cache = pairs();
 
 	kmem_cache_free(cache, (char *)kmem_cache_alloc(cache) + 8);
-	zero++;
 }
 
 static void free_foreign_object(void)
 {
 	kmem_cache_free(pairs(), kmem_cache_alloc(kmem_cache_create("other", 16, 8, NULL)));
-	zero++;
 }
 
 static void free_no_object(void)
@@ -421,7 +411,6 @@ static void free_no_object(void)
 static void kfree_object(void)
 {
 	kfree(kmem_cache_alloc(pairs()));
-	zero++;
 }
 
 static void destroy_with_objects(void)
@@ -430,7 +419,6 @@ static void destroy_with_objects(void)
 
 	kmem_cache_alloc(cache);
 	kmem_cache_destroy(cache);
-	zero++;
 }
 
 /* --- what the buddy notices ------------------------------------------------------ */
@@ -454,7 +442,6 @@ static void free_page_twice(void)
 
 	free_pages(page, 0);
 	free_pages(page, 0);
-	zero++;
 }
 
 static void free_inside_block(void)
