@@ -69,7 +69,7 @@ def test_json_is_one_object_and_nothing_else(greeter: Path) -> None:
     assert result["stages"][7]["name"] == "allocate"
     assert result["tests"]["skipped"] == 1
     assert "hello.remembers_what_main_wrote" in result["tests"]["names"]
-    assert result["stats"]["hello.size"] == 4096 - 8
+    assert result["stats"]["hello.size"] == 64
     assert result["panic"] is None
     assert Path(greeter, result["log"]).is_file()
 

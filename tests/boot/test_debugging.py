@@ -1,4 +1,4 @@
-"""Detectors of section ``debug``: each finds the mistake that it is there for, and nothing else does.
+"""Detectors of section ``debug``: each finds the mistake that it is there for, nothing else does.
 
 tests/kernels/debugging.c makes one mistake with kmalloc a boot. A kernel with the detector says
 which; the same kernel without it does not, so these tests would notice a detector that sleeps.
