@@ -205,3 +205,10 @@ _EDITS = {
 }
 
 HEAP_MUTANTS = {name: ("heap", edit) for name, edit in _EDITS.items()}
+
+FOR_CAMPAIGNS = frozenset(
+    name
+    for prefix in ("slab", "kheap", "kmalloc", "large", "vmalloc")
+    for name in [name for name in HEAP_MUTANTS if name.startswith(f"{prefix}:")][5:]
+)
+"""All but the first of each tier: with a second for each, too many for every run."""

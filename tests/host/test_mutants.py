@@ -6,14 +6,15 @@ twice, fails as well: then the source has changed, and the mutant must follow it
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from subprocess import TimeoutExpired
 
 import pytest
+from _pytest.mark import ParameterSet
 from tests.host.buddy_mutants import BITMAP_MUTANTS, BUDDY_MUTANTS, LIST_MUTANTS
-from tests.host.heap_mutants import HEAP_MUTANTS
+from tests.host.heap_mutants import FOR_CAMPAIGNS, HEAP_MUTANTS
 from tests.host.native import BARE, QUICK, SANITIZED, Edit, Kind, Workshop
 from tests.host.test_buddy import CORES as BUDDY
 from tests.host.test_buddy import SMALL
@@ -335,7 +336,13 @@ def test_the_sound_source_passes(test: str, request: pytest.FixtureRequest) -> N
     assert not complaint(test, None, request)
 
 
-@pytest.mark.parametrize("mutant", MUTANTS)
+def _cases() -> Iterator[ParameterSet]:
+    for name in MUTANTS:
+        marks = [pytest.mark.campaign] if name in FOR_CAMPAIGNS else []
+        yield pytest.param(name, id=name, marks=marks)
+
+
+@pytest.mark.parametrize("mutant", _cases())
 def test_a_fault_is_noticed(mutant: str, request: pytest.FixtureRequest) -> None:
     """By the test that is there for it, in its short form."""
     test, edit = MUTANTS[mutant]
