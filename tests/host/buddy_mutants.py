@@ -49,7 +49,11 @@ BUDDY_MUTANTS = {
     ),
     "merge across the largest order": (
         "search",
-        Edit(BUDDY_C, "return order < b->max_order && b->map[frame ^", "return b->map[frame ^"),
+        Edit(
+            BUDDY_C,
+            "return (uint8_t)order < b->max_order && b->map[frame ^",
+            "return b->map[frame ^",
+        ),
     ),
     "wrong buddy": (
         "search",
