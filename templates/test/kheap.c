@@ -1,0 +1,182 @@
+/* Tests of the heap, on the machine's own memory. */
+#include <kernel/ktest.h>
+#include <kernel/string.h>
+#include <mm/kheap.h>
+#include <mm/kmalloc.h>
+#include <mm/page.h>
+
+#define SIZE (KHEAP_CHUNK / 16) /* a few such fit into a chunk */
+
+static size_t settled_free_pages(void)
+{
+	kmalloc_shrink();
+	return free_page_count();
+}
+
+/* The block behind, if this one has so many bytes. */
+static struct kheap_block *behind(void *pointer, size_t size)
+{
+	size_t length = ALIGN_UP(size + 12, KHEAP_GRANULE);
+
+	return (struct kheap_block *)((char *)kheap_block_of(pointer) + length);
+}
+
+KTEST(kheap, merges_what_is_freed)
+{
+	static const uint8_t orders[][3] = { { 0, 1, 2 }, { 2, 1, 0 }, { 0, 2, 1 }, { 1, 0, 2 } };
+	size_t before = settled_free_pages();
+	size_t chunks = kheap.chunk_count;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(orders); i++) {
+		void *blocks[3];
+
+		for (unsigned j = 0; j < 3; j++)
+			KTEST_ASSERT(test, blocks[j] = kheap_alloc(SIZE));
+		for (unsigned j = 0; j < 3; j++) {
+			kheap_free(blocks[orders[i][j]]);
+			KTEST_EXPECT_EQ(test, kheap_check(), KHEAP_OK);
+		}
+	}
+	kheap_shrink();
+	KTEST_EXPECT_EQ(test, kheap.chunk_count, chunks);
+	KTEST_EXPECT_EQ(test, settled_free_pages(), before);
+}
+
+/* The smallest free block that is large enough serves, wherever it is. */
+KTEST(kheap, fits_best)
+{
+	static const uint16_t sizes[] = { 900, 700, 800 };
+	void *holes[ARRAY_SIZE(sizes)];
+	void *walls[ARRAY_SIZE(sizes)];
+	void *pointer;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
+		KTEST_ASSERT(test, holes[i] = kheap_alloc(sizes[i]));
+		KTEST_ASSERT(test, walls[i] = kheap_alloc(600));
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++)
+		kheap_free(holes[i]);
+	pointer = kheap_alloc(780);
+	KTEST_EXPECT_EQ(test, (uintptr_t)pointer, (uintptr_t)holes[2]);
+	kheap_free(pointer);
+	pointer = kheap_alloc(690);
+	KTEST_EXPECT_EQ(test, (uintptr_t)pointer, (uintptr_t)holes[1]);
+	kheap_free(pointer);
+	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++)
+		kheap_free(walls[i]);
+	KTEST_EXPECT_EQ(test, kheap_check(), KHEAP_OK);
+}
+
+KTEST(kheap, keeps_one_empty_chunk)
+{
+	void *blocks[40];
+	size_t chunks;
+
+	kheap_shrink();
+	chunks = kheap.chunk_count;
+	for (unsigned i = 0; i < ARRAY_SIZE(blocks); i++)
+		KTEST_ASSERT(test, blocks[i] = kheap_alloc(SIZE));
+	KTEST_EXPECT_GE(test, kheap.chunk_count, chunks + 2);
+	for (unsigned i = 0; i < ARRAY_SIZE(blocks); i++)
+		kheap_free(blocks[i]);
+	KTEST_EXPECT_LE(test, kheap.chunk_count, chunks + 1);
+	kheap_shrink();
+	KTEST_EXPECT_EQ(test, kheap.chunk_count, chunks);
+}
+
+KTEST(kheap, resizes_in_place)
+{
+	char *pointer;
+	char *wall;
+
+	kheap_shrink();
+	pointer = kheap_alloc(SIZE);
+	KTEST_ASSERT(test, pointer);
+	memset(pointer, 0x42, SIZE);
+	KTEST_EXPECT(test, kheap_resize(pointer, 2 * SIZE)); /* nothing is behind */
+	KTEST_EXPECT_EQ(test, kheap_check(), KHEAP_OK);
+	KTEST_EXPECT(test, kheap_resize(pointer, SIZE / 2));
+	KTEST_EXPECT_EQ(test, kheap_check(), KHEAP_OK);
+	wall = kheap_alloc(SIZE / 2);
+	KTEST_ASSERT(test, wall);
+	KTEST_EXPECT(test, !kheap_resize(pointer, KHEAP_MAX));
+	KTEST_EXPECT_EQ(test, pointer[SIZE / 2 - 1], 0x42);
+	KTEST_EXPECT_EQ(test, kheap_fault(pointer), KHEAP_OK);
+	kheap_free(wall);
+	kheap_free(pointer);
+}
+
+KTEST(kheap, aligns)
+{
+	for (size_t align = 1; align <= KHEAP_CHUNK / 4; align *= 2) {
+		void *pointer = kheap_alloc_aligned(1000, align);
+
+		KTEST_ASSERT(test, pointer);
+		KTEST_EXPECT(test, IS_ALIGNED((uintptr_t)pointer, align));
+		KTEST_EXPECT_EQ(test, kheap_check(), KHEAP_OK);
+		kheap_free(pointer);
+		KTEST_EXPECT_EQ(test, kheap_check(), KHEAP_OK);
+	}
+}
+
+/* One word at a time is overwritten, and each is noticed by its own code. */
+KTEST(kheap, refuses_what_was_overwritten)
+{
+	char *first = kheap_alloc(1000);
+	char *second = kheap_alloc(1000);
+	char *third = kheap_alloc(1000);
+	uint32_t *tail;
+	uint32_t saved;
+
+	KTEST_ASSERT(test, first && second && third);
+	KTEST_EXPECT_EQ(test, kheap_fault(second), KHEAP_OK);
+	KTEST_EXPECT_EQ(test, kheap_fault(second + 8), KHEAP_ERR_NOT_HEAP);
+	KTEST_EXPECT_NE(test, kheap_fault(second + 16), KHEAP_OK);
+	tail = (uint32_t *)behind(second, 1000) - 1;
+	saved = *tail;
+	*(char *)tail = 0; /* one byte too far */
+	KTEST_EXPECT_EQ(test, kheap_fault(second), KHEAP_ERR_TAIL);
+	*tail = saved;
+	kheap_block_of(second)->magic ^= 1;
+	KTEST_EXPECT_EQ(test, kheap_fault(second), KHEAP_ERR_MAGIC);
+	kheap_block_of(second)->magic ^= 1;
+	kheap_block_of(second)->size = 0;
+	kheap_block_of(second)->magic = kmalloc_magic(second, 0);
+	KTEST_EXPECT_EQ(test, kheap_fault(second), KHEAP_ERR_SIZE);
+	kheap_block_of(second)->size = 1000;
+	kheap_block_of(second)->magic = kmalloc_magic(second, 1000);
+	kheap_free(first);
+	saved = ((uint32_t *)kheap_block_of(second))[-1];
+	((uint32_t *)kheap_block_of(second))[-1] = saved + 1;
+	KTEST_EXPECT_EQ(test, kheap_fault(second), KHEAP_ERR_NEIGHBOUR);
+	((uint32_t *)kheap_block_of(second))[-1] = saved;
+	KTEST_EXPECT_EQ(test, kheap_fault(first), KHEAP_ERR_DOUBLE);
+	kheap_free(second);
+	KTEST_EXPECT_NE(test, kheap_fault(second), KHEAP_OK); /* inside the merged one */
+	kheap_free(third);
+	KTEST_EXPECT_EQ(test, kheap_check(), KHEAP_OK);
+}
+
+/* kheap_check() sees what a write to free memory has broken. */
+KTEST(kheap, notices_overwritten_free_blocks)
+{
+	char *wall = kheap_alloc(1000);
+	char *pointer = kheap_alloc(1000);
+	char *other = kheap_alloc(1000);
+	struct kheap_block *block;
+	struct kheap_block saved;
+
+	KTEST_ASSERT(test, wall && pointer && other);
+	kheap_free(pointer);
+	block = kheap_block_of(pointer);
+	saved = *block;
+	block->tag = KHEAP_FREE | 1;
+	KTEST_EXPECT_NE(test, kheap_check(), KHEAP_OK);
+	*block = saved;
+	block->link = (struct kheap_block **)(void *)&saved;
+	KTEST_EXPECT_EQ(test, kheap_check(), KHEAP_BAD_LIST);
+	*block = saved;
+	KTEST_EXPECT_EQ(test, kheap_check(), KHEAP_OK);
+	kheap_free(other);
+	kheap_free(wall);
+}

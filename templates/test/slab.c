@@ -1,0 +1,184 @@
+/* Tests of caches, on the machine's own memory. */
+#include <kernel/ktest.h>
+#include <kernel/string.h>
+#include <mm/kmalloc.h>
+#include <mm/page.h>
+#include <mm/slab.h>
+
+#define OBJECTS 500
+
+static void *objects[OBJECTS];
+
+static size_t settled_free_pages(void)
+{
+	kmalloc_shrink();
+	return free_page_count();
+}
+
+/* Allocate `count` objects; false if one is missing. */
+static bool allocate(struct kmem_cache *cache, unsigned count)
+{
+	bool all = true;
+
+	for (unsigned i = 0; i < count; i++)
+		all &= !!(objects[i] = kmem_cache_alloc(cache));
+	return all;
+}
+
+static void release(struct kmem_cache *cache, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		kmem_cache_free(cache, objects[i]);
+}
+
+KTEST(slab, gives_distinct_aligned_objects)
+{
+	size_t before = settled_free_pages();
+	struct kmem_cache *cache = kmem_cache_create("test", 40, 64, NULL);
+	bool distinct = true;
+
+	KTEST_ASSERT(test, cache);
+	KTEST_ASSERT(test, allocate(cache, OBJECTS));
+	for (unsigned i = 0; i < OBJECTS; i++) {
+		KTEST_EXPECT(test, IS_ALIGNED((uintptr_t)objects[i], 64));
+		memset(objects[i], i, 40);
+	}
+	for (unsigned i = 0; i < OBJECTS; i++) {
+		const unsigned char *bytes = objects[i];
+
+		distinct &= bytes[0] == (unsigned char)i && bytes[39] == (unsigned char)i;
+	}
+	KTEST_EXPECT(test, distinct);
+	KTEST_EXPECT_EQ(test, slab_objects(cache), OBJECTS);
+	KTEST_EXPECT_EQ(test, slab_check(cache), SLAB_OK);
+	release(cache, OBJECTS);
+	KTEST_EXPECT_EQ(test, slab_objects(cache), 0);
+	kmem_cache_destroy(cache);
+	KTEST_EXPECT_EQ(test, settled_free_pages(), before);
+}
+
+/* Of all that becomes empty, the current slab and one spare are kept. */
+KTEST(slab, returns_empty_slabs)
+{
+	struct kmem_cache *cache = kmem_cache_create("test", 200, 0, NULL);
+	size_t slabs;
+
+	KTEST_ASSERT(test, cache);
+	KTEST_ASSERT(test, allocate(cache, OBJECTS));
+	slabs = cache->slabs;
+	KTEST_EXPECT_GE(test, slabs, OBJECTS * 200 / SLAB_SIZE);
+	release(cache, OBJECTS);
+	KTEST_EXPECT_EQ(test, slab_check(cache), SLAB_OK);
+	KTEST_EXPECT_EQ(test, cache->slabs, MIN(slabs, (size_t)2));
+	KTEST_EXPECT_EQ(test, kmem_cache_shrink(cache), MIN(slabs, (size_t)2));
+	KTEST_EXPECT_EQ(test, cache->slabs, 0);
+	KTEST_EXPECT_EQ(test, slab_check(cache), SLAB_OK);
+	KTEST_ASSERT(test, allocate(cache, 1)); /* and starts again */
+	release(cache, 1);
+	kmem_cache_destroy(cache);
+}
+
+/* Holes are filled before new slabs are made. */
+KTEST(slab, fills_holes_first)
+{
+	struct kmem_cache *cache = kmem_cache_create("test", 200, 0, NULL);
+	size_t slabs;
+
+	KTEST_ASSERT(test, cache);
+	KTEST_ASSERT(test, allocate(cache, OBJECTS));
+	slabs = cache->slabs;
+	for (unsigned round = 0; round < 7; round++) {
+		for (unsigned i = round; i < OBJECTS; i += 7)
+			kmem_cache_free(cache, objects[i]);
+		KTEST_EXPECT_EQ(test, slab_check(cache), SLAB_OK);
+		for (unsigned i = round; i < OBJECTS; i += 7)
+			objects[i] = kmem_cache_alloc(cache);
+		KTEST_EXPECT_EQ(test, cache->slabs, slabs);
+	}
+	release(cache, OBJECTS);
+	kmem_cache_destroy(cache);
+}
+
+static void construct(void *object)
+{
+	memset(object, 0x5c, 24);
+}
+
+KTEST(slab, constructs_once)
+{
+	struct kmem_cache *cache = kmem_cache_create("test", 24, 0, construct);
+	const unsigned char *bytes;
+
+	KTEST_ASSERT(test, cache);
+	KTEST_ASSERT(test, allocate(cache, 2));
+	bytes = objects[0];
+	KTEST_EXPECT_EQ(test, bytes[0], 0x5c);
+	KTEST_EXPECT_EQ(test, bytes[23], 0x5c);
+	((unsigned char *)objects[0])[5] = 1; /* left as it is wanted again */
+	kmem_cache_free(cache, objects[0]);
+	objects[0] = kmem_cache_alloc(cache);
+	bytes = objects[0];
+	KTEST_EXPECT_EQ(test, bytes[0], 0x5c);
+	KTEST_EXPECT_EQ(test, bytes[5], 1);
+	release(cache, 2);
+	kmem_cache_destroy(cache);
+}
+
+KTEST(slab, refuses_wrong_frees)
+{
+	struct kmem_cache *cache = kmem_cache_create("test", 48, 0, NULL);
+	struct kmem_cache *other = kmem_cache_create("other", 48, 0, NULL);
+	char *object;
+
+	KTEST_ASSERT(test, cache && other);
+	object = kmem_cache_alloc(cache);
+	KTEST_ASSERT(test, object);
+	KTEST_EXPECT_EQ(test, slab_fault(cache, object), SLAB_OK);
+	KTEST_EXPECT_EQ(test, slab_fault(other, object), SLAB_ERR_CACHE);
+	KTEST_EXPECT_EQ(test, slab_fault(cache, object + 8), SLAB_ERR_INTERIOR);
+	KTEST_EXPECT_EQ(test, slab_fault(cache, object + 1), SLAB_ERR_INTERIOR);
+	KTEST_EXPECT_EQ(test, slab_fault(cache, slab_of(object)), SLAB_ERR_INTERIOR);
+	KTEST_EXPECT_NOT_NULL(test, kmalloc_fault(object));
+	((struct slot *)(void *)object)->mark = SLOT_FREE; /* looks free, and is not */
+	KTEST_EXPECT_EQ(test, slab_fault(cache, object), SLAB_OK);
+	kmem_cache_free(cache, object);
+	KTEST_EXPECT_EQ(test, slab_fault(cache, object), SLAB_ERR_DOUBLE);
+	kmem_cache_free(cache, NULL);
+	kmem_cache_destroy(cache);
+	kmem_cache_destroy(other);
+	kmem_cache_destroy(NULL);
+}
+
+/* slab_check() sees what a write to free memory has broken. */
+KTEST(slab, notices_overwritten_free_slots)
+{
+	struct kmem_cache *cache = kmem_cache_create("test", 48, 0, NULL);
+	struct slot *slot;
+	struct slot saved;
+
+	KTEST_ASSERT(test, cache);
+	slot = kmem_cache_alloc(cache);
+	KTEST_ASSERT(test, slot);
+	kmem_cache_free(cache, slot);
+	saved = *slot;
+	slot->mark = 0;
+	KTEST_EXPECT_EQ(test, slab_check(cache), SLAB_BAD_FREE);
+	*slot = saved;
+	slot->next = (struct slot *)((char *)slot + 4);
+	KTEST_EXPECT_EQ(test, slab_check(cache), SLAB_BAD_FREE);
+	*slot = saved;
+	slot->next = NULL;
+	KTEST_EXPECT_EQ(test, slab_check(cache), SLAB_BAD_COUNT);
+	*slot = saved;
+	KTEST_EXPECT_EQ(test, slab_check(cache), SLAB_OK);
+	kmem_cache_destroy(cache);
+}
+
+KTEST(slab, makes_no_impossible_caches)
+{
+	KTEST_EXPECT_NULL(test, kmem_cache_create("test", 0, 0, NULL));
+	KTEST_EXPECT_NULL(test, kmem_cache_create("test", 8, 24, NULL));
+	KTEST_EXPECT_NULL(test, kmem_cache_create("test", SLAB_SIZE / 2, 0, NULL));
+	KTEST_EXPECT_NULL(test, kmem_cache_create("test", (size_t)-1, 0, NULL));
+	KTEST_EXPECT_NULL(test, kmem_check());
+}
