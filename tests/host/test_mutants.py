@@ -342,7 +342,7 @@ def _cases() -> Iterator[ParameterSet]:
         yield pytest.param(name, id=name, marks=marks)
 
 
-@pytest.mark.parametrize("mutant", _cases())
+@pytest.mark.parametrize("mutant", list(_cases()))
 def test_a_fault_is_noticed(mutant: str, request: pytest.FixtureRequest) -> None:
     """By the test that is there for it, in its short form."""
     test, edit = MUTANTS[mutant]
