@@ -27,14 +27,6 @@ KMALLOC_MUTANTS = [
         "free_bad_magic",
         _NO_MAGIC,
     ),
-    unnoticed(
-        "kfree_takes_any_page_for_a_slab",
-        KMALLOC,
-        "unlikely(slab->magic != SLAB_MAGIC)) {",
-        "unlikely(!slab)) {",
-        "free_static",
-        r"kfree\(0x\w+\): not ",
-    ),
     Mutant(
         "classes_off_by_a_step",
         KMALLOC,
@@ -106,7 +98,7 @@ KMALLOC_MUTANTS = [
         "\tfront->slot.mark = SLOT_FREE;\n",
         "",
         FAIL,
-        "end.kmalloc_is_sound",
+        "kmalloc.keeps_its_allocations_apart",
     ),
     Mutant(
         "one_slot_too_many",
