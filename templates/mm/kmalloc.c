@@ -6,7 +6,7 @@
  *     middle           the heap                          header, 4 bytes, rounding to 16
  *     large            pages of its own (mm/large_*.c)   header, rounding to pages
  *
- *   1. Small, by default up to 496 bytes: a table leads from the size to a cache
+ *   1. Small, by default up to 328 bytes: a table leads from the size to a cache
  *      (mm/slab.c). Three quarters of all requests, in most programs; a quarter of
  *      the bytes.
  *   2. Middle, by default up to 16 KiB: blocks of any size from mm/kheap.c. In slabs
@@ -301,15 +301,12 @@ empty:
 //% else
 void tier_free(void *pointer)
 {
-	const char *fault;
+	struct slab *slab = slab_of(pointer);
 
-	if (!kblock_is(pointer, SLAB_ORDER) || slab_of(pointer)->magic != SLAB_MAGIC) {
+	if (unlikely(!kblock_is(pointer, SLAB_ORDER)) || unlikely(slab->magic != SLAB_MAGIC) ||
+	    unlikely((uintptr_t)slab->cache - (uintptr_t)kmalloc_caches >=
+		     sizeof(kmalloc_caches)) ||
+	    unlikely(slab_free(slab->cache, pointer)))
 		free_other(pointer);
-		return;
-	}
-	fault = tier_fault(pointer);
-	if (fault)
-		kmalloc_refuse("kfree", pointer, fault);
-	slab_free(slab_of(pointer)->cache, pointer);
 }
 //% endif

@@ -48,9 +48,6 @@
 
 #define LENDERS 6 /* larger classes to look in before a slab is made */
 
-#define likely(condition) __builtin_expect(!!(condition), 1)
-#define unlikely(condition) __builtin_expect(!!(condition), 0)
-
 struct slab no_slab = { .magic = SLAB_MAGIC };
 
 /* --- rings of slabs ---------------------------------------------------------- */
@@ -185,7 +182,7 @@ struct slab *slab_find(struct kmem_cache *cache)
 	return make_slab(cache);
 }
 
-static __attribute__((noinline)) struct slot *take_slow(struct kmem_cache *cache)
+static NOINLINE struct slot *take_slow(struct kmem_cache *cache)
 {
 	struct slab *slab = slab_take_partial(cache);
 

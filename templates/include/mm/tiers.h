@@ -28,11 +28,6 @@ size_t tiers_shrink(void);
 #define tiers_shrink kmalloc_shrink
 //% endif
 
-#define likely(condition) __builtin_expect(!!(condition), 1)
-#define unlikely(condition) __builtin_expect(!!(condition), 0)
-#define COLD __attribute__((noinline, cold))
-#define NOINLINE __attribute__((noinline))
-
 //% if kmalloc.classes
 #define CLASS_STEP 8 /* bytes: sizes are told apart so finely */
 
