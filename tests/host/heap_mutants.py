@@ -17,6 +17,7 @@ KMALLOC_C, CHECK_C, KREALLOC_C, KMEM_C, SLAB_C, KHEAP_C, KHEAP_CHECK_C, LARGE_C,
 )
 SLAB_H = "include/mm/slab.h"
 KHEAP_BLOCK_H = "include/mm/kheap_block.h"
+KMEM_H = "include/mm/kmem.h"
 
 _EDITS = {
     # --- slabs
@@ -147,7 +148,7 @@ _EDITS = {
     ),
     "kmalloc: a slot grows": Edit(KREALLOC_C, "if (size > room(pointer) ||", "if ("),
     "kmem: any block of pages is a slab": Edit(
-        KMEM_C, "if (addr - KERNEL_BASE >= DIRECT_MAP_LIMIT) return false;", "return true;"
+        KMEM_H, "if (addr - KERNEL_BASE >= DIRECT_MAP_LIMIT) return false;", "return true;"
     ),
     "kmem: pages not counted": Edit(KMEM_C, "kmalloc_account(-(1l << order));", ""),
     # --- pages of their own

@@ -34,6 +34,12 @@ size_t tiers_shrink(void);
 extern struct kmem_cache kmalloc_caches[KMALLOC_CLASS_COUNT];
 extern struct kmem_cache *kmalloc_cache_for[KMALLOC_SLAB_LIMIT / CLASS_STEP]; /* (size - 1) / 8 */
 
+/* Whether a cache is one of kmalloc's. */
+static inline bool is_class(const struct kmem_cache *cache)
+{
+	return (uintptr_t)cache - (uintptr_t)kmalloc_caches < sizeof(kmalloc_caches);
+}
+
 //% endif
 /* Counters that are kept where the slow paths are. */
 struct kmalloc_counts {
