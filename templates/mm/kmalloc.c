@@ -28,11 +28,11 @@
 #include <arch/paging.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
+//% if debug.fail
+#include <mm/fail.h>
+//% endif
 #include <mm/kheap.h>
 #include <mm/kmalloc.h>
-//% if derived.watched
-#include <mm/kdebug.h>
-//% endif
 #include <mm/kmem.h>
 #include <mm/large.h>
 #include <mm/tiers.h>
@@ -79,8 +79,8 @@ void kmalloc_init(void)
 	init_classes();
 	//% endif
 	kheap_init();
-	//% if derived.watched
-	kdebug_init();
+	//% if debug.fail
+	fail_init();
 	//% endif
 }
 

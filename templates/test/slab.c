@@ -27,8 +27,17 @@ static bool allocate(struct kmem_cache *cache, unsigned count)
 
 static void release(struct kmem_cache *cache, unsigned count)
 {
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++) {
 		kmem_cache_free(cache, objects[i]);
+		objects[i] = NULL;
+	}
+}
+
+/* The end of a test, however far it got. */
+static void clean_up(struct kmem_cache *cache)
+{
+	release(cache, OBJECTS);
+	kmem_cache_destroy(cache);
 }
 
 KTEST(slab, gives_distinct_aligned_objects)
@@ -38,7 +47,7 @@ KTEST(slab, gives_distinct_aligned_objects)
 	bool distinct = true;
 
 	KTEST_ASSERT(test, cache);
-	KTEST_ASSERT(test, allocate(cache, OBJECTS));
+	KTEST_ASSERT_OR(test, allocate(cache, OBJECTS), out);
 	for (unsigned i = 0; i < OBJECTS; i++) {
 		KTEST_EXPECT(test, IS_ALIGNED((uintptr_t)objects[i], 64));
 		memset(objects[i], i, 40);
@@ -53,7 +62,8 @@ KTEST(slab, gives_distinct_aligned_objects)
 	KTEST_EXPECT_EQ(test, slab_check(cache), SLAB_OK);
 	release(cache, OBJECTS);
 	KTEST_EXPECT_EQ(test, slab_objects(cache), 0);
-	kmem_cache_destroy(cache);
+out:
+	clean_up(cache);
 	KTEST_EXPECT_EQ(test, settled_free_pages(), before);
 }
 
@@ -64,7 +74,7 @@ KTEST(slab, returns_empty_slabs)
 	size_t slabs;
 
 	KTEST_ASSERT(test, cache);
-	KTEST_ASSERT(test, allocate(cache, OBJECTS));
+	KTEST_ASSERT_OR(test, allocate(cache, OBJECTS), out);
 	slabs = cache->slabs;
 	KTEST_EXPECT_GE(test, slabs, OBJECTS * 200 / SLAB_SIZE);
 	release(cache, OBJECTS);
@@ -73,9 +83,9 @@ KTEST(slab, returns_empty_slabs)
 	KTEST_EXPECT_EQ(test, kmem_cache_shrink(cache), MIN(slabs, (size_t)2));
 	KTEST_EXPECT_EQ(test, cache->slabs, 0);
 	KTEST_EXPECT_EQ(test, slab_check(cache), SLAB_OK);
-	KTEST_ASSERT(test, allocate(cache, 1)); /* and starts again */
-	release(cache, 1);
-	kmem_cache_destroy(cache);
+	KTEST_EXPECT(test, allocate(cache, 1)); /* and starts again */
+out:
+	clean_up(cache);
 }
 
 /* Holes are filled before new slabs are made. */
@@ -85,7 +95,7 @@ KTEST(slab, fills_holes_first)
 	size_t slabs;
 
 	KTEST_ASSERT(test, cache);
-	KTEST_ASSERT(test, allocate(cache, OBJECTS));
+	KTEST_ASSERT_OR(test, allocate(cache, OBJECTS), out);
 	slabs = cache->slabs;
 	for (unsigned round = 0; round < 7; round++) {
 		for (unsigned i = round; i < OBJECTS; i += 7)
@@ -95,8 +105,8 @@ KTEST(slab, fills_holes_first)
 			objects[i] = kmem_cache_alloc(cache);
 		KTEST_EXPECT_EQ(test, cache->slabs, slabs);
 	}
-	release(cache, OBJECTS);
-	kmem_cache_destroy(cache);
+out:
+	clean_up(cache);
 }
 
 static void construct(void *object)
@@ -110,7 +120,7 @@ KTEST(slab, constructs_once)
 	const unsigned char *bytes;
 
 	KTEST_ASSERT(test, cache);
-	KTEST_ASSERT(test, allocate(cache, 2));
+	KTEST_ASSERT_OR(test, allocate(cache, 2), out);
 	bytes = objects[0];
 	KTEST_EXPECT_EQ(test, bytes[0], 0x5c);
 	KTEST_EXPECT_EQ(test, bytes[23], 0x5c);
@@ -118,10 +128,11 @@ KTEST(slab, constructs_once)
 	kmem_cache_free(cache, objects[0]);
 	objects[0] = kmem_cache_alloc(cache);
 	bytes = objects[0];
+	KTEST_ASSERT_OR(test, bytes, out);
 	KTEST_EXPECT_EQ(test, bytes[0], 0x5c);
 	KTEST_EXPECT_EQ(test, bytes[5], 1);
-	release(cache, 2);
-	kmem_cache_destroy(cache);
+out:
+	clean_up(cache);
 }
 
 KTEST(slab, refuses_wrong_frees)
@@ -130,9 +141,9 @@ KTEST(slab, refuses_wrong_frees)
 	struct kmem_cache *other = kmem_cache_create("other", 48, 0, NULL);
 	char *object;
 
-	KTEST_ASSERT(test, cache && other);
+	KTEST_ASSERT_OR(test, cache && other, out);
 	object = kmem_cache_alloc(cache);
-	KTEST_ASSERT(test, object);
+	KTEST_ASSERT_OR(test, object, out);
 	KTEST_EXPECT_EQ(test, slab_fault(cache, object), SLAB_OK);
 	KTEST_EXPECT_EQ(test, slab_fault(other, object), SLAB_ERR_CACHE);
 	KTEST_EXPECT_EQ(test, slab_fault(cache, object + 8), SLAB_ERR_INTERIOR);
@@ -144,6 +155,7 @@ KTEST(slab, refuses_wrong_frees)
 	kmem_cache_free(cache, object);
 	KTEST_EXPECT_EQ(test, slab_fault(cache, object), SLAB_ERR_DOUBLE);
 	kmem_cache_free(cache, NULL);
+out:
 	kmem_cache_destroy(cache);
 	kmem_cache_destroy(other);
 	kmem_cache_destroy(NULL);
@@ -158,7 +170,7 @@ KTEST(slab, notices_overwritten_free_slots)
 
 	KTEST_ASSERT(test, cache);
 	slot = kmem_cache_alloc(cache);
-	KTEST_ASSERT(test, slot);
+	KTEST_ASSERT_OR(test, slot, out);
 	kmem_cache_free(cache, slot);
 	saved = *slot;
 	slot->mark = 0;
@@ -171,6 +183,7 @@ KTEST(slab, notices_overwritten_free_slots)
 	KTEST_EXPECT_EQ(test, slab_check(cache), SLAB_BAD_COUNT);
 	*slot = saved;
 	KTEST_EXPECT_EQ(test, slab_check(cache), SLAB_OK);
+out:
 	kmem_cache_destroy(cache);
 }
 

@@ -23,6 +23,7 @@ struct ktest {
 	const char *suite;
 	const char *name;
 	bool failed;
+	bool quiet; /* what fails is noted, but not printed */
 	const char *skipped; /* why, or NULL */
 };
 
@@ -42,6 +43,9 @@ extern struct ktest_counts ktest_counts;
 
 /* Run all tests there are; false if one failed. */
 bool ktest_run_all(void);
+
+/* The same, but let `run` run each. */
+bool ktest_run_by(void (*run)(const struct ktest_case *c, struct ktest *test));
 
 #define KTEST_IN(section_name, suite_, name_)                                                \
 	static void ktest_##suite_##_##name_(struct ktest *test);                            \
@@ -71,6 +75,16 @@ bool ktest_run_all(void);
 	do {                                          \
 		if (!KTEST_EXPECT(test, (condition))) \
 			return;                       \
+	} while (0)
+
+/*
+ * The same, but go on at `label`, where what the test has is freed: a test that was
+ * denied memory must not keep any (docs/failure-injection.md).
+ */
+#define KTEST_ASSERT_OR(test, condition, label)       \
+	do {                                          \
+		if (!KTEST_EXPECT(test, (condition))) \
+			goto label;                   \
 	} while (0)
 
 /* End the test: it can't say anything on this machine. */

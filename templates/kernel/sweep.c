@@ -1,0 +1,189 @@
+/*
+ * The failure-injection sweep. For each test:
+ *
+ *   1. Run it as it is. It must pass.
+ *   2. Run it again while its k-th request for memory fails, for k = 1, 2, … until it
+ *      makes fewer than k. Do so three times for each k: with that request failing
+ *      alone, with all behind it of the same kind, and with all behind it.
+ *   3. What the test says of that does not count: it expects to get memory. But
+ *      nothing may panic, every allocator must be sound, and all memory must be back.
+ *
+ * So a test has to free what it has, whatever it did not get.
+ *
+ * A test that makes tens of thousands of requests would be run as often. The short
+ * form tries the first ones, and then fewer and fewer:
+ *
+ *     k        1 2 3 … 32 36 40 45 50 … 1000 1125 …
+ *
+ * Requests are those of mm/fail.h, of all kinds together.
+ */
+#include <arch/paging.h>
+#include <kernel/boot_info.h>
+#include <kernel/ktest.h>
+#include <kernel/panic.h>
+#include <kernel/printk.h>
+#include <kernel/string.h>
+#include <kernel/sweep.h>
+#include <mm/fail.h>
+#include <mm/kmalloc.h>
+#include <mm/page.h>
+#include <mm/vmalloc.h>
+
+#define EACH_UP_TO 32 /* the short form tries every request up to this one */
+#define THEN_SKIP 8 /* and from k goes on to k + k / THEN_SKIP */
+
+static const char *const reach_names[] = {
+	[FAIL_ALONE] = "",
+	[FAIL_ITS_KIND] = " and all of its kind behind it",
+	[FAIL_ALL] = " and all behind it",
+};
+
+/* Where it is, for the message of a panic. */
+static struct {
+	const struct ktest_case *test;
+	unsigned long k;
+	enum fail_reach reach;
+} now;
+
+static bool full;
+static bool fired; /* the k-th request was made */
+
+bool sweep_is_wanted(void)
+{
+	char form[8] = "";
+
+	if (!boot_option("fail.sweep", form, sizeof(form)))
+		return false;
+	full = !strcmp(form, "full");
+	if (!full && strcmp(form, "short"))
+		refuse_boot("fail.sweep=%s: it must be short or full", form);
+	return true;
+}
+
+/* --- what there was before --------------------------------------------------------- */
+
+struct balance {
+	struct free_profile profile;
+	unsigned long objects; /* of kmalloc, live */
+	unsigned long mappings; /* of any kind, live */
+	size_t pages; /* that kmalloc has */
+};
+
+/* With nothing kept that is not in use. */
+static void read_balance(struct balance *balance)
+{
+	struct kmalloc_stats stats;
+
+	kmalloc_shrink();
+	free_profile_read(&balance->profile);
+	kmalloc_stats_read(&stats);
+	balance->objects = stats.allocs - stats.frees;
+	balance->pages = stats.live_pages;
+	balance->mappings = vmalloc_stats.maps - vmalloc_stats.unmaps;
+}
+
+/* What is wrong after a run, or NULL. */
+static const char *fault_since(const struct balance *before)
+{
+	static struct balance after;
+	const char *fault = kmalloc_check();
+	enum buddy_error error;
+
+	if (fault)
+		return fault;
+	read_balance(&after);
+	error = pages_check();
+	if (error)
+		return buddy_strerror(error);
+	if (after.objects != before->objects)
+		return "kmalloc has other objects than before";
+	if (after.mappings != before->mappings)
+		return "there are other mappings than before";
+	if (after.pages != before->pages)
+		return "kmalloc has other pages than before";
+	if (memcmp(&after.profile, &before->profile, sizeof(after.profile)))
+		return "not all pages are back in the same blocks";
+	return NULL;
+}
+
+/* --- one test -------------------------------------------------------------------- */
+
+/* Run a test while requests fail; what is wrong afterwards, or NULL. */
+static const char *run_failing(unsigned long k, enum fail_reach reach, const struct balance *before)
+{
+	struct ktest test = { .suite = now.test->suite, .name = now.test->name, .quiet = true };
+
+	now.k = k;
+	now.reach = reach;
+	fail_arm(k, reach);
+	now.test->run(&test);
+	fired = fail_counts.injected;
+	fail_arm(0, FAIL_ALONE);
+	now.k = 0;
+	return fault_since(before);
+}
+
+static unsigned long next(unsigned long k)
+{
+	return full || k < EACH_UP_TO ? k + 1 : k + k / THEN_SKIP;
+}
+
+/* All runs with the k-th request failing; false if something is wrong, or k is too high. */
+static bool try_request(struct ktest *test, unsigned long k, const struct balance *before)
+{
+	for (unsigned reach = FAIL_ALONE; reach <= FAIL_ALL; reach++) {
+		const char *fault = run_failing(k, reach, before);
+
+		if (fault) {
+			test->failed = true;
+			printk("  # %s: request %lu failed%s: %s\n", test->name, k,
+			       reach_names[reach], fault);
+			return false;
+		}
+		if (!fired)
+			return false;
+	}
+	return true;
+}
+
+static void sweep_test(const struct ktest_case *c, struct ktest *test)
+{
+	static struct balance before;
+	unsigned long requests;
+	unsigned long tried = 0;
+	unsigned long k = 1;
+
+	now.test = c;
+	read_balance(&before);
+	fail_arm(0, FAIL_ALONE);
+	c->run(test);
+	requests = fail_counts.requests;
+	if (test->failed || test->skipped)
+		return;
+	for (; try_request(test, k, &before); k = next(k))
+		tried++;
+	if (test->failed)
+		return;
+	printk("  # %s: %lu requests, %lu of them failed in turn\n", test->name, requests, tried);
+	KTEST_EXPECT_NULL(test, paging_check());
+}
+
+bool sweep_run(void)
+{
+	bool passed;
+
+	printk("sweep: %s\n", full ? "every request of every test fails" :
+				     "the first 32 requests of every test fail, then fewer");
+	passed = ktest_run_by(sweep_test);
+	now.test = NULL;
+	return passed;
+}
+
+void sweep_print(void)
+{
+	if (now.test && now.k)
+		printk("sweep: in %s.%s, with request %lu failing%s\n", now.test->suite,
+		       now.test->name, now.k, reach_names[now.reach]);
+	else if (now.test)
+		printk("sweep: after %s.%s\n", now.test->suite, now.test->name);
+}
