@@ -39,7 +39,7 @@ static unsigned count_suites(void)
 	return count;
 }
 
-static unsigned count_cases(const char *suite)
+unsigned ktest_count(const char *suite)
 {
 	unsigned count = 0;
 
@@ -79,7 +79,7 @@ static bool run_suite(const char *suite)
 	unsigned number = 0;
 	bool passed = true;
 
-	printk("  KTAP version 1\n  # Subtest: %s\n  1..%u\n", suite, count_cases(suite));
+	printk("  KTAP version 1\n  # Subtest: %s\n  1..%u\n", suite, ktest_count(suite));
 	for (const struct ktest_case *c = _ktests; c < _ktests_end; c++) {
 		if (!strcmp(c->suite, suite))
 			passed &= run_case(c, ++number);
@@ -114,6 +114,16 @@ bool ktest_expect(struct ktest *test, bool holds, const char *file, int line, co
 		if (!test->quiet)
 			printk("  # %s: expected %s at %s:%d\n", test->name, text, file, line);
 	}
+	return holds;
+}
+
+bool ktest_always(struct ktest *test, bool holds, const char *file, int line, const char *text)
+{
+	bool quiet = test->quiet;
+
+	test->quiet = false;
+	test->broken |= !ktest_expect(test, holds, file, line, text);
+	test->quiet = quiet;
 	return holds;
 }
 

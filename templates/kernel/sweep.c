@@ -5,15 +5,16 @@
  *   2. Run it again while its k-th request for memory fails, for k = 1, 2, … until it
  *      makes fewer than k. Do so three times for each k: with that request failing
  *      alone, with all behind it of the same kind, and with all behind it.
- *   3. What the test says of that does not count: it expects to get memory. But
- *      nothing may panic, every allocator must be sound, and all memory must be back.
+ *   3. What the test expected does not count, as it expects to get memory, but for
+ *      KTEST_ALWAYS(). Nothing may panic, every allocator must be sound, and all
+ *      memory must be back.
  *
  * So a test has to free what it has, whatever it did not get.
  *
  * A test that makes tens of thousands of requests would be run as often. The short
  * form tries the first ones, and then fewer and fewer:
  *
- *     k        1 2 3 … 32 36 40 45 50 … 1000 1125 …
+ *     k        1 2 3 … 16 20 25 31 38 … 1027 1283 …
  *
  * Requests are those of mm/fail.h, of all kinds together.
  */
@@ -29,8 +30,8 @@
 #include <mm/page.h>
 #include <mm/vmalloc.h>
 
-#define EACH_UP_TO 32 /* the short form tries every request up to this one */
-#define THEN_SKIP 8 /* and from k goes on to k + k / THEN_SKIP */
+#define EACH_UP_TO 16 /* the short form tries every request up to this one */
+#define THEN_SKIP 4 /* and from k goes on to k + k / THEN_SKIP */
 
 static const char *const reach_names[] = {
 	[FAIL_ALONE] = "",
@@ -46,6 +47,7 @@ static struct {
 } now;
 
 static bool full;
+static char only[24]; /* this suite is swept; if empty, all are */
 static bool fired; /* the k-th request was made */
 
 bool sweep_is_wanted(void)
@@ -57,6 +59,8 @@ bool sweep_is_wanted(void)
 	full = !strcmp(form, "full");
 	if (!full && strcmp(form, "short"))
 		refuse_boot("fail.sweep=%s: it must be short or full", form);
+	if (boot_option("fail.suite", only, sizeof(only)) && !ktest_count(only))
+		refuse_boot("fail.suite=%s: there is no such suite of tests", only);
 	return true;
 }
 
@@ -112,6 +116,7 @@ static const char *fault_since(const struct balance *before)
 static const char *run_failing(unsigned long k, enum fail_reach reach, const struct balance *before)
 {
 	struct ktest test = { .suite = now.test->suite, .name = now.test->name, .quiet = true };
+	const char *fault;
 
 	now.k = k;
 	now.reach = reach;
@@ -120,7 +125,8 @@ static const char *run_failing(unsigned long k, enum fail_reach reach, const str
 	fired = fail_counts.injected;
 	fail_arm(0, FAIL_ALONE);
 	now.k = 0;
-	return fault_since(before);
+	fault = fault_since(before);
+	return test.broken ? "what must hold even then does not" : fault;
 }
 
 static unsigned long next(unsigned long k)
@@ -136,7 +142,7 @@ static bool try_request(struct ktest *test, unsigned long k, const struct balanc
 
 		if (fault) {
 			test->failed = true;
-			printk("  # %s: request %lu failed%s: %s\n", test->name, k,
+			printk("  # %s.%s: request %lu failed%s: %s\n", test->suite, test->name, k,
 			       reach_names[reach], fault);
 			return false;
 		}
@@ -152,19 +158,30 @@ static void sweep_test(const struct ktest_case *c, struct ktest *test)
 	unsigned long requests;
 	unsigned long tried = 0;
 	unsigned long k = 1;
+	const char *fault;
 
+	if (only[0] && strcmp(only, c->suite)) {
+		c->run(test);
+		return;
+	}
 	now.test = c;
 	read_balance(&before);
 	fail_arm(0, FAIL_ALONE);
 	c->run(test);
 	requests = fail_counts.requests;
+	fault = fault_since(&before);
+	if (fault) {
+		test->failed = true;
+		printk("  # %s.%s: no request failed: %s\n", test->suite, test->name, fault);
+	}
 	if (test->failed || test->skipped)
 		return;
 	for (; try_request(test, k, &before); k = next(k))
 		tried++;
 	if (test->failed)
 		return;
-	printk("  # %s: %lu requests, %lu of them failed in turn\n", test->name, requests, tried);
+	printk("  # %s.%s: %lu requests, %lu of them failed in turn\n", test->suite, test->name,
+	       requests, tried);
 	KTEST_EXPECT_NULL(test, paging_check());
 }
 
@@ -173,7 +190,7 @@ bool sweep_run(void)
 	bool passed;
 
 	printk("sweep: %s\n", full ? "every request of every test fails" :
-				     "the first 32 requests of every test fail, then fewer");
+				     "the first 16 requests of every test fail, then fewer");
 	passed = ktest_run_by(sweep_test);
 	now.test = NULL;
 	return passed;
@@ -185,5 +202,6 @@ void sweep_print(void)
 		printk("sweep: in %s.%s, with request %lu failing%s\n", now.test->suite,
 		       now.test->name, now.k, reach_names[now.reach]);
 	else if (now.test)
-		printk("sweep: after %s.%s\n", now.test->suite, now.test->name);
+		printk("sweep: at %s.%s, with no request failing\n", now.test->suite,
+		       now.test->name);
 }

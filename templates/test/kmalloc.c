@@ -91,7 +91,7 @@ KTEST(kmalloc, keeps_its_allocations_apart)
 		else
 			memset(blocks[i], i, lengths[i]);
 	}
-	KTEST_EXPECT(test, intact);
+	KTEST_ALWAYS(test, intact);
 	KTEST_EXPECT_NULL(test, kmalloc_check());
 	for (unsigned i = 0; i < ARRAY_SIZE(blocks); i++) {
 		kfree(blocks[i]);
@@ -176,7 +176,7 @@ KTEST(kmalloc, forgets_freed_headers)
 	pointer = kmalloc(PAGE_SIZE - 64);
 	KTEST_ASSERT(test, pointer);
 	KTEST_EXPECT_NOT_NULL(test, kmalloc_fault(inner));
-	KTEST_EXPECT_NOT_NULL(test, kmalloc_fault(small));
+	KTEST_EXPECT(test, small == pointer || kmalloc_fault(small)); /* may be where it was */
 	kfree(pointer);
 }
 
@@ -266,8 +266,10 @@ KTEST(kmalloc, reallocates)
 		KTEST_ASSERT(test, before);
 		memset(before, 0x42, from);
 		pointer = krealloc(before, to);
-		if (!pointer)
+		if (!pointer) {
+			KTEST_ALWAYS(test, is_filled(before, from, 0x42));
 			kfree(before);
+		}
 		KTEST_ASSERT(test, pointer);
 		KTEST_EXPECT(test, is_filled(pointer, MIN(from, to), 0x42));
 		if (HAS_HEADER(to))

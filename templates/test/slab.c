@@ -1,9 +1,11 @@
 /* Tests of caches, on the machine's own memory. */
+#include <arch/paging.h>
 #include <kernel/ktest.h>
 #include <kernel/string.h>
 #include <mm/kmalloc.h>
 #include <mm/page.h>
 #include <mm/slab.h>
+#include <mm/vmalloc.h>
 
 #define OBJECTS 500
 
@@ -185,6 +187,33 @@ KTEST(slab, notices_overwritten_free_slots)
 	KTEST_EXPECT_EQ(test, slab_check(cache), SLAB_OK);
 out:
 	kmem_cache_destroy(cache);
+}
+
+/* Pages that wait for a flush are had before a request fails. */
+KTEST(slab, takes_what_waits_for_a_flush)
+{
+	size_t pages = settled_free_pages();
+	size_t few = pages / 4;
+	struct kmem_cache *cache = kmem_cache_create("test", 100, 0, NULL);
+	char *most;
+	char *waiting;
+	void *object;
+
+	KTEST_ASSERT(test, cache);
+	if (pages + 2 * VMALLOC_GUARD_PAGES > paging_stats.arena_pages) {
+		kmem_cache_destroy(cache);
+		KTEST_SKIP(test, "there are fewer addresses than pages");
+	}
+	most = vmalloc((free_page_count() - few) * PAGE_SIZE);
+	waiting = vmalloc(few * PAGE_SIZE); /* of the lowest zone */
+	KTEST_EXPECT(test, most && waiting);
+	vfree(waiting);
+	object = kmem_cache_alloc(cache);
+	KTEST_EXPECT_NOT_NULL(test, object);
+	kmem_cache_free(cache, object);
+	kmem_cache_destroy(cache);
+	vfree(most);
+	KTEST_EXPECT_EQ(test, settled_free_pages(), pages);
 }
 
 KTEST(slab, makes_no_impossible_caches)

@@ -36,6 +36,14 @@ KMALLOC_MUTANTS = [
         "page fault: write to 0x77777777",
     ),
     Mutant(
+        "shrinking_does_not_count_frames",
+        CHECK,
+        "\tframes = free_page_count() - before;\n",
+        "\tframes = before - before;\n",
+        FAIL,
+        "slab.takes_what_waits_for_a_flush",
+    ),
+    Mutant(
         "krealloc_forgets_to_copy",
         KREALLOC,
         "\t\tmemcpy(moved, pointer, MIN(size, room(pointer)));\n",

@@ -261,8 +261,9 @@ class Debug(Section):
     )
     fail: bool = Field(
         False,
-        description="make requests for memory fail as the command line says: fail.nth=K and others, "
-        "or fail.sweep=short, which tries all that the tests make; costs a call per request",
+        description="make requests for memory fail as the command line says: fail.nth=K and "
+        "others, or fail.sweep=short, which tries all that the tests make; costs a call per "
+        "request",
     )
 
     @property
