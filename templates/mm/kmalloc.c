@@ -90,7 +90,7 @@ static COLD void *alloc_large(size_t size, size_t align)
 {
 	void *pointer = large_alloc(size, align);
 
-	if (!pointer && tiers_shrink())
+	if (!pointer && kmalloc_shrink())
 		pointer = large_alloc(size, align);
 	return pointer ? pointer : out_of_memory(size);
 }

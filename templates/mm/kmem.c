@@ -31,7 +31,7 @@ void *kblock_alloc(unsigned order)
 	phys_addr_t block = alloc_pages(ZONE_DIRECT, order);
 
 	/* Before giving up, ask everyone for what they do not need. */
-	if (!block && tiers_shrink())
+	if (!block && kmalloc_shrink())
 		block = alloc_pages(ZONE_DIRECT, order);
 	if (!block)
 		return NULL;

@@ -356,8 +356,8 @@ KMALLOC_MUTANTS = [
         VMALLOC,
         "\t\tif (frame)\n\t\t\tfree_pages(frame, 0);\n",
         "\t\t(void)frame;\n",
-        PANIC,
-        r"free_pages\(0x00000000, 0\)",
+        FAIL,
+        "vmalloc.gives_pages_that_hold_data",
     ),
     Mutant(
         "purged_without_a_flush",

@@ -112,6 +112,18 @@ def test_no_request_of_the_boot_breaks_anything(
     assert boots(requests + 1).transcript.stats["fail.injected"] == 0
 
 
+# --- under pressure -------------------------------------------------------------------
+
+
+def test_quarantined_memory_is_had_when_there_is_no_other(
+    user_kernel: UserKernel, boot: Boot
+) -> None:
+    """Without a failure on demand: 500 freed allocations are more than this machine has."""
+    folder = user_kernel(sets=["debug.quarantine=500", "kmalloc.mapping=direct"])
+    result = boot(folder, memory="4M")
+    assert result.verdict == "pass", result.reasons
+
+
 # --- options ------------------------------------------------------------------------
 
 

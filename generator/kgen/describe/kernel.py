@@ -247,7 +247,7 @@ class Debug(Section):
         ge=0,
         le=4096,
         description="freed allocations that are held back, filled and checked before they may "
-        "be used again; their memory is lost for so long",
+        "be used again, unless memory runs out",
     )
     track: bool = Field(
         False,
