@@ -253,12 +253,11 @@ static phys_addr_t uncached(phys_addr_t addr)
 
 phys_addr_t alloc_elsewhere(enum zone_id id, unsigned order)
 {
-	phys_addr_t addr = alloc_from(first_zone[id], order);
+	phys_addr_t addr;
 
-	if (!addr) {
+	if (first_zone[id] == hot_zone) /* else the hot list has none of the zones asked */
 		pages_drain();
-		addr = alloc_from(first_zone[id], order);
-	}
+	addr = alloc_from(first_zone[id], order);
 	if (!addr)
 		page_stats.failures++;
 	return order ? addr : uncached(addr);
@@ -268,8 +267,6 @@ HOT_LEAF phys_addr_t alloc_block(enum zone_id id, unsigned order)
 {
 	if (order)
 		return buddy_alloc(&first_zone[id]->buddy, order);
-	if (id == ZONE_ANY || ZONE_COUNT == 1)
-		return alloc_page_hot();
 	return uncached(buddy_alloc(&first_zone[id]->buddy, 0));
 }
 
@@ -292,10 +289,6 @@ HOT_LEAF void free_block(phys_addr_t addr, unsigned order)
 	size_t frame = addr / PAGE_SIZE;
 	uint8_t state = page_map[frame];
 
-	if (!order) {
-		free_page_hot(addr);
-		return;
-	}
 	/* The page map answers what buddy_free() would ask. */
 	if (state != (BUDDY_ALLOCATED | order) || addr % PAGE_SIZE || order > MAX_ORDER ||
 	    __builtin_sub_overflow(frame, hot_first, &frame))

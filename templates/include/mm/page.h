@@ -65,7 +65,7 @@ static inline phys_addr_t alloc_pages(enum zone_id zone, unsigned order)
 	if (fail_page())
 		return PHYS_NONE;
 	//% endif
-	if (__builtin_constant_p(zone == ZONE_ANY && !order) && zone == ZONE_ANY && !order)
+	if (zone == ZONE_ANY && !order)
 		return alloc_page_hot();
 	addr = alloc_block(zone, order);
 	return __builtin_expect(!addr, 0) ? alloc_elsewhere(zone, order) : addr;
@@ -74,7 +74,7 @@ static inline phys_addr_t alloc_pages(enum zone_id zone, unsigned order)
 /* Give a block back. Panics on one that was not handed out with this order. */
 static inline void free_pages(phys_addr_t addr, unsigned order)
 {
-	if (__builtin_constant_p(order) && !order)
+	if (!order)
 		free_page_hot(addr);
 	else
 		free_block(addr, order);
