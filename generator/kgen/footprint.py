@@ -33,6 +33,9 @@ KMALLOC_HEADER = 8
 CHUNK_OVERHEAD = 64
 """Bytes of a heap's chunk that no block can have, at most: header, end, a block's own words."""
 
+CHUNK_STEPS = 256
+"""The heap finds an empty chunk for what rounds up to it, in steps of this part of a chunk."""
+
 WORKING_ROOM = 256 * KiB
 """Bytes that must be left for the kernel to work with on the smallest machine."""
 
@@ -108,7 +111,8 @@ def heap_order(kernel: Kernel) -> int:
 
 def heap_room(kernel: Kernel, order: int) -> int:
     """Bytes of the largest aligned allocation in a heap's chunk of this order."""
-    return (PAGE_SIZE << order) - CHUNK_OVERHEAD - kernel.kmalloc.alignment
+    chunk = PAGE_SIZE << order
+    return chunk - max(CHUNK_OVERHEAD, chunk // CHUNK_STEPS + 16) - kernel.kmalloc.alignment
 
 
 def ram_bends(kernel: Kernel) -> tuple[int, ...]:

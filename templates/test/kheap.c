@@ -79,26 +79,40 @@ KTEST(kheap, merges_what_is_freed)
 /* The smallest free block that is large enough serves, wherever it is. */
 KTEST(kheap, fits_best)
 {
-	static const uint16_t sizes[] = { 900, 700, 800 };
+	static const uint16_t sizes[] = { 450, 350, 400 }; /* all fit into one page */
 	void *holes[ARRAY_SIZE(sizes)];
 	void *walls[ARRAY_SIZE(sizes)];
 	void *pointer;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
 		KTEST_EXPECT(test, holes[i] = heap_alloc(sizes[i]));
-		KTEST_EXPECT(test, walls[i] = heap_alloc(600));
+		KTEST_EXPECT(test, walls[i] = heap_alloc(300));
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++)
 		heap_free(holes[i]);
-	pointer = heap_alloc(780);
+	pointer = heap_alloc(390);
 	KTEST_EXPECT_EQ(test, (uintptr_t)pointer, (uintptr_t)holes[2]);
 	heap_free(pointer);
-	pointer = heap_alloc(690);
+	pointer = heap_alloc(345);
 	KTEST_EXPECT_EQ(test, (uintptr_t)pointer, (uintptr_t)holes[1]);
 	heap_free(pointer);
 	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++)
 		heap_free(walls[i]);
 	KTEST_EXPECT_EQ(test, kheap_check(), KHEAP_OK);
+}
+
+/* One chunk is enough for what fills it: its list must be found. */
+KTEST(kheap, holds_the_largest)
+{
+	size_t before = settled_free_pages();
+	size_t chunks = kheap.chunk_count;
+	void *pointer = heap_alloc(KHEAP_MAX);
+
+	KTEST_ASSERT(test, pointer);
+	KTEST_EXPECT_EQ(test, kheap.chunk_count, chunks + 1);
+	KTEST_EXPECT_EQ(test, kheap_check(), KHEAP_OK);
+	heap_free(pointer);
+	KTEST_EXPECT_EQ(test, settled_free_pages(), before);
 }
 
 KTEST(kheap, keeps_one_empty_chunk)

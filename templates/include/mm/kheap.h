@@ -70,8 +70,11 @@ enum kheap_error {
 	KHEAP_BAD_UNMERGED, /* two neighbours are both free */
 };
 
-/* Largest size that kheap_alloc() may be asked for: a chunk with one block. */
-#define KHEAP_MAX (KHEAP_CHUNK - 3 * KHEAP_GRANULE)
+/*
+ * Largest size that kheap_alloc() may be asked for. An empty chunk's list is found
+ * for all that rounds up to it: lists are at most 1/256 of a chunk apart.
+ */
+#define KHEAP_MAX (KHEAP_CHUNK - MAX(2u * KHEAP_GRANULE, KHEAP_CHUNK / 256) - KHEAP_GRANULE)
 
 /* Start from nothing: forget all chunks. */
 void kheap_init(void);

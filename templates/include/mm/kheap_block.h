@@ -29,7 +29,8 @@ struct kheap_chunk {
 
 _Static_assert(CHUNK_BYTES % KHEAP_GRANULE == 0, "blocks fill a chunk");
 _Static_assert(CHUNK_GRANULES < 8192, "the largest block has a list");
-_Static_assert(KHEAP_MAX + 12 <= CHUNK_BYTES, "the largest request fits into a chunk");
+_Static_assert(KHEAP_MAX + 12 <= ALIGN_DOWN(CHUNK_BYTES, MAX(KHEAP_GRANULE, KHEAP_CHUNK / 256)),
+	       "the largest request finds the list of an empty chunk");
 
 static inline size_t granules_for(size_t size)
 {
