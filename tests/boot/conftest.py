@@ -40,13 +40,19 @@ class Kernels:
         """The output folder of the default kernel."""
         return self._once("default", lambda out: _build(Request(out=out)))
 
-    def user(self, *sources: str, sets: Sequence[str] = ()) -> Path:
+    def user(
+        self, *sources: str, sets: Sequence[str] = (), description: Path | None = None
+    ) -> Path:
         """The folder of a kernel with sources from tests/kernels and ``--set`` options."""
         settings = list(sets)
         if sources:
             settings.append("sources=" + ",".join(str(SOURCES / name) for name in sources))
-        name = "-".join([*(Path(name).stem for name in sources), _digest(settings)])
-        return self._once(name, lambda out: self._from_default(Request(out=out, sets=(*settings,))))
+        told = [*settings, description.read_text()] if description else settings
+        name = "-".join([*(Path(name).stem for name in sources), _digest(told)])
+        return self._once(
+            name,
+            lambda out: self._from_default(Request(description, sets=(*settings,), out=out)),
+        )
 
     def _from_default(self, request: Request) -> None:
         if not request.out.exists():
