@@ -16,12 +16,15 @@ from _pytest.mark import ParameterSet
 from tests.host.buddy_mutants import BITMAP_MUTANTS, BUDDY_MUTANTS, LIST_MUTANTS
 from tests.host.heap_mutants import FOR_CAMPAIGNS, HEAP_MUTANTS
 from tests.host.native import BARE, QUICK, SANITIZED, Edit, Kind, Workshop
+from tests.host.page_mutants import PAGE_MUTANTS
 from tests.host.test_buddy import CORES as BUDDY
 from tests.host.test_buddy import SMALL
 from tests.host.test_cores import CORES, disagreement
 from tests.host.test_heap import CORES as HEAP_CORES
 from tests.host.test_heap import HEAP, LAYOUT
 from tests.host.test_lib import misprint
+from tests.host.test_pages import CORES as PAGE_CORES
+from tests.host.test_pages import RAM, settings, walk_of
 
 SECONDS = 10
 """Many times what a search takes that ends. A mutant that hangs is noticed by that."""
@@ -85,6 +88,24 @@ def heap(workshop: Workshop, src: Path, edit: Edit | None) -> str:
     return ""
 
 
+def pages(*, hot: bool) -> Callable[[Workshop, Path, Edit | None], str]:
+    """Walks through zones of several machines; what the first that fails complains of."""
+
+    def run(workshop: Workshop, src: Path, edit: Edit | None) -> str:
+        src = workshop.sources(**settings("lists", hot=hot))
+        program = workshop.program(src, "pages.c", PAGE_CORES, QUICK_BARE, edit)
+        for late, ram in enumerate(RAM.values()):
+            text = walk_of(ram, seed=1, rounds=1500, hot=hot, late=late % 3 * hot)
+            done = program.run(stdin=text, seconds=SECONDS)
+            if done.returncode:
+                return done.stdout or f"status {done.returncode}"
+            if hot and "refills 0" in done.stdout:
+                return "the hot list was not in use"
+        return ""
+
+    return run
+
+
 TESTS = {
     "search": search,
     "corruption": corruption(QUICK),
@@ -98,12 +119,16 @@ TESTS = {
     "printing": printing,
     "library": library,
     "heap": heap,
+    "pages": pages(hot=True),
+    "plain pages": pages(hot=False),
 }
 
 SOURCES = {
     "printing": "bare_src",
     "library": "bare_src",
     "heap": "bare_src",
+    "pages": "bare_src",
+    "plain pages": "bare_src",
     "search bitmaps": "bitmaps_src",
     "corruption bitmaps": "bitmaps_src",
     "access bitmaps": "bitmaps_src",
@@ -290,6 +315,7 @@ MUTANTS = {
         Edit(ARENA_C, "eight & eight >> 8", "eight"),
     ),
     **HEAP_MUTANTS,
+    **PAGE_MUTANTS,
     # --- library
     "rest of a copy forgotten": ("library", Edit(STRING_C, '"rep movsb"', '""')),
     "rest of a fill forgotten": ("library", Edit(STRING_C, '"rep stosb"', '""')),

@@ -1,0 +1,110 @@
+"""Deliberate faults in the zones and their hot list: the walk of ``pages.c`` notices each.
+
+``pages`` has a hot list, ``plain pages`` none. :mod:`tests.host.test_mutants` runs them.
+"""
+
+from __future__ import annotations
+
+from tests.host.native import Edit
+
+PAGE_C, PAGE_H = "mm/page.c", "include/mm/page.h"
+
+_HOT = {
+    # --- allocating
+    "no other zone is asked": Edit(
+        PAGE_H,
+        "__builtin_expect(!addr, 0) ? alloc_elsewhere(zone, order) : addr;",
+        "addr;",
+    ),
+    "a lower zone before the hot list": Edit(PAGE_C, "if (first_zone[id] == hot_zone)", "if (0)"),
+    "the hot list for any order": Edit(
+        PAGE_H, "if (zone == ZONE_ANY && !order)", "if (zone == ZONE_ANY)"
+    ),
+    "the hot list for any zone": Edit(PAGE_H, "if (zone == ZONE_ANY && !order)", "if (!order)"),
+    "the hot list for nobody": Edit(PAGE_H, "if (zone == ZONE_ANY && !order)", "if (0)"),
+    "an empty hot zone is the end": Edit(
+        PAGE_C, "if (!count) return alloc_elsewhere(ZONE_ANY, 0);", "if (!count) return PHYS_NONE;"
+    ),
+    "a refill is counted twice": Edit(
+        PAGE_C,
+        "hot.bytes = count * sizeof",
+        "hot.bytes = 2 * count * sizeof",
+    ),
+    "a frame handed out stays cached": Edit(
+        PAGE_C, "page_map[addr / PAGE_SIZE] = BUDDY_ALLOCATED;", ""
+    ),
+    "failures not counted": Edit(PAGE_C, "page_stats.failures++;", ";"),
+    "failures counted twice": Edit(PAGE_C, "page_stats.failures++;", "page_stats.failures += 2;"),
+    "a frame of a lower zone may be cached": Edit(
+        PAGE_C, "return order ? addr : uncached(addr);", "return addr;"
+    ),
+    "a block's order is lost": Edit(
+        PAGE_C, "return order ? addr : uncached(addr);", "return uncached(addr);"
+    ),
+    "a frame of the zone asked may be cached": Edit(
+        PAGE_C, "return uncached(buddy_alloc(", "return (buddy_alloc("
+    ),
+    "requests begin at zones without memory": Edit(
+        PAGE_C, "first_zone[i] = hot_zone;", "first_zone[i] = &zones[i];"
+    ),
+    # --- freeing
+    "freed frames are not marked": Edit(PAGE_C, "*state = BUDDY_CACHED;", ""),
+    "a frame's address is not looked at": Edit(PAGE_C, "*state != (uint8_t)addr", "*state"),
+    "an odd address is handed out": Edit(PAGE_C, "__builtin_expect(addr % PAGE_SIZE, 0)", "0"),
+    "an odd address is drained": Edit(PAGE_C, "if (hot.frames[i] % PAGE_SIZE)", "if (0)"),
+    "a block's address is not looked at": Edit(PAGE_C, "|| addr % PAGE_SIZE || order", "|| order"),
+    "a block's state is not looked at": Edit(
+        PAGE_C, "if (state != (BUDDY_ALLOCATED | order) ||", "if ((state & ~order) ||"
+    ),
+    "a state is taken for an order": Edit(PAGE_C, "|| order > MAX_ORDER ||", "||"),
+    "blocks of lower zones go to the hot zone": Edit(
+        PAGE_C, "__builtin_sub_overflow(frame, hot_first, &frame))", "(frame -= hot_first, 0))"
+    ),
+    "a frame of a lower zone can't be freed": Edit(PAGE_C, "*state = BUDDY_ALLOCATED;", ";"),
+    "a wrong address changes the state": Edit(
+        PAGE_C,
+        "== BUDDY_UNCACHED && IS_ALIGNED(addr, PAGE_SIZE)",
+        "== BUDDY_UNCACHED",
+    ),
+    "a wrong order changes the state": Edit(
+        PAGE_C, "if (!order && *state == BUDDY_UNCACHED", "if (*state == BUDDY_UNCACHED"
+    ),
+    "a zone ends a page too late": Edit(
+        PAGE_C, "addr < zones[i].buddy.base", "addr <= zones[i].buddy.base"
+    ),
+    # --- draining
+    "drained into another zone": Edit(
+        PAGE_C, "buddy_give_cached(&hot_zone->buddy,", "buddy_give_cached(&zones[0].buddy,"
+    ),
+    "drained, and kept": Edit(
+        PAGE_C,
+        "memmove(hot.frames, hot.frames + count, ",
+        "memmove(hot.frames, hot.frames, ",
+    ),
+    "all forgotten after half is drained": Edit(
+        PAGE_C, "hot.bytes = (have - count) * sizeof(hot.frames[0]);", "hot.bytes = 0;"
+    ),
+    "a profile without the hot list's frames": Edit(
+        PAGE_C, "{ pages_drain(); for (unsigned i", "{ for (unsigned i"
+    ),
+    "the hot list's frames are not free": Edit(
+        PAGE_C, "size_t count = hot.bytes / sizeof(hot.frames[0]);", "size_t count = 0;"
+    ),
+}
+
+_PLAIN = {
+    "no lower zone is asked": Edit(
+        PAGE_C, "for (; zone >= zones; zone--) {", "for (int i = 0; i < 1; i++) {"
+    ),
+    "failures not counted": Edit(PAGE_C, "page_stats.failures++;", ";"),
+    "a frame's order is not looked at": Edit(
+        PAGE_C,
+        "buddy_free(&zone->buddy, addr, order);",
+        "buddy_free(&zone->buddy, addr, 0);",
+    ),
+}
+
+PAGE_MUTANTS = {
+    **{f"zones: {name}": ("pages", edit) for name, edit in _HOT.items()},
+    **{f"plain zones: {name}": ("plain pages", edit) for name, edit in _PLAIN.items()},
+}
