@@ -257,24 +257,81 @@ size_t buddy_take_cached(buddy_t *b, phys_addr_t *frames, size_t count)
 	return block_pages(order);
 }
 
-HOT_LEAF void buddy_give_cached(buddy_t *b, const phys_addr_t *frames, size_t count)
+/* Give back the run of neighbours at the beginning; how many they are. */
+static size_t give_run(buddy_t *b, const phys_addr_t *frames, const phys_addr_t *end)
+{
+	size_t first = (*frames - b->base) / PAGE_SIZE;
+	size_t run = 1;
+
+	while (frames + run < end && frames[run] == *frames + run * PAGE_SIZE)
+		run++;
+	memset(b->map + first, BUDDY_NOTHING, run);
+	release_range(b, first, first + run);
+	return run;
+}
+
+/* As in Linux: gcc forgets how a variable came about, and keeps it in a register. */
+#define OPTIMIZER_HIDE_VAR(var) __asm__("" : "+r"(var))
+
+/* Where the buddy begins, and whether it is free as a whole. */
+static inline bool finds_free_buddy(const uint8_t *map, size_t frame, unsigned order, size_t *buddy)
+{
+	*buddy = frame ^ block_pages(order);
+	OPTIMIZER_HIDE_VAR(*buddy);
+	return map[*buddy] == (BUDDY_FREE | order);
+}
+
+/* Take a free buddy out of the index; the first frame of the block that both form. */
+static inline size_t absorb(buddy_t *b, uint8_t *map, size_t frame, size_t buddy, unsigned order)
+{
+	OPTIMIZER_HIDE_VAR(buddy);
+	map[buddy] = BUDDY_NOTHING;
+	index_remove(b, buddy, order);
+	b->free_count[order]--;
+	return frame & buddy;
+}
+
+/*
+ * Rule 2 for a single frame where the largest order is MAX_ORDER. There is about one
+ * merge for each frame, so this is what freeing in random order costs: every order
+ * has code of its own, and map and frame stay in registers.
+ */
+static inline __attribute__((always_inline)) void release_frame(buddy_t *b, uint8_t *map,
+								size_t frame)
+{
+	size_t buddy;
+	unsigned order;
+
+	if (!MAX_ORDER || !finds_free_buddy(map, frame, 0, &buddy)) {
+		add_free(b, frame, 0);
+		return;
+	}
+	OPTIMIZER_HIDE_VAR(frame);
+	map[frame] = BUDDY_NOTHING;
+	frame = absorb(b, map, frame, buddy, 0);
+#pragma GCC unroll 16
+	for (order = 1; order != MAX_ORDER; order++) {
+		if (!finds_free_buddy(map, frame, order, &buddy))
+			break;
+		frame = absorb(b, map, frame, buddy, order);
+	}
+	add_free(b, frame, order);
+}
+
+HOT_LEAF size_t buddy_give_cached(buddy_t *b, const phys_addr_t *frames, size_t count)
 {
 	const phys_addr_t *end = frames + count;
+	const phys_addr_t *at = frames;
 
-	while (frames < end) {
-		size_t first = (*frames - b->base) / PAGE_SIZE;
-		size_t run = 1;
-
-		while (frames + run < end && frames[run] == *frames + run * PAGE_SIZE)
-			run++;
-		frames += run;
-		if (run == 1) {
-			release(b, first, 0);
-		} else {
-			memset(b->map + first, BUDDY_NOTHING, run);
-			release_range(b, first, first + run);
-		}
+	/* Where one run begins, there are often more. */
+	if (b->max_order != MAX_ORDER || (count > 1 && frames[1] == frames[0] + PAGE_SIZE)) {
+		while (at < end && IS_ALIGNED(*at, PAGE_SIZE))
+			at += give_run(b, at, end);
+	} else {
+		for (; at < end && IS_ALIGNED(*at, PAGE_SIZE); at++)
+			release_frame(b, b->map, (*at - b->base) / PAGE_SIZE);
 	}
+	return at - frames;
 }
 
 /* --- verifying --------------------------------------------------------- */

@@ -133,11 +133,10 @@ static __attribute__((noinline, noreturn, cold)) void not_a_frame(phys_addr_t ad
 /* Give the `count` oldest of `have` frames back to the buddy. */
 static void drain_hot(size_t count, size_t have)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (hot.frames[i] % PAGE_SIZE)
-			not_a_frame(hot.frames[i]);
-	}
-	buddy_give_cached(&hot_zone->buddy, hot.frames, count);
+	size_t given = buddy_give_cached(&hot_zone->buddy, hot.frames, count);
+
+	if (given < count)
+		not_a_frame(hot.frames[given]);
 	memmove(hot.frames, hot.frames + count, (have - count) * sizeof(hot.frames[0]));
 	hot.bytes = (have - count) * sizeof(hot.frames[0]);
 	page_stats.drains++;

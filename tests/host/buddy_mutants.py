@@ -65,7 +65,7 @@ BUDDY_MUTANTS = {
     ),
     "buddy stays in the index": (
         "search",
-        Edit(BUDDY_C, "index_remove(b, buddy, order);", ""),
+        Edit(BUDDY_C, "block_pages(order); index_remove(b, buddy, order);", "block_pages(order);"),
     ),
     "upper half's byte stays": (
         "search",

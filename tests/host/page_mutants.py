@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tests.host.native import Edit
 
-PAGE_C, PAGE_H = "mm/page.c", "include/mm/page.h"
+BUDDY_C, PAGE_C, PAGE_H = "mm/buddy.c", "mm/page.c", "include/mm/page.h"
 
 _HOT = {
     # --- allocating
@@ -51,7 +51,7 @@ _HOT = {
     "freed frames are not marked": Edit(PAGE_C, "*state = BUDDY_CACHED;", ""),
     "a frame's address is not looked at": Edit(PAGE_C, "*state != (uint8_t)addr", "*state"),
     "an odd address is handed out": Edit(PAGE_C, "__builtin_expect(addr % PAGE_SIZE, 0)", "0"),
-    "an odd address is drained": Edit(PAGE_C, "if (hot.frames[i] % PAGE_SIZE)", "if (0)"),
+    "an odd address is drained": Edit(PAGE_C, "if (given < count)", "if (0)"),
     "a block's address is not looked at": Edit(PAGE_C, "|| addr % PAGE_SIZE || order", "|| order"),
     "a block's state is not looked at": Edit(
         PAGE_C, "if (state != (BUDDY_ALLOCATED | order) ||", "if ((state & ~order) ||"
@@ -73,6 +73,46 @@ _HOT = {
         PAGE_C, "addr < zones[i].buddy.base", "addr <= zones[i].buddy.base"
     ),
     # --- draining
+    "an odd address is released": Edit(
+        BUDDY_C, "for (; at < end && IS_ALIGNED(*at, PAGE_SIZE); at++)", "for (; at < end; at++)"
+    ),
+    "an odd address begins a run": Edit(
+        BUDDY_C, "while (at < end && IS_ALIGNED(*at, PAGE_SIZE)) at +=", "while (at < end) at +="
+    ),
+    "a run is cut short": Edit(BUDDY_C, "release_range(b, first, first + run);", ";"),
+    "frames of a run stay cached": Edit(BUDDY_C, "memset(b->map + first, BUDDY_NOTHING, run);", ""),
+    "any frame is a neighbour": Edit(
+        BUDDY_C, "frames[run] == *frames + run * PAGE_SIZE)", "frames[run] > *frames)"
+    ),
+    "frames do not merge": Edit(
+        BUDDY_C, "!MAX_ORDER || !finds_free_buddy(map, frame, 0, &buddy)", "1"
+    ),
+    "frames merge once only": Edit(
+        BUDDY_C, "if (!finds_free_buddy(map, frame, order, &buddy)) break;", "break;"
+    ),
+    "frames merge with what is allocated": Edit(
+        BUDDY_C, "return map[*buddy] == (BUDDY_FREE | order);", "return !(map[*buddy] & 0x1f);"
+    ),
+    "a merged frame stays cached": Edit(
+        BUDDY_C, "map[frame] = BUDDY_NOTHING; frame = absorb", "frame = absorb"
+    ),
+    "an absorbed buddy stays free": Edit(
+        BUDDY_C, "map[buddy] = BUDDY_NOTHING; index_remove", "index_remove"
+    ),
+    "an absorbed buddy stays in the index": Edit(
+        BUDDY_C, "BUDDY_NOTHING; index_remove(b, buddy, order);", "BUDDY_NOTHING;"
+    ),
+    "an absorbed buddy is counted": Edit(
+        BUDDY_C, "b->free_count[order]--; return frame & buddy;", "return frame & buddy;"
+    ),
+    "a merged block begins at its upper half": Edit(
+        BUDDY_C, "return frame & buddy;", "return frame | buddy;"
+    ),
+    "the largest order is not reached": Edit(
+        BUDDY_C,
+        "order != MAX_ORDER; order++",
+        "order + 1 < MAX_ORDER; order++",
+    ),
     "drained into another zone": Edit(
         PAGE_C, "buddy_give_cached(&hot_zone->buddy,", "buddy_give_cached(&zones[0].buddy,"
     ),

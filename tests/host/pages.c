@@ -11,7 +11,7 @@
  * 2^order frames; if there is none, it must fail and be counted once.
  *
  * Input: one line, SEED ROUNDS HOT LATE, then FIRST and END of each region of RAM in
- * frames. HOT: frames that the hot list holds at most. LATE: how to end: 0 in peace, 1 and 2 with a free that is seen late.
+ * frames. HOT: frames that the hot list holds at most. LATE: how to end: 0 in peace, 1 to 3 with a free that is seen late.
  */
 #include <arch/paging.h>
 #include <kernel/panic.h>
@@ -332,15 +332,27 @@ static void then_drain(phys_addr_t addr, unsigned order)
 	pages_drain();
 }
 
+static void then_drain_both(phys_addr_t addr, unsigned order)
+{
+	free_pages(addr, order);
+	free_pages(addr + PAGE_SIZE, order); /* a run of two */
+	pages_drain();
+}
+
 /* With the low byte of a frame's address, it is taken for one, but never handed out. */
 static void end_late(unsigned how)
 {
+	static void (*const uses[])(phys_addr_t addr, unsigned order) = { then_alloc, then_drain,
+									  then_drain_both };
 	phys_addr_t addr = alloc_pages(ZONE_ANY, 0) + 0x300;
 	char expected[128];
 
+	if (alloc_pages(ZONE_ANY, 0) + 0x300 != addr + PAGE_SIZE)
+		wrong("a refill comes in ascending order");
+	pages_drain();
 	snprintf(expected, sizeof(expected),
 		 "free_pages(0x%08x, 0), seen late: not the address of a page frame", addr);
-	if (strcmp(panic_of(how == 1 ? then_alloc : then_drain, addr, 0), expected))
+	if (strcmp(panic_of(uses[how - 1], addr, 0), expected))
 		wrong("expected: %s\nactual:   %s", expected, panic_text);
 }
 

@@ -95,7 +95,7 @@ def pages(*, hot: bool) -> Callable[[Workshop, Path, Edit | None], str]:
         src = workshop.sources(**settings("lists", hot=hot))
         program = workshop.program(src, "pages.c", PAGE_CORES, QUICK_BARE, edit)
         for late, ram in enumerate(RAM.values()):
-            text = walk_of(ram, seed=1, rounds=1500, hot=hot, late=late % 3 * hot)
+            text = walk_of(ram, seed=1, rounds=1500, hot=hot, late=late % 4 * hot)
             done = program.run(stdin=text, seconds=SECONDS)
             if done.returncode:
                 return done.stdout or f"status {done.returncode}"

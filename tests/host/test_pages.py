@@ -96,7 +96,7 @@ def test_a_long_walk_through_the_zones(
         walk(program, walk_of(RAM[ram], seed=seed, rounds=50_000, hot=hot), hot=hot, seconds=600)
 
 
-@pytest.mark.parametrize("late", [1, 2], ids=["alloc", "drain"])
+@pytest.mark.parametrize("late", [1, 2, 3], ids=["alloc", "drain", "drain two"])
 def test_what_a_free_lets_through_is_seen_late(
     late: int, index: str, bare_src: Path, workshop: Workshop
 ) -> None:

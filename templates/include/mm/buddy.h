@@ -116,8 +116,11 @@ void buddy_release(buddy_t *b, size_t frame, unsigned order);
  */
 size_t buddy_take_cached(buddy_t *b, phys_addr_t *frames, size_t count);
 
-/* Give frames back from the cache, in state CACHED; in ascending order is cheapest. */
-void buddy_give_cached(buddy_t *b, const phys_addr_t *frames, size_t count);
+/*
+ * Give frames back from the cache, in state CACHED; in ascending order is cheapest.
+ * Stops at an address that is not a frame's; returns how many were given back.
+ */
+size_t buddy_give_cached(buddy_t *b, const phys_addr_t *frames, size_t count);
 
 /* Verify all invariants stated in buddy.c. */
 enum buddy_error buddy_check(const buddy_t *b);
