@@ -254,7 +254,7 @@ phys_addr_t alloc_elsewhere(enum zone_id id, unsigned order)
 {
 	phys_addr_t addr;
 
-	if (first_zone[id] == hot_zone) /* else the hot list has none of the zones asked */
+	if (first_zone[id] == hot_zone) /* else what the hot list has does not suit */
 		pages_drain();
 	addr = alloc_from(first_zone[id], order);
 	if (!addr)

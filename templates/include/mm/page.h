@@ -44,7 +44,7 @@ void zones_init(void);
 
 /*
  * Use alloc_pages() and free_pages(), which choose among these: the hot list, the
- * highest zone that suits, and all others, after draining the hot list.
+ * highest zone that suits, and, after draining the hot list, all others.
  */
 phys_addr_t alloc_page_hot(void);
 void free_page_hot(phys_addr_t addr);
@@ -82,7 +82,8 @@ static inline void free_pages(phys_addr_t addr, unsigned order)
 
 /*
  * Give the frames of the hot list back to the buddies, so that they merge. Done
- * whenever a request would fail without; call it before comparing profiles.
+ * before a request fails, or falls back from their zone to a lower one; call it
+ * before comparing profiles.
  */
 void pages_drain(void);
 
