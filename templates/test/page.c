@@ -147,6 +147,22 @@ KTEST(page, direct_zone_is_mapped)
 	free_pages(addr, 0);
 }
 
+/* A profile has the hot list's frames, in the blocks to which they belong. */
+KTEST(page, profile_is_complete)
+{
+	phys_addr_t addr = alloc_pages(ZONE_ANY, 0);
+	size_t pages = 0;
+
+	KTEST_ASSERT(test, addr);
+	free_pages(addr, 0); /* to the hot list */
+	free_profile_read(&after);
+	for (unsigned i = 0; i < ZONE_COUNT; i++) {
+		for (unsigned order = 0; order <= MAX_ORDER; order++)
+			pages += after.blocks[i][order] << order;
+	}
+	KTEST_EXPECT_EQ(test, pages, free_page_count());
+}
+
 KTEST(page, refuses_what_is_too_large)
 {
 	unsigned long failures = page_stats.failures;

@@ -89,7 +89,7 @@ PAGE_MUTANTS = [
         "\tframe = index_take(b, order);\n\tb->map[frame] = BUDDY_ALLOCATED | order;\n",
         "\tframe = index_take(b, order);\n",
         PANIC,
-        r"free_pages\(0x\w+, 4\).*: it is free already",
+        r"free_pages\(0x\w+, \d+\).*: it is free already",
     ),
     Mutant(
         "halved_block_not_marked",
@@ -169,7 +169,7 @@ PAGE_MUTANTS = [
         "\t*node->link = next;\n\tif (next)\n\t\tnext->link = node->link;\n",
         "\t*node->link = next;\n",
         PANIC,
-        "free_pages.*: it is free already",
+        "page fault: write to|free_pages.*: it is free already",
     ),
     # --- the hot list ---
     Mutant(
@@ -219,7 +219,7 @@ PAGE_MUTANTS = [
         "{\n\tpages_drain();\n\tfor (",
         "{\n\tfor (",
         FAIL,
-        "end.all_memory_is_free_again",
+        "page.profile_is_complete",
     ),
     Mutant(
         "no_fallback",
