@@ -28,7 +28,7 @@ from kgen_qemu.ktap import MAX_PROBLEMS, CaseResult, KtapReader
 MAX_MACHINE_LINE = 200  # bytes, from the protocol
 MAX_LINE = 4096  # bytes kept of any line; the rest of it is dropped
 MAX_FRAMES = 64  # addresses kept of a backtrace
-MAX_FACTS = 1000  # stages, map entries or counters kept of each
+MAX_FACTS = 4000  # stages, map entries or counters kept of each; 256 size classes have 1536
 
 _MACHINE = re.compile(r"\s*# kgen:(\S*)(?: (.*))?$")
 _HELLO = re.compile(r"# kgen:hello .*$")

@@ -29,16 +29,13 @@
 #include <kernel/boot_info.h>
 #include <kernel/ktest.h>
 #include <kernel/main.h>
+#include <kernel/meminfo.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/replay.h>
 #include <mm/early.h>
-//% if debug.leaks
-#include <mm/kdebug.h>
-//% endif
 #include <mm/kmalloc.h>
 #include <mm/page.h>
-#include <mm/slab.h>
 #include <mm/vmalloc.h>
 
 static void stage_done(enum boot_stage stage)
@@ -197,37 +194,6 @@ static void start_kmalloc(void)
 	stage_done(STAGE_KMALLOC);
 }
 
-static void print_stats(const struct free_profile *initial)
-{
-	struct kmalloc_stats kmalloc_stats;
-	struct free_profile now;
-
-	//% if debug.leaks
-	kmalloc_print_leaks();
-	//% endif
-	kmalloc_stats_read(&kmalloc_stats);
-	kmem_print_stats();
-	kmalloc_shrink();
-	free_profile_read(&now);
-	page_print_profile("init", initial);
-	page_print_profile("end", &now);
-	kgen_stat(page_stats.failures, "page.failures");
-	kgen_stat(page_stats.refills, "page.hot.refills");
-	kgen_stat(page_stats.drains, "page.hot.drains");
-	kgen_stat(kmalloc_stats.allocs, "kmalloc.allocs");
-	kgen_stat(kmalloc_stats.frees, "kmalloc.frees");
-	kgen_stat(kmalloc_stats.failures, "kmalloc.failures");
-	kgen_stat(kmalloc_stats.peak_pages, "kmalloc.peak_pages");
-	kgen_stat(vmalloc_stats.maps, "vmalloc.maps");
-	kgen_stat(vmalloc_stats.unmaps, "vmalloc.unmaps");
-	kgen_stat(vmalloc_stats.failures, "vmalloc.failures");
-	kgen_stat(vmalloc_stats.flushes, "vmalloc.flushes");
-	kgen_stat(vmalloc_stats.peak_pages, "vmalloc.peak_pages");
-	kgen_stat(vmalloc_stats.peak_lazy_pages, "vmalloc.peak_lazy_pages");
-	kgen_stat(tlb_stats.flush_page, "tlb.flush_page");
-	kgen_stat(tlb_stats.flush_all, "tlb.flush_all");
-}
-
 void kmain(uint32_t magic, phys_addr_t info)
 {
 	struct free_profile initial;
@@ -271,6 +237,6 @@ void kmain(uint32_t magic, phys_addr_t info)
 	//% if cpu.minimum == "386"
 	text_verify();
 	//% endif
-	print_stats(&initial);
+	meminfo_report(&initial);
 	kernel_end(passed);
 }
