@@ -35,6 +35,9 @@
 #include <kernel/replay.h>
 #include <mm/early.h>
 #include <mm/kmalloc.h>
+//% if debug.trace
+#include <mm/ktrace.h>
+//% endif
 #include <mm/page.h>
 #include <mm/vmalloc.h>
 
@@ -226,6 +229,9 @@ void kmain(uint32_t magic, phys_addr_t info)
 	free_profile_read(&initial);
 
 	kernel_main(); /* step 8 */
+	//% if debug.trace
+	ktrace_end(); /* tests are no load of the user's */
+	//% endif
 	stage_done(STAGE_ALLOCATE);
 	//% if features.bench
 	bench_run();

@@ -259,6 +259,11 @@ class Debug(Section):
         description="report at the end what is still allocated, by call site; costs what `track` "
         "does",
     )
+    trace: bool = Field(
+        False,
+        description="record what is allocated and freed until the tests begin, for `kgen tune`; "
+        "costs what `track` does and about 5 bytes of the log an event",
+    )
     fail: bool = Field(
         False,
         description="make allocations fail as the command line says: fail.nth=K, fail.site=0xADDR, "
@@ -268,7 +273,9 @@ class Debug(Section):
     @property
     def watched(self) -> bool:
         """Whether a layer stands between kmalloc() and the tiers that serve it."""
-        return bool(self.redzone or self.quarantine or self.track or self.leaks or self.fail)
+        return bool(
+            self.redzone or self.quarantine or self.track or self.leaks or self.trace or self.fail
+        )
 
 
 class Console(Section):
