@@ -97,17 +97,17 @@ void heap_use_read(struct heap_use *use)
 
 #define ORDERS_IN_A_ROW 11 /* 76 columns */
 
-/* One row of a zone's table: the orders `from` to `to`, what they have, what that is worth. */
+/* A row of a zone's table: the orders from `from` to before `to`. */
 static void print_orders(const size_t blocks[MAX_ORDER + 1], unsigned from, unsigned to)
 {
 	printk("  order   ");
-	for (unsigned order = from; order <= to; order++)
+	for (unsigned order = from; order < to; order++)
 		printk("%6u", order);
 	printk("\n  blocks  ");
-	for (unsigned order = from; order <= to; order++)
+	for (unsigned order = from; order < to; order++)
 		printk("%6zu", blocks[order]);
 	printk("\n  unusable");
-	for (unsigned order = from; order <= to; order++)
+	for (unsigned order = from; order < to; order++)
 		printk("%5u%%", unusable_index(blocks, order) / 10);
 	printk("\n");
 }
@@ -122,7 +122,7 @@ static void print_zones(const struct free_profile *profile)
 		printk("zone %s: %zu pages, %zu in free blocks\n", zones[i].name,
 		       (size_t)zones[i].buddy.pages, pages_in(blocks, 0));
 		for (unsigned from = 0; from <= MAX_ORDER; from += ORDERS_IN_A_ROW)
-			print_orders(blocks, from, MIN(from + ORDERS_IN_A_ROW - 1, MAX_ORDER));
+			print_orders(blocks, from, MIN(from + ORDERS_IN_A_ROW, MAX_ORDER + 1));
 	}
 	printk("requests for pages that failed: %lu\n", page_stats.failures);
 }

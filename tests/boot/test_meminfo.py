@@ -40,8 +40,8 @@ def tables(result: Result) -> list[str]:
 
 def rows(table: str, zone: str, name: str) -> list[int]:
     (block,) = re.findall(rf"^zone {zone}: .*\n((?:  .*\n?)*)", table, re.MULTILINE)
-    (row,) = re.findall(rf"^  {name}\s+(.*)$", block, re.MULTILINE)
-    return [int(number.rstrip("%")) for number in row.split()]
+    found = re.findall(rf"^  {name}\s+(.*)$", block, re.MULTILINE)
+    return [int(number.rstrip("%")) for row in found for number in row.split()]
 
 
 def unusable(blocks: list[int], order: int) -> int:
@@ -54,6 +54,19 @@ def unusable(blocks: list[int], order: int) -> int:
 def test_there_is_no_table_unless_asked_for(user_kernel: Callable[..., Path], boot: Boot) -> None:
     quiet = boot(user_kernel("holes.c", sets=SETS), append="statistics stats=1")
     assert len(tables(quiet)) == 1  # kernel_main()'s
+
+
+@pytest.mark.parametrize("order", [0, 12])
+def test_a_zone_has_as_many_rows_as_its_orders_take(
+    user_kernel: Callable[..., Path], boot: Boot, order: int
+) -> None:
+    sets = [*SETS, f"buddy.max_order={order}", "ram.minimum=4M"]
+    result = boot(user_kernel("holes.c", sets=sets), append="stats")
+    stats, (_, table) = result.transcript.stats, tables(result)
+    assert rows(table, "normal", "order") == list(range(order + 1))
+    blocks = [stats[f"page.end.normal.o{k}"] for k in range(order + 1)]
+    assert rows(table, "normal", "blocks") == blocks
+    assert table.count("  order ") == (4 if order > 10 else 2)
 
 
 def test_zones_of_the_table_are_the_counters(held: Result) -> None:
