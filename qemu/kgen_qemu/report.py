@@ -93,7 +93,7 @@ def _panic(result: Result) -> list[tuple[str, str]]:
     facts += [("eip", panic.eip, "#010x"), ("cr2", panic.cr2, "#010x")]
     words = [f"{name} {value:{form}}" for name, value, form in facts if value is not None]
     lines = [("", f"  {', '.join(words)}")] if words else []
-    lines += [("", f"  site     {frame}") for frame in result.sites]
+    lines += [("", f"  {site}") for site in result.sites]
     return lines + [("", f"  #{level} {frame}") for level, frame in enumerate(result.frames)]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from kgen_qemu.accounting import Accounting
 from kgen_qemu.audit import Audit
-from kgen_qemu.sites import LeakSite
+from kgen_qemu.sites import CodeSite, LeakSite
 from kgen_qemu.symbols import Frame
 from kgen_qemu.transcript import Panic, Transcript
 from kgen_qemu.verdict import Assertion, Name
@@ -39,7 +39,7 @@ class Result:
     audit: Audit | None = None
     accounting: Accounting | None = None
     engine: str = "qemu"
-    sites: tuple[Frame, ...] = ()
+    sites: tuple[CodeSite, ...] = ()
     leaks: tuple[LeakSite, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -107,7 +107,7 @@ class Result:
             "eip": panic.eip,
             "cr2": panic.cr2,
             "backtrace": [_place(frame) for frame in self.frames],
-            "sites": [_place(frame) for frame in self.sites],
+            "sites": [{"relation": site.relation, **_place(site.frame)} for site in self.sites],
         }
 
 

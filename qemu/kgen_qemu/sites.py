@@ -1,8 +1,8 @@
 """Addresses of code that a kernel named, with names: who leaked, and whom a panic accuses.
 
 A kernel knows a call site as a return address. It prints the address, in a ``leak``
-line or inside the message of a panic (``… (61 bytes, from 0xc0112871)``), and leaves the
-name to whoever has its symbols.
+line or in the message of a panic (``… allocated from 0xc0112871, freed from …``), and
+leaves the name to whoever has its symbols.
 """
 
 import re
@@ -14,7 +14,22 @@ from kgen_qemu.transcript import Panic, Transcript
 
 MAX_SITES = 16  # named of a message
 
-_ADDRESS = re.compile(r"(from )?0x([0-9a-f]{5,8})\b")
+_ADDRESS = re.compile(r"((?:\b(?:allocated|freed) )?\bfrom )?0x([0-9a-f]{5,8})\b")
+
+
+@dataclass(frozen=True)
+class CodeSite:
+    """Code that a panic's message names.
+
+    ``relation`` is how: ``"allocated from"``, ``"freed from"``, ``"from"``, or ``""`` for an
+    address by itself.
+    """
+
+    frame: Frame
+    relation: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.relation or 'code at'} {self.frame}"
 
 
 @dataclass(frozen=True)
@@ -44,15 +59,18 @@ def leak_sites(image: Path, said: Transcript) -> tuple[LeakSite, ...]:
     return tuple(sorted(sites, key=lambda one: (-one.bytes, -one.count, one.frame.address)))
 
 
-def message_sites(image: Path, panic: Panic | None) -> tuple[Frame, ...]:
-    """The addresses of code in a panic's message, in order, each once.
+def message_sites(image: Path, panic: Panic | None) -> tuple[CodeSite, ...]:
+    """The addresses of code in a panic's message, in order.
 
-    One behind the word "from" is a call site; any other is taken for exact.
+    One behind the word "from" is a return address; any other is taken for exact.
     """
     if panic is None:
         return ()
-    places: dict[int, bool] = {}
-    for match in _ADDRESS.finditer(panic.message):
-        places.setdefault(int(match[2], 16), match[1] is None)
-    frames = symbolise_each(image, list(places.items())[:MAX_SITES])
-    return tuple(frame for frame in frames if frame.function)
+    found = [(int(match[2], 16), match[1] or "") for match in _ADDRESS.finditer(panic.message)]
+    places = list(dict.fromkeys(found))[:MAX_SITES]
+    frames = symbolise_each(image, [(address, not relation) for address, relation in places])
+    return tuple(
+        CodeSite(frame, relation.strip())
+        for frame, (_, relation) in zip(frames, places, strict=True)
+        if frame.function
+    )

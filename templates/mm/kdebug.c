@@ -44,11 +44,11 @@ struct watch {
 	struct watch *next; /* live ones */
 	struct watch **link; /* what points at this one; NULL once it is freed */
 	void *block; /* the tier's */
+	site_t site; /* who allocated it */
+	site_t freed_by;
 	//% if debug.trace
 	size_t event; /* of its allocation, in the trace */
 	//% endif
-	site_t site; /* who allocated it */
-	site_t freed_by;
 	block_header_t header; /* as without debugging, right in front of the result */
 };
 

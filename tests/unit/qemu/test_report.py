@@ -11,7 +11,7 @@ import pytest
 
 from kgen_qemu.report import print_report
 from kgen_qemu.result import Result
-from kgen_qemu.sites import LeakSite
+from kgen_qemu.sites import CodeSite, LeakSite
 from kgen_qemu.symbols import Frame
 from kgen_qemu.transcript import Transcript
 from kgen_qemu.verdict import Assertion, Ending, Expected, judge
@@ -29,7 +29,7 @@ def result(
     status: int,
     frames: tuple[Frame, ...] = (),
     assertions: tuple[Assertion, ...] = (),
-    sites: tuple[Frame, ...] = (),
+    sites: tuple[CodeSite, ...] = (),
     leaks: tuple[LeakSite, ...] = (),
 ) -> Result:
     verdict = judge(said, Ending(status), Expected(STAGES), assertions)
@@ -88,9 +88,11 @@ def test_panic_in_words(recorded: Recorded) -> None:
 
 
 def test_a_panics_call_sites_are_named(recorded: Recorded) -> None:
-    site = Frame(0xC0112844, "forget", 0x10, "user/hello.c", 12)
-    text = shown(result(recorded("panic"), 37, sites=(site,)))
-    assert "  site     0xc0112844 forget+0x10 at user/hello.c:12\n" in text
+    frame = Frame(0xC0112844, "forget", 0x10, "user/hello.c", 12)
+    sites = (CodeSite(frame, "freed from"), CodeSite(frame))
+    text = shown(result(recorded("panic"), 37, sites=sites))
+    assert "  freed from 0xc0112844 forget+0x10 at user/hello.c:12\n" in text
+    assert "  code at 0xc0112844 forget+0x10 at user/hello.c:12\n" in text
 
 
 def leak(number: int) -> LeakSite:
@@ -174,14 +176,16 @@ def test_json_has_the_contracts_keys(recorded: Recorded) -> None:
 
 def test_json_of_a_panic(recorded: Recorded) -> None:
     frame = Frame(0xC0100432, "f", 1, "f.c", 2)
-    panic = result(recorded("panic"), 37, (frame,), sites=(frame,)).to_json()["panic"]
+    panic = result(recorded("panic"), 37, (frame,), sites=(CodeSite(frame, "from"),)).to_json()[
+        "panic"
+    ]
     place = {"address": 0xC0100432, "function": "f", "file": "f.c", "line": 2}
     assert panic == {
         "message": 'page fault: write to "nowhere"',
         "eip": 0xC0100432,
         "cr2": 0xDEADBEEF,
         "backtrace": [place],
-        "sites": [place],
+        "sites": [{"relation": "from", **place}],
     }
 
 

@@ -50,23 +50,29 @@ def test_leaks_by_bytes_with_the_line_of_the_call(elf: Path) -> None:
     assert (other.frame.address, other.frame.function) == (1, None)
 
 
-def named(elf: Path, message: str) -> list[tuple[int, str | None]]:
-    return [(frame.address, frame.function) for frame in message_sites(elf, Panic(message))]
+def named(elf: Path, message: str) -> list[tuple[str, int, str | None]]:
+    sites = message_sites(elf, Panic(message))
+    return [(site.relation, site.frame.address, site.frame.function) for site in sites]
 
 
 def test_a_messages_code_is_named(elf: Path) -> None:
     start = addresses(elf)
     second = start["second"]
-    assert named(elf, f"kfree(0xc3c00048): bad (61 bytes, from {second:#x})") == [(second, "first")]
-    assert named(elf, f"kfree({second:#x}): not an address of kmalloc's") == [(second, "second")]
-    twice = f"from {second:#x}, freed from {second:#x}"
-    assert named(elf, twice) == [(second, "first")]
+    one = f"kfree(0xc3c00048): bad (61 bytes, from {second:#x})"
+    assert named(elf, one) == [("from", second, "first")]
+    exact = f"kfree({second:#x}): not an address of kmalloc's: {second:#x}"
+    assert named(elf, exact) == [("", second, "second")]
+    two = f"kfree(0xc3c00048): bad (allocated from {second:#x}, freed from {start['label']:#x})"
+    assert named(elf, two) == [
+        ("allocated from", second, "first"),
+        ("freed from", start["label"], "second"),
+    ]
 
 
 def test_what_is_no_code_has_no_name(elf: Path) -> None:
     """A label of assembly has no size, and no data behind the code belongs to it."""
     start = addresses(elf)
-    assert named(elf, f"at {start['label']:#x}") == [(start["label"], "label")]
+    assert named(elf, f"at {start['label']:#x}") == [("", start["label"], "label")]
     assert start["bytes"] > start["label"]
     assert named(elf, f"at {start['bytes']:#x}, 0xffffffff, 0x1, 61 bytes, 0xfeedfacecafe") == []
 
