@@ -63,3 +63,9 @@ def test_a_panic_names_who_allocated(user_kernel: UserKernel, boot: Boot) -> Non
     known = f"{site['relation']} {site['address']:#010x}"
     assert known in result.to_json()["panic"]["message"]
     assert f"  {known} write_behind+" in shown(result)
+
+
+def test_who_ends_with_a_call_is_its_site(user_kernel: UserKernel, boot: Boot) -> None:
+    """Without a frame of its own it would leave its caller's address, and another line."""
+    (leak,) = boot(user_kernel("wrapper.c", sets=["debug.leaks=true"])).to_json()["leaks"]
+    assert (leak["count"], leak["bytes"], leak["function"]) == (2, 300, "wrapper")
