@@ -80,3 +80,27 @@ def test_classes_for_a_log(
     assert len(proposal["classes"]) == 6
     assert proposal["efficiency"] > 0.8
     assert proposal["larger"] > 0.5
+
+
+def filled(result: Result) -> float:
+    """What was asked for, as a part of kmalloc's live slots."""
+    stats = result.transcript.stats
+    names = [key.split(".")[1] for key in stats if re.match(r"slab\.kmalloc-\d+\.objects$", key)]
+    slots = sum(stats[f"slab.{name}.objects"] * stats[f"slab.{name}.bytes"] for name in names)
+    return stats["load.bytes"] / slots
+
+
+def test_the_predicted_gain_comes_true(
+    user_kernel: UserKernel, boot: Boot, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Classes for a log, and the same load with them, not watched: the kernel's own counters."""
+    log = boot(user_kernel("load.c", sets=ALONE)).log
+    capfd.readouterr()
+    assert kgen(["tune", str(log), "--classes", "8", "--json"]) == 0
+    proposal = json.loads(capfd.readouterr().out)
+    without_tests = ["features.tests=false"]
+    before = boot(user_kernel("load.c", sets=without_tests))
+    after = boot(user_kernel("load.c", sets=[*without_tests, proposal["setting"]]))
+    assert filled(before) == pytest.approx(proposal["efficiency_before"], abs=0.01)
+    assert filled(after) == pytest.approx(proposal["efficiency"], abs=0.01)
+    assert filled(after) > filled(before) + 0.05
