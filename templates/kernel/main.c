@@ -33,7 +33,13 @@
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/replay.h>
+//% if debug.fail
+#include <kernel/sweep.h>
+//% endif
 #include <mm/early.h>
+//% if debug.fail
+#include <mm/fail.h>
+//% endif
 #include <mm/kmalloc.h>
 //% if debug.trace
 #include <mm/ktrace.h>
@@ -197,6 +203,16 @@ static void start_kmalloc(void)
 	stage_done(STAGE_KMALLOC);
 }
 
+static bool run_tests(void)
+{
+	//% if debug.fail
+	fail_boot_is_over();
+	if (sweep_is_wanted())
+		return sweep_run();
+	//% endif
+	return ktest_run_all();
+}
+
 void kmain(uint32_t magic, phys_addr_t info)
 {
 	struct free_profile initial;
@@ -239,7 +255,7 @@ void kmain(uint32_t magic, phys_addr_t info)
 
 	kmalloc_shrink();
 	free_profile_note(); /* the tests must leave it as it is now */
-	passed = ktest_run_all();
+	passed = run_tests();
 	//% if cpu.minimum == "386"
 	text_verify();
 	//% endif

@@ -23,6 +23,9 @@
 #include <kernel/boot_info.h>
 #include <kernel/meminfo.h>
 #include <kernel/printk.h>
+//% if debug.fail
+#include <mm/fail.h>
+//% endif
 //% if debug.leaks
 #include <mm/kdebug.h>
 //% endif
@@ -250,6 +253,10 @@ static void stat_counters(const struct kmalloc_stats *kmalloc)
 	kgen_stat(vmalloc_stats.peak_lazy_pages, "vmalloc.peak_lazy_pages");
 	kgen_stat(tlb_stats.flush_page, "tlb.flush_page");
 	kgen_stat(tlb_stats.flush_all, "tlb.flush_all");
+	//% if debug.fail
+	kgen_stat(fail_counts.requests, "fail.requests");
+	kgen_stat(fail_counts.injected, "fail.injected");
+	//% endif
 }
 
 void meminfo_report(const struct free_profile *initial)

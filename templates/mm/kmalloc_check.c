@@ -30,8 +30,12 @@ void kmalloc_account(long pages)
 
 size_t tiers_shrink(void)
 {
+	size_t before = free_page_count();
+	size_t frames;
+
 	vm_purge();
-	return kmem_shrink() + kheap_shrink();
+	frames = free_page_count() - before;
+	return frames + kmem_shrink() + kheap_shrink();
 }
 
 /* --- running out ------------------------------------------------------------------- */
@@ -82,7 +86,7 @@ static const char *small_fault(const void *pointer)
 	const struct kmem_cache *cache = slab_of(pointer)->cache;
 	enum slab_error error;
 
-	if (cache < kmalloc_caches || cache >= kmalloc_caches + KMALLOC_CLASS_COUNT)
+	if (!is_class(cache))
 		return "it belongs to a cache: use kmem_cache_free()";
 	error = slab_fault(cache, pointer);
 	if (error)

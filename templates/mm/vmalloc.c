@@ -44,6 +44,9 @@
 #include <kernel/string.h>
 #include <mm/arena.h>
 #include <mm/early.h>
+//% if debug.fail
+#include <mm/fail.h>
+//% endif
 #include <mm/page.h>
 #include <mm/vmalloc.h>
 
@@ -240,6 +243,10 @@ static uintptr_t reserve(size_t pages, size_t align, size_t skew, size_t guard)
 
 	if (!pages || pages > arena.pages || guard > arena.pages - pages)
 		return 0;
+	//% if debug.fail
+	if (fail_here(FAIL_ADDRESS))
+		return 0;
+	//% endif
 	if (align == 1)
 		found = take_spare(reach);
 	virt = found ? address_of(found - 1) : take_from_arena(reach, align, skew);

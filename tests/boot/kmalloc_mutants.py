@@ -12,6 +12,8 @@ KREALLOC = "mm/krealloc.c"
 CHECK = "mm/kmalloc_check.c"
 SLAB = "mm/slab.c"
 HEAP = "mm/kheap.c"
+HEAP_BLOCK = "include/mm/kheap_block.h"
+HEAP_CHECK = "mm/kheap_check.c"
 LARGE = "mm/large_vmap.c"
 VMALLOC = "mm/vmalloc.c"
 
@@ -34,6 +36,14 @@ KMALLOC_MUTANTS = [
         "if (i * CLASS_STEP > sizes[class])",
         PANIC,
         "page fault: write to 0x77777777",
+    ),
+    Mutant(
+        "shrinking_does_not_count_frames",
+        CHECK,
+        "\tframes = free_page_count() - before;\n",
+        "\tframes = before - before;\n",
+        FAIL,
+        "slab.takes_what_waits_for_a_flush",
     ),
     Mutant(
         "krealloc_forgets_to_copy",
@@ -167,7 +177,7 @@ KMALLOC_MUTANTS = [
     # --- the heap ---
     Mutant(
         "heap_header_forgotten_in_the_size",
-        HEAP,
+        HEAP_BLOCK,
         "return (size + 3 * sizeof(uint32_t) + KHEAP_GRANULE - 1) / KHEAP_GRANULE;",
         "return (size + sizeof(uint32_t) + KHEAP_GRANULE - 1) / KHEAP_GRANULE;",
         PANIC,
@@ -192,8 +202,8 @@ KMALLOC_MUTANTS = [
     Mutant(
         "merged_with_a_live_one",
         HEAP,
-        "*tail_before(rest) = KHEAP_LIVE | granules;\n\tblock->size = size;",
-        "block->size = size;",
+        "\t*tail_before(rest) = KHEAP_LIVE | granules;\n\tkheap.allocs++;",
+        "\tkheap.allocs++;",
         PANIC,
         "kfree.*: the bytes behind it were overwritten",
     ),
@@ -207,7 +217,7 @@ KMALLOC_MUTANTS = [
     ),
     Mutant(
         "heap_magic_unchecked",
-        HEAP,
+        HEAP_CHECK,
         "if (unlikely(block->magic != kmalloc_magic(pointer, block->size)))",
         "if (unlikely(!block))",
         FAIL,
@@ -215,7 +225,7 @@ KMALLOC_MUTANTS = [
     ),
     Mutant(
         "heap_size_unchecked",
-        HEAP,
+        HEAP_CHECK,
         "\tif (unlikely(*tail_before(next) != (KHEAP_LIVE | granules)))\n",
         "\tif (!next)\n",
         FAIL,
@@ -348,8 +358,8 @@ KMALLOC_MUTANTS = [
         VMALLOC,
         "\t\tif (frame)\n\t\t\tfree_pages(frame, 0);\n",
         "\t\t(void)frame;\n",
-        PANIC,
-        r"free_pages\(0x00000000, 0\)",
+        FAIL,
+        "vmalloc.gives_pages_that_hold_data",
     ),
     Mutant(
         "purged_without_a_flush",

@@ -156,7 +156,7 @@ class Slab(Section):
 
 CLASSES = (
     *(16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192, 216, 240),
-    *(264, 288, 328, 360, 392, 440, 496),
+    *(264, 288, 328),
 )
 """kmalloc's default size classes, bytes: with their headers, the larger ones fill a slab evenly."""
 
@@ -187,7 +187,7 @@ class Kmalloc(Section):
         "seed: what slabs do not serve has pages of its own",
     )
     heap_order: int = Field(
-        4,
+        3,
         ge=0,
         le=5,
         description="order of a heap's chunk: 2^heap_order pages of 4 KiB; no more than "
@@ -247,7 +247,7 @@ class Debug(Section):
         ge=0,
         le=4096,
         description="freed allocations that are held back, filled and checked before they may "
-        "be used again; their memory is lost for so long",
+        "be used again, unless memory runs out",
     )
     track: bool = Field(
         False,
@@ -266,16 +266,15 @@ class Debug(Section):
     )
     fail: bool = Field(
         False,
-        description="make allocations fail as the command line says: fail.nth=K, fail.site=0xADDR, "
-        "fail.rate=N (one in N) with fail.seed=S",
+        description="make requests for memory fail as the command line says: fail.nth=K and "
+        "others, or fail.sweep=short, which tries all that the tests make; costs a call per "
+        "request",
     )
 
     @property
     def watched(self) -> bool:
-        """Whether a layer stands between kmalloc() and the tiers that serve it."""
-        return bool(
-            self.redzone or self.quarantine or self.track or self.leaks or self.trace or self.fail
-        )
+        """Whether a layer of bookkeeping stands between kmalloc() and the tiers that serve it."""
+        return bool(self.redzone or self.quarantine or self.track or self.leaks or self.trace)
 
 
 class Console(Section):
