@@ -426,11 +426,13 @@ def tune(
 ) -> None:
     """Propose kmalloc's size classes for a recorded trace of allocations.
 
-        kgen tune trace.txt                     for the default kernel
+        kgen build --set debug.trace=true && kgen boot
+        kgen tune kernel_out/boot/pc-qemu32-64M.log
         kgen tune trace.txt examples/tiny.py --classes 12
 
-    Lines of TRACE are `a SIZE ID` (allocated), `f ID` (freed), or `SIZE COUNT` (that many live); #
-    begins a remark. The proposal wastes the least inside objects that so few classes can.
+    TRACE is the log of a kernel with debug.trace, or text with lines `a SIZE ID` (allocated), `f
+    ID` (freed), or `SIZE COUNT` (that many live); # begins a remark. The proposal wastes the least
+    inside objects that so few classes can.
     """
     from kgen.tune import report
 

@@ -16,11 +16,17 @@ A trace is text, a line for each event; ``#`` begins a remark::
     a 40 7        40 bytes allocated, to be known as 7 (no name: never freed)
     f 7           7 freed
     64 1200       1200 objects of 64 bytes, live all the time
+
+Or it is the log of a kernel with ``debug.trace``, whose machine lines have the events, numbered
+from ``i`` on: an allocation's size, or ``-n`` for the end of what was allocated n events before::
+
+    # kgen:trace i=120 ops=64,400,-1,24,-4
 """
 
 from __future__ import annotations
 
 import json
+import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -37,6 +43,9 @@ SCHEMA = 1
 
 STEP = 8
 """Classes are multiples of this many bytes: kmalloc aligns so, and tells sizes apart so finely."""
+
+_LOG = "# kgen:hello "
+_TRACE = re.compile(r"# kgen:trace i=(\d+) ops=(\S+)$")
 
 
 @dataclass(frozen=True)
@@ -114,23 +123,25 @@ def _text(proposal: Proposal) -> str:
 def read_trace(path: Path) -> dict[int, float]:
     """Size in bytes → how many are live on average. KgenError names the line that is wrong."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8", errors="backslashreplace")
     except FileNotFoundError:
         raise KgenError(f"{shown(path)}: there is no such trace", "see kgen tune --help") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise KgenError(f"{shown(path)} cannot be read: {error}") from None
     events = _Events()
-    for number, line in enumerate(text.splitlines(), 1):
-        words = line.partition("#")[0].split()
+    is_log = _LOG in text
+    add = events.add_recorded if is_log else events.add_written
+    hint = "boot the kernel again" if is_log else "a line is `a SIZE ID`, `f ID` or `SIZE COUNT`"
+    for number, line in enumerate(text.split("\n"), 1):
         try:
-            if words:
-                events.add(words)
+            add(line.rstrip())
         except ValueError as error:
-            hint = "a line is `a SIZE ID`, `f ID` or `SIZE COUNT`"
             raise KgenError(f"{shown(path)}:{number}: {error}", hint) from None
     weights = events.average_live()
     if not weights:
-        raise KgenError(f"{shown(path)}: no allocation in it", "see kgen tune --help")
+        unrecorded = "build the kernel with --set debug.trace=true, and boot it"
+        hint = unrecorded if is_log else "see kgen tune --help"
+        raise KgenError(f"{shown(path)}: no allocation in it", hint)
     return weights
 
 
@@ -145,8 +156,28 @@ class _Events:
         self._always: Counter[int] = Counter()
         self._frees = False
 
-    def add(self, words: Sequence[str]) -> None:
-        """One line. ValueError says what is wrong with it."""
+    def add_written(self, line: str) -> None:
+        """A line of a trace. ValueError says what is wrong with it."""
+        words = line.partition("#")[0].split()
+        if words:
+            self._add(words)
+
+    def add_recorded(self, line: str) -> None:
+        """A line of a kernel's log; most have no events. ValueError as above."""
+        match = _TRACE.match(line)
+        if match is None:
+            return
+        if int(match[1]) != self._now:
+            raise ValueError(f"event {match[1]} where {self._now} should be: lines are missing")
+        for word in match[2].split(","):
+            # An allocation is known by the number of its event.
+            if word.startswith("-"):
+                self._add(["f", str(self._now - _positive(word[1:]))])
+            else:
+                self._add(["a", word, str(self._now)])
+
+    def _add(self, words: Sequence[str]) -> None:
+        """One event, or a size that is live all the time."""
         match words:
             case ["a", size]:
                 self._immortal.append((_positive(size), self._now))

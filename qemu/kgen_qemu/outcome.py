@@ -9,6 +9,7 @@ from kgen_qemu.logs import Logs
 from kgen_qemu.monitor import Monitor
 from kgen_qemu.request import INSTALL, Request
 from kgen_qemu.result import Result
+from kgen_qemu.sites import leak_sites, message_sites
 from kgen_qemu.symbols import Frame, symbolise
 from kgen_qemu.trace import qemu_version
 from kgen_qemu.transcript import Transcript
@@ -52,6 +53,8 @@ def outcome(request: Request, heard: Heard, monitor: Monitor, logs: Logs, second
         audit=audited,
         accounting=accounts,
         frames=_frames(manifest.image_path, heard.said),
+        sites=message_sites(manifest.image_path, heard.said.panic),
+        leaks=leak_sites(manifest.image_path, heard.said),
         seconds=seconds,
         log=logs.path,
         command=request.command,

@@ -10,8 +10,10 @@ import sys
 from typing import TextIO
 
 from kgen_qemu.result import Result
+from kgen_qemu.sites import amount
 
 MAX_REASONS = 12
+MAX_LEAKS = 8  # call sites shown
 
 _COLOURS = {"pass": "bold green", "fail": "bold red", "note": "dim", "bad": "red"}
 
@@ -41,6 +43,7 @@ def report_lines(result: Result) -> list[tuple[str, str]]:
         lines.append(("bad", f"  … and {len(result.reasons) - len(reasons)} more"))
     lines += _failed_tests(result)
     lines += _panic(result)
+    lines += _leaks(result)
     lines += _examined(result)
     lines.append(("note", f"  log      {result.log}"))
     lines.append(("note", f"  repeat   {result.command}"))
@@ -90,4 +93,18 @@ def _panic(result: Result) -> list[tuple[str, str]]:
     facts += [("eip", panic.eip, "#010x"), ("cr2", panic.cr2, "#010x")]
     words = [f"{name} {value:{form}}" for name, value, form in facts if value is not None]
     lines = [("", f"  {', '.join(words)}")] if words else []
+    lines += [("", f"  {site}") for site in result.sites]
     return lines + [("", f"  #{level} {frame}") for level, frame in enumerate(result.frames)]
+
+
+def _leaks(result: Result) -> list[tuple[str, str]]:
+    """What was never freed, by call site: no failure by itself, but to be seen."""
+    leaks = result.leaks
+    if not leaks:
+        return []
+    count, size = sum(leak.count for leak in leaks), sum(leak.bytes for leak in leaks)
+    lines = [("bad", f"  leaked   {amount(count, size)}, not freed at the end")]
+    lines += [("", f"    {leak}") for leak in leaks[:MAX_LEAKS]]
+    if len(leaks) > MAX_LEAKS:
+        lines.append(("", f"    … and {len(leaks) - MAX_LEAKS} more call sites"))
+    return lines

@@ -6,6 +6,7 @@ from typing import Any
 
 from kgen_qemu.accounting import Accounting
 from kgen_qemu.audit import Audit
+from kgen_qemu.sites import CodeSite, LeakSite
 from kgen_qemu.symbols import Frame
 from kgen_qemu.transcript import Panic, Transcript
 from kgen_qemu.verdict import Assertion, Name
@@ -17,8 +18,9 @@ SCHEMA = 1
 class Result:
     """Everything about one boot. ``memory`` is bytes, ``seconds`` from start to end of QEMU.
 
-    ``frames`` are the panic's addresses as functions and lines, where known;
-    ``audit`` and ``accounting`` None where none took place.
+    ``frames`` are the panic's addresses as functions and lines, where known, ``sites``
+    those in its message, ``leaks`` who leaked, worst first. ``audit`` and ``accounting``
+    are None where none took place.
     """
 
     verdict: Name
@@ -37,6 +39,8 @@ class Result:
     audit: Audit | None = None
     accounting: Accounting | None = None
     engine: str = "qemu"
+    sites: tuple[CodeSite, ...] = ()
+    leaks: tuple[LeakSite, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``kgen boot --json`` prints, schema 1; plain JSON types only."""
@@ -60,6 +64,10 @@ class Result:
                 "names": [test.name for test in said.tests],
             },
             "panic": self._panic(said.panic),
+            "leaks": [
+                {"count": leak.count, "bytes": leak.bytes, **_place(leak.frame, "site")}
+                for leak in self.leaks
+            ],
             "expect": [
                 {"pattern": one.pattern, "wanted": one.wanted, "line": one.line, "holds": one.holds}
                 for one in self.assertions
@@ -94,18 +102,20 @@ class Result:
         if self.verdict != "panic":
             return None
         panic = panic or Panic(self.reasons[0])
-        frames = [
-            {
-                "address": frame.address,
-                "function": frame.function,
-                "file": frame.file,
-                "line": frame.line,
-            }
-            for frame in self.frames
-        ]
         return {
             "message": panic.message,
             "eip": panic.eip,
             "cr2": panic.cr2,
-            "backtrace": frames,
+            "backtrace": [_place(frame) for frame in self.frames],
+            "sites": [{"relation": site.relation, **_place(site.frame)} for site in self.sites],
         }
+
+
+def _place(frame: Frame, address: str = "address") -> dict[str, Any]:
+    """An address, under the key ``address``, and its names."""
+    return {
+        address: frame.address,
+        "function": frame.function,
+        "file": frame.file,
+        "line": frame.line,
+    }

@@ -1,7 +1,7 @@
 """Addresses to function, file and line, from a kernel's symbol table and DWARF.
 
-Used when a kernel has panicked: it prints raw addresses, which are cheap and
-cannot fail, and the names are put to them here. Whatever the ELF lacks is left
+A kernel prints raw addresses, in a panic or of who allocated what: they are cheap
+and cannot fail, and the names are put to them here. Whatever the ELF lacks is left
 out of the frame; no ELF, however odd, makes this raise.
 
 The address of a fault is exact. All others are return addresses, which point
@@ -37,8 +37,16 @@ def symbolise(
     image: Path, addresses: Sequence[int], *, first_exact: bool = True
 ) -> tuple[Frame, ...]:
     """A frame for each address, in order; all but the first are return addresses."""
-    plain = tuple(Frame(address) for address in addresses)
-    if not addresses:
+    return symbolise_each(
+        image,
+        [(address, index == 0 and first_exact) for index, address in enumerate(addresses)],
+    )
+
+
+def symbolise_each(image: Path, places: Sequence[tuple[int, bool]]) -> tuple[Frame, ...]:
+    """A frame for each (address, whether it is exact: else a return address), in order."""
+    plain = tuple(Frame(address) for address, _ in places)
+    if not places:
         return plain
     try:
         from elftools.elf.elffile import ELFFile
@@ -48,8 +56,8 @@ def symbolise(
             functions = _functions(elf)
             lines = _Lines(elf)
             return tuple(
-                _frame(functions, lines, address, address - (index > 0 or not first_exact))
-                for index, address in enumerate(addresses)
+                _frame(functions, lines, address, address - (not exact))
+                for address, exact in places
             )
     except Exception:  # pyelftools raises what it meets: KeyError, struct.error, its own
         return plain
@@ -64,7 +72,10 @@ def _frame(
 
 
 def _functions(elf: Any) -> list[tuple[int, int, str]]:
-    """(start, end, name) of all code symbols, sorted. Labels of assembly have no size: end 0."""
+    """(start, end, name) of all code symbols, sorted.
+
+    Labels of assembly have no size: they may reach to the end of their section.
+    """
     table = elf.get_section_by_name(".symtab")
     if table is None:
         return []
@@ -74,9 +85,11 @@ def _functions(elf: Any) -> list[tuple[int, int, str]]:
         index = symbol["st_shndx"]
         if symbol["st_info"]["type"] not in kinds or not symbol.name or isinstance(index, str):
             continue
-        if elf.get_section(index)["sh_flags"] & 4:  # SHF_EXECINSTR
+        section = elf.get_section(index)
+        if section["sh_flags"] & 4:  # SHF_EXECINSTR
             start, size = symbol["st_value"], symbol["st_size"]
-            found.append((start, start + size if size else 0, symbol.name))
+            end = start + size if size else section["sh_addr"] + section["sh_size"]
+            found.append((start, end, symbol.name))
     return sorted(found)
 
 
@@ -88,7 +101,7 @@ def _function_at(functions: list[tuple[int, int, str]], address: int) -> tuple[s
     if place < 0:
         return None, 0
     start, end, name = functions[place]
-    return (name, address - start) if address < end or end == 0 else (None, 0)
+    return (name, address - start) if address < end else (None, 0)
 
 
 class _Lines:

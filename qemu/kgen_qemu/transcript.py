@@ -28,7 +28,7 @@ from kgen_qemu.ktap import MAX_PROBLEMS, CaseResult, KtapReader
 MAX_MACHINE_LINE = 200  # bytes, from the protocol
 MAX_LINE = 4096  # bytes kept of any line; the rest of it is dropped
 MAX_FRAMES = 64  # addresses kept of a backtrace
-MAX_FACTS = 1000  # stages, map entries or counters kept of each
+MAX_FACTS = 4000  # stages, map entries or counters kept of each; 256 size classes have 1536
 
 _MACHINE = re.compile(r"\s*# kgen:(\S*)(?: (.*))?$")
 _HELLO = re.compile(r"# kgen:hello .*$")
@@ -89,6 +89,15 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Leak:
+    """What the code that returns to ``site`` allocated and nobody freed."""
+
+    site: int
+    count: int
+    bytes: int
+
+
+@dataclass(frozen=True)
 class Measurement:
     """What a workload of ``kgen bench`` took: its name, and its numbers by theirs."""
 
@@ -128,6 +137,7 @@ class Transcript:
     modules: tuple[Module, ...] = ()
     stages: tuple[Stage, ...] = ()
     stats: dict[str, int] = field(default_factory=dict)
+    leaks: tuple[Leak, ...] = ()
     measurements: tuple[Measurement, ...] = ()
     tests: tuple[CaseResult, ...] = ()
     has_report: bool = False
@@ -167,6 +177,7 @@ class TranscriptParser:
         self._modules: list[Module] = []
         self._stages: list[Stage] = []
         self._stats: dict[str, int] = {}
+        self._leaks: list[Leak] = []
         self._measurements: list[Measurement] = []
         self._panic: Panic | None = None
         self._end: End | None = None
@@ -200,6 +211,7 @@ class TranscriptParser:
             modules=tuple(self._modules),
             stages=tuple(self._stages),
             stats=dict(self._stats),
+            leaks=tuple(self._leaks),
             measurements=tuple(self._measurements),
             tests=tuple(self._ktap.tests),
             has_report=self._ktap.started,
@@ -307,6 +319,9 @@ class TranscriptParser:
                 key, value = fields["k"], _int(fields["v"])
                 if key in self._stats or len(self._stats) < MAX_FACTS:
                     self._stats[key] = value
+            case "leak":
+                leak = Leak(_int(fields["site"]), _int(fields["count"]), _int(fields["bytes"]))
+                self._bounded(self._leaks, leak, "leaks")
             case "bench":
                 name = fields.pop("name")
                 taken = Measurement(name, {key: _int(value) for key, value in fields.items()})

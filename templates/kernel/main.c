@@ -29,6 +29,7 @@
 #include <kernel/boot_info.h>
 #include <kernel/ktest.h>
 #include <kernel/main.h>
+#include <kernel/meminfo.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/replay.h>
@@ -39,12 +40,11 @@
 //% if debug.fail
 #include <mm/fail.h>
 //% endif
-//% if debug.leaks
-#include <mm/kdebug.h>
-//% endif
 #include <mm/kmalloc.h>
+//% if debug.trace
+#include <mm/ktrace.h>
+//% endif
 #include <mm/page.h>
-#include <mm/slab.h>
 #include <mm/vmalloc.h>
 
 static void stage_done(enum boot_stage stage)
@@ -203,41 +203,6 @@ static void start_kmalloc(void)
 	stage_done(STAGE_KMALLOC);
 }
 
-static void print_stats(const struct free_profile *initial)
-{
-	struct kmalloc_stats kmalloc_stats;
-	struct free_profile now;
-
-	//% if debug.leaks
-	kmalloc_print_leaks();
-	//% endif
-	kmalloc_stats_read(&kmalloc_stats);
-	kmem_print_stats();
-	kmalloc_shrink();
-	free_profile_read(&now);
-	page_print_profile("init", initial);
-	page_print_profile("end", &now);
-	kgen_stat(page_stats.failures, "page.failures");
-	kgen_stat(page_stats.refills, "page.hot.refills");
-	kgen_stat(page_stats.drains, "page.hot.drains");
-	kgen_stat(kmalloc_stats.allocs, "kmalloc.allocs");
-	kgen_stat(kmalloc_stats.frees, "kmalloc.frees");
-	kgen_stat(kmalloc_stats.failures, "kmalloc.failures");
-	kgen_stat(kmalloc_stats.peak_pages, "kmalloc.peak_pages");
-	kgen_stat(vmalloc_stats.maps, "vmalloc.maps");
-	kgen_stat(vmalloc_stats.unmaps, "vmalloc.unmaps");
-	kgen_stat(vmalloc_stats.failures, "vmalloc.failures");
-	kgen_stat(vmalloc_stats.flushes, "vmalloc.flushes");
-	kgen_stat(vmalloc_stats.peak_pages, "vmalloc.peak_pages");
-	kgen_stat(vmalloc_stats.peak_lazy_pages, "vmalloc.peak_lazy_pages");
-	kgen_stat(tlb_stats.flush_page, "tlb.flush_page");
-	kgen_stat(tlb_stats.flush_all, "tlb.flush_all");
-	//% if debug.fail
-	kgen_stat(fail_counts.requests, "fail.requests");
-	kgen_stat(fail_counts.injected, "fail.injected");
-	//% endif
-}
-
 static bool run_tests(void)
 {
 	//% if debug.fail
@@ -280,6 +245,9 @@ void kmain(uint32_t magic, phys_addr_t info)
 	free_profile_read(&initial);
 
 	kernel_main(); /* step 8 */
+	//% if debug.trace
+	ktrace_end(); /* tests are no load of the user's */
+	//% endif
 	stage_done(STAGE_ALLOCATE);
 	//% if features.bench
 	bench_run();
@@ -291,6 +259,6 @@ void kmain(uint32_t magic, phys_addr_t info)
 	//% if cpu.minimum == "386"
 	text_verify();
 	//% endif
-	print_stats(&initial);
+	meminfo_report(&initial);
 	kernel_end(passed);
 }

@@ -127,26 +127,42 @@ void multiboot_read(uint32_t magic, phys_addr_t info)
 		read_modules(raw.mods_addr, raw.mods_count);
 }
 
+/* The word of the command line behind this one; empty at the end. */
+static const char *next_word(const char *word)
+{
+	while (*word && *word != ' ')
+		word++;
+	while (*word == ' ')
+		word++;
+	return word;
+}
+
+bool boot_word(const char *text)
+{
+	size_t length = strlen(text);
+
+	for (const char *word = boot_info.cmdline; *word; word = next_word(word)) {
+		if (!strncmp(word, text, length) && (word[length] == ' ' || !word[length]))
+			return true;
+	}
+	return false;
+}
+
 bool boot_option(const char *key, char *value, size_t size)
 {
-	const char *word = boot_info.cmdline;
 	size_t length = strlen(key);
 	bool found = false;
 
-	while (*word) {
-		if (!strncmp(word, key, length) && word[length] == '=') {
-			const char *from = word + length + 1;
-			size_t i;
+	for (const char *word = boot_info.cmdline; *word; word = next_word(word)) {
+		const char *from = word + length + 1;
+		size_t i;
 
-			for (i = 0; i + 1 < size && from[i] && from[i] != ' '; i++)
-				value[i] = from[i];
-			value[i] = '\0';
-			found = true;
-		}
-		while (*word && *word != ' ')
-			word++;
-		while (*word == ' ')
-			word++;
+		if (strncmp(word, key, length) || word[length] != '=')
+			continue;
+		for (i = 0; i + 1 < size && from[i] && from[i] != ' '; i++)
+			value[i] = from[i];
+		value[i] = '\0';
+		found = true;
 	}
 	return found;
 }

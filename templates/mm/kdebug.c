@@ -33,6 +33,9 @@
 //% endif
 #include <mm/kdebug.h>
 #include <mm/kmalloc.h>
+//% if debug.trace
+#include <mm/ktrace.h>
+//% endif
 #include <mm/poison.h>
 #include <mm/tiers.h>
 
@@ -45,6 +48,9 @@ struct watch {
 	void *block; /* the tier's */
 	site_t site; /* who allocated it */
 	site_t freed_by;
+	//% if debug.trace
+	size_t event; /* of its allocation, in the trace */
+	//% endif
 	block_header_t header; /* as without debugging, right in front of the result */
 };
 
@@ -119,8 +125,16 @@ void *kmalloc_from(size_t size, size_t align, const void *site)
 	if (!block)
 		return NULL;
 	watch = watch_of(block + offset);
-	*watch = (struct watch){ live, &live, block,
-				 site, NULL,  { size, kmalloc_magic(block + offset, size) } };
+	*watch = (struct watch){
+		.next = live,
+		.link = &live,
+		.block = block,
+		.site = site,
+		.header = { size, kmalloc_magic(block + offset, size) },
+	};
+	//% if debug.trace
+	watch->event = ktrace_alloc(size);
+	//% endif
 	if (live)
 		live->link = &watch->next;
 	live = watch;
@@ -230,6 +244,9 @@ static void free_from(const char *caller, void *pointer, site_t site)
 	if (!pointer || pointer == ZERO_SIZE_PTR)
 		return;
 	verify(caller, pointer);
+	//% if debug.trace
+	ktrace_free(watch->event);
+	//% endif
 	*watch->link = watch->next;
 	if (watch->next)
 		watch->next->link = watch->link;

@@ -153,16 +153,9 @@ size_t kmem_shrink(void)
 	return slabs;
 }
 
-void kmem_print_stats(void)
+const struct kmem_cache *kmem_caches(void)
 {
-	for (const struct kmem_cache *cache = caches; cache; cache = cache->next) {
-		if (!cache->allocs)
-			continue;
-		kgen_stat(cache->allocs, "slab.%s.allocs", cache->name);
-		kgen_stat(slab_objects(cache), "slab.%s.objects", cache->name);
-		kgen_stat(cache->slabs, "slab.%s.slabs", cache->name);
-		kgen_stat(cache->peak, "slab.%s.peak_slabs", cache->name);
-	}
+	return caches;
 }
 
 const char *kmem_check(void)

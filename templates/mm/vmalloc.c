@@ -53,7 +53,7 @@
 struct vmalloc_stats vmalloc_stats;
 
 static struct arena arena;
-static uint32_t *slots; /* the arena's page-table entries */
+static uint32_t *entries; /* the arena's page-table entries */
 
 /* A mapping that is no more. */
 struct range {
@@ -80,7 +80,7 @@ static size_t spare[SPARE_MAX + 1];
 
 void vmalloc_init(void)
 {
-	slots = arena_table();
+	entries = arena_table();
 	arena_init(&arena, ARENA_BASE, paging_stats.arena_pages);
 }
 
@@ -97,7 +97,7 @@ static inline size_t page_of(uintptr_t virt)
 /* Whether the entry belongs to the mapping of the page before. */
 static inline bool continues(size_t page)
 {
-	return page < arena.pages && slot_is_mapped(slots[page]) && !slot_kind(slots[page]);
+	return page < arena.pages && entry_is_mapped(entries[page]) && !entry_kind(entries[page]);
 }
 
 /* Pages of the mapping that begins at `page`. */
@@ -114,7 +114,7 @@ static size_t pages_from(size_t page)
 
 static void put_spare(size_t page, size_t reach)
 {
-	slots[page] = spare[reach] << SLOT_NEXT_SHIFT | SLOT_SPARE;
+	entries[page] = spare[reach] << ENTRY_NEXT_SHIFT | ENTRY_SPARE;
 	spare[reach] = page + 1;
 }
 
@@ -124,8 +124,8 @@ static inline size_t take_spare(size_t reach)
 	size_t found = reach <= SPARE_MAX ? spare[reach] : 0;
 
 	if (found) {
-		spare[reach] = slots[found - 1] >> SLOT_NEXT_SHIFT;
-		slots[found - 1] = SLOT_SPARE; /* a link must not pass for a frame */
+		spare[reach] = entries[found - 1] >> ENTRY_NEXT_SHIFT;
+		entries[found - 1] = ENTRY_SPARE; /* a link must not pass for a frame */
 	}
 	return found;
 }
@@ -138,7 +138,7 @@ static __attribute__((cold)) void drain_spares(void)
 
 		while ((found = take_spare(reach))) {
 			for (size_t i = 0; i < reach; i++)
-				slots[found - 1 + i] = SLOT_FREE;
+				entries[found - 1 + i] = ENTRY_FREE;
 			BUG_ON(!arena_free(&arena, address_of(found - 1), reach));
 		}
 	}
@@ -169,9 +169,9 @@ static void release(const struct range *range)
 	bool small = range->reach <= SPARE_MAX;
 
 	for (size_t page = range->page; page < range->page + range->reach; page++) {
-		phys_addr_t frame = slots[page] & PTE_FRAME;
+		phys_addr_t frame = entries[page] & PTE_FRAME;
 
-		slots[page] = small ? SLOT_SPARE : SLOT_FREE;
+		entries[page] = small ? ENTRY_SPARE : ENTRY_FREE;
 		if (frame)
 			free_pages(frame, 0);
 	}
@@ -197,7 +197,7 @@ static void retire(struct range range)
 	uint32_t keep = range.kind == VM_IO ? 0 : PTE_FRAME;
 
 	for (size_t i = range.page; i < range.page + range.pages; i++)
-		slots[i] = (slots[i] & keep) | SLOT_STALE;
+		entries[i] = (entries[i] & keep) | ENTRY_STALE;
 	lazy.ring[lazy.next] = range;
 	lazy.next = (lazy.next + 1) % VMALLOC_LAZY;
 	lazy.count++;
@@ -213,7 +213,7 @@ static void unmap(size_t page, size_t pages, enum vm_kind kind)
 {
 	size_t reach = pages;
 
-	while (page + reach < arena.pages && slots[page + reach] == SLOT_GUARD)
+	while (page + reach < arena.pages && entries[page + reach] == ENTRY_GUARD)
 		reach++;
 	vmalloc_stats.unmaps++;
 	retire((struct range){ page, pages, reach, kind });
@@ -251,7 +251,7 @@ static uintptr_t reserve(size_t pages, size_t align, size_t skew, size_t guard)
 		found = take_spare(reach);
 	virt = found ? address_of(found - 1) : take_from_arena(reach, align, skew);
 	for (size_t i = pages; virt && i < reach; i++)
-		slots[page_of(virt) + i] = SLOT_GUARD;
+		entries[page_of(virt) + i] = ENTRY_GUARD;
 	return virt;
 }
 
@@ -268,7 +268,7 @@ static phys_addr_t take_frame(void)
 
 static inline uint32_t mark_of(size_t i, enum vm_kind kind)
 {
-	return i ? 0 : (uint32_t)kind << SLOT_KIND_SHIFT;
+	return i ? 0 : (uint32_t)kind << ENTRY_KIND_SHIFT;
 }
 
 /* Map fresh frames to `pages` pages from `page` on; how many there were. */
@@ -281,7 +281,7 @@ static size_t populate(size_t page, size_t pages, enum vm_kind kind)
 
 		if (!frame)
 			break;
-		slots[page + done] = frame | PTE_PRESENT | PTE_WRITE | mark_of(done, kind);
+		entries[page + done] = frame | PTE_PRESENT | PTE_WRITE | mark_of(done, kind);
 	}
 	vmalloc_stats.live_pages += done;
 	vmalloc_stats.peak_pages = MAX(vmalloc_stats.peak_pages, vmalloc_stats.live_pages);
@@ -366,7 +366,7 @@ void *ioremap(phys_addr_t phys, size_t size)
 		return NULL;
 	}
 	for (size_t i = 0; i < pages; i++)
-		slots[page_of(virt) + i] = (first + i * PAGE_SIZE) | flags | mark_of(i, VM_IO);
+		entries[page_of(virt) + i] = (first + i * PAGE_SIZE) | flags | mark_of(i, VM_IO);
 	vmalloc_stats.maps++;
 	return (void *)(virt + phys % PAGE_SIZE);
 }
@@ -385,14 +385,14 @@ const char *vm_fault(uintptr_t virt, enum vm_kind kind)
 
 	if (virt < ARENA_BASE || page >= arena.pages)
 		return "not an address of the arena";
-	if (slot_is_stale(slots[page]))
+	if (entry_is_stale(entries[page]))
 		return "unmapped already";
-	if (!slot_is_mapped(slots[page]))
+	if (!entry_is_mapped(entries[page]))
 		return "nothing is mapped there: unmapped already?";
-	if (!slot_kind(slots[page]) || virt % PAGE_SIZE)
+	if (!entry_kind(entries[page]) || virt % PAGE_SIZE)
 		return "not the start of a mapping";
-	if (slot_kind(slots[page]) != kind)
-		return owners[slot_kind(slots[page])];
+	if (entry_kind(entries[page]) != kind)
+		return owners[entry_kind(entries[page])];
 	return NULL;
 }
 
@@ -400,7 +400,7 @@ const char *vm_fault(uintptr_t virt, enum vm_kind kind)
 static inline bool is_start(uintptr_t virt, enum vm_kind kind)
 {
 	return virt >= ARENA_BASE && page_of(virt) < arena.pages && IS_ALIGNED(virt, PAGE_SIZE) &&
-	       slot_kind(slots[page_of(virt)]) == kind;
+	       entry_kind(entries[page_of(virt)]) == kind;
 }
 
 static __attribute__((cold, noreturn)) void refuse(const char *caller, uintptr_t virt,
@@ -445,9 +445,9 @@ void iounmap(void *pointer)
 /* The mapping of which `page` is a part. */
 static struct vm_place place_mapped(size_t page)
 {
-	while (page && !slot_kind(slots[page]))
+	while (page && !entry_kind(entries[page]))
 		page--;
-	return (struct vm_place){ VM_MAPPED, slot_kind(slots[page]), address_of(page),
+	return (struct vm_place){ VM_MAPPED, entry_kind(entries[page]), address_of(page),
 				  pages_from(page) };
 }
 
@@ -471,13 +471,13 @@ struct vm_place vm_locate(uintptr_t addr)
 
 	if (page >= arena.pages)
 		return (struct vm_place){ VM_UNUSED, VM_NONE, 0, 0 };
-	if (slot_is_mapped(slots[page]))
+	if (entry_is_mapped(entries[page]))
 		return place_mapped(page);
-	if (slots[page] != SLOT_GUARD)
+	if (entries[page] != ENTRY_GUARD)
 		return place_freed(page);
-	while (page && slots[page] == SLOT_GUARD)
+	while (page && entries[page] == ENTRY_GUARD)
 		page--;
-	place = slot_is_mapped(slots[page]) ? place_mapped(page) : place_freed(page);
+	place = entry_is_mapped(entries[page]) ? place_mapped(page) : place_freed(page);
 	if (place.state == VM_MAPPED)
 		place.state = VM_GUARD;
 	return place;
@@ -510,9 +510,9 @@ void vm_describe(uintptr_t addr, char *text, size_t size)
 static bool spares_are(size_t pages)
 {
 	for (size_t reach = 1; reach <= SPARE_MAX; reach++) {
-		for (size_t at = spare[reach]; at; at = slots[at - 1] >> SLOT_NEXT_SHIFT) {
+		for (size_t at = spare[reach]; at; at = entries[at - 1] >> ENTRY_NEXT_SHIFT) {
 			for (size_t i = 0; i < reach; i++) {
-				if (!(slots[at - 1 + i] & SLOT_SPARE) || !pages--)
+				if (!(entries[at - 1 + i] & ENTRY_SPARE) || !pages--)
 					return false;
 			}
 		}
@@ -530,16 +530,16 @@ const char *vm_check(void)
 	if (!arena_check(&arena))
 		return "the arena's tree is inconsistent";
 	for (size_t page = 0; page < arena.pages; page++) {
-		uint32_t slot = slots[page];
+		uint32_t entry = entries[page];
 
-		if ((slot != SLOT_FREE) != arena_is_taken(&arena, address_of(page)))
+		if ((entry != ENTRY_FREE) != arena_is_taken(&arena, address_of(page)))
 			return "arena and page tables disagree";
-		kind = slot_kind(slot) || !slot_is_mapped(slot) ? slot_kind(slot) : kind;
-		if (slot_is_mapped(slot) && !kind)
+		kind = entry_kind(entry) || !entry_is_mapped(entry) ? entry_kind(entry) : kind;
+		if (entry_is_mapped(entry) && !kind)
 			return "a mapping has no first page";
 		live += kind == VM_PAGES || kind == VM_ALLOC;
-		waiting += slot_is_stale(slot);
-		spares += !slot_is_mapped(slot) && (slot & SLOT_SPARE);
+		waiting += entry_is_stale(entry);
+		spares += !entry_is_mapped(entry) && (entry & ENTRY_SPARE);
 	}
 	if (live != vmalloc_stats.live_pages)
 		return "pages are mapped that nobody owns";

@@ -133,5 +133,9 @@ KTEST(memmap, finds_options)
 	KTEST_EXPECT(test, !strcmp(value, "486"));
 	KTEST_EXPECT(test, !boot_option("quiet", value, sizeof(value)));
 	KTEST_EXPECT(test, !boot_option("pu", value, sizeof(value)));
+	KTEST_EXPECT(test, boot_word("quiet"));
+	KTEST_EXPECT(test, !boot_word("qui"));
+	KTEST_EXPECT(test, !boot_word("quieter"));
+	KTEST_EXPECT(test, !boot_word("cpu"));
 	boot_info = saved;
 }

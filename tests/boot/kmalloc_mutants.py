@@ -348,8 +348,8 @@ KMALLOC_MUTANTS = [
     Mutant(
         "still_mapped_after_kfree",
         VMALLOC,
-        "slots[i] = (slots[i] & keep) | SLOT_STALE;",
-        "slots[i] = (slots[i] & keep) | SLOT_STALE | PTE_PRESENT;",
+        "entries[i] = (entries[i] & keep) | ENTRY_STALE;",
+        "entries[i] = (entries[i] & keep) | ENTRY_STALE | PTE_PRESENT;",
         FAIL,
         "kmalloc.unmaps_on_free",
     ),
@@ -388,7 +388,7 @@ KMALLOC_MUTANTS = [
     Mutant(
         "a_link_passes_for_a_frame",
         VMALLOC,
-        "\t\tslots[found - 1] = SLOT_SPARE; /* a link must not pass for a frame */\n",
+        "\t\tentries[found - 1] = ENTRY_SPARE; /* a link must not pass for a frame */\n",
         "",
         PANIC,
         "free_pages.*: it is free already",

@@ -188,14 +188,14 @@ _EDITS = {
     ),
     "vmalloc: frames lost": Edit(VMALLOC_C, "if (frame) free_pages(frame, 0);", ""),
     "vmalloc: guards lost": Edit(
-        VMALLOC_C, "slots[page + reach] == SLOT_GUARD) reach++;", "0) reach++;"
+        VMALLOC_C, "entries[page + reach] == ENTRY_GUARD) reach++;", "0) reach++;"
     ),
     "vmalloc: a spare range's link taken for a frame": Edit(
-        VMALLOC_C, "slots[found - 1] = SLOT_SPARE; /*", "/*"
+        VMALLOC_C, "entries[found - 1] = ENTRY_SPARE; /*", "/*"
     ),
     "vmalloc: spare addresses stay spare": Edit(VMALLOC_C, "drain_spares(); virt", "virt"),
     "vmalloc: a spare range handed out twice": Edit(
-        VMALLOC_C, "spare[reach] = slots[found - 1] >> SLOT_NEXT_SHIFT;", ""
+        VMALLOC_C, "spare[reach] = entries[found - 1] >> ENTRY_NEXT_SHIFT;", ""
     ),
     "vmalloc: spare addresses for any alignment": Edit(VMALLOC_C, "if (align == 1) found", "found"),
     "vmalloc: half a mapping stays": Edit(
@@ -208,10 +208,12 @@ _EDITS = {
         VMALLOC_C, "range.kind == VM_IO ? 0 : PTE_FRAME", "PTE_FRAME"
     ),
     "vmalloc: middle of a mapping accepted": Edit(
-        VMALLOC_C, "if (!slot_kind(slots[page]) || virt % PAGE_SIZE)", "if (0)"
+        VMALLOC_C, "if (!entry_kind(entries[page]) || virt % PAGE_SIZE)", "if (0)"
     ),
     "vmalloc: others' mappings accepted": Edit(
-        VMALLOC_C, "slot_kind(slots[page_of(virt)]) == kind;", "slot_kind(slots[page_of(virt)]);"
+        VMALLOC_C,
+        "entry_kind(entries[page_of(virt)]) == kind;",
+        "entry_kind(entries[page_of(virt)]);",
     ),
 }
 

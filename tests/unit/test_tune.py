@@ -70,6 +70,43 @@ def test_what_is_no_trace(tmp_path: Path, text: str, why: str) -> None:
     assert found.value.exit_code == Exit.USAGE
 
 
+# --- logs -----------------------------------------------------------------------------
+
+HELLO = "# kgen:hello proto=1 name=k build=b base=i386\n"
+
+
+def test_a_log_has_the_events_of_its_trace_lines(tmp_path: Path) -> None:
+    log = (
+        f"noise\r\n{HELLO}higher half: 64 1200\r\n# kgen:trace i=0 ops=64,400,-1,24\r\n"
+        "a 9 9\r\n# kgen:stat k=x v=1\r\n# kgen:trace i=4 ops=-4,7\r\n\xff\n"
+    )
+    same = "a 64 0\na 400 1\nf 1\na 24 3\nf 0\na 7 5\n"
+    assert trace(tmp_path, log) == trace(tmp_path, same)
+    assert trace(tmp_path, log)[64] == 4 / 6
+
+
+@pytest.mark.parametrize(
+    ("lines", "why", "hint"),
+    [
+        (
+            "# kgen:trace i=0 ops=64\n# kgen:trace i=2 ops=64\n",
+            "3: event 2 where 1 should be",
+            "boot",
+        ),
+        ("# kgen:trace i=0 ops=64,-2\n", "2: -1 is not allocated", "boot"),
+        ("# kgen:trace i=0 ops=64,-1,-2\n", "2: 0 is not allocated", "boot"),
+        ("# kgen:trace i=0 ops=64,-0\n", "2: '0' is not a positive number", "boot"),
+        ("# kgen:trace i=0 ops=64,x\n", "2: 'x' is not a positive number", "boot"),
+        ("64 1200\n", "no allocation in it", "--set debug.trace=true"),
+    ],
+)
+def test_what_is_wrong_with_a_log(tmp_path: Path, lines: str, why: str, hint: str) -> None:
+    with pytest.raises(KgenError) as found:
+        trace(tmp_path, HELLO + lines)
+    assert why in found.value.what
+    assert hint in found.value.hint
+
+
 def test_a_trace_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(KgenError, match="there is no such trace"):
         read_trace(tmp_path / "gone")

@@ -30,6 +30,9 @@ _TARGET = (
     "-gno-record-gcc-switches",  # they would put host paths into the ELF
 )
 
+# A call site is a return address; who jumps to kmalloc(), as its last act, would leave none.
+_WATCHED = ("-fno-optimize-sibling-calls",)
+
 _WARNINGS = (
     "-Wall",
     "-Wextra",
@@ -65,7 +68,8 @@ one (patterns of paths below ``src``): for a 386, whatever ``cpu.minimum`` says.
 
 def compile_flags(kernel: Kernel) -> tuple[str, ...]:
     """Flags for every C and assembly file of ``kernel``, without CPU, paths and warnings."""
-    return (*_TARGET, f"-O{kernel.compiler.optimize}")
+    watched = _WATCHED if kernel.debug.watched else ()
+    return (*_TARGET, *watched, f"-O{kernel.compiler.optimize}")
 
 
 def cpu_flag(minimum: str, source: str) -> str:

@@ -259,6 +259,11 @@ class Debug(Section):
         description="report at the end what is still allocated, by call site; costs what `track` "
         "does",
     )
+    trace: bool = Field(
+        False,
+        description="record what is allocated and freed until the tests begin, for `kgen tune`; "
+        "costs what `track` does and about 5 bytes of the log an event",
+    )
     fail: bool = Field(
         False,
         description="make requests for memory fail as the command line says: fail.nth=K and "
@@ -269,7 +274,7 @@ class Debug(Section):
     @property
     def watched(self) -> bool:
         """Whether a layer of bookkeeping stands between kmalloc() and the tiers that serve it."""
-        return bool(self.redzone or self.quarantine or self.track or self.leaks)
+        return bool(self.redzone or self.quarantine or self.track or self.leaks or self.trace)
 
 
 class Console(Section):

@@ -30,6 +30,7 @@ CONDITIONS: tuple[tuple[str, Callable[[Kernel], bool]], ...] = (
     ("*arch/*text.[ch]", lambda kernel: kernel.cpu.minimum == "386"),
     ("*arch/*vga.[ch]", lambda kernel: kernel.console.vga),
     ("*mm/kdebug.[ch]", lambda kernel: kernel.debug.watched),
+    ("*mm/ktrace.[ch]", lambda kernel: kernel.debug.trace),
     ("*mm/poison.h", lambda kernel: kernel.debug.watched or kernel.debug.poison),
     ("*mm/fail.[ch]", lambda kernel: kernel.debug.fail),
     ("*kernel/sweep.[ch]", lambda kernel: kernel.debug.fail),

@@ -17,31 +17,31 @@
 #include <arch/mmu.h>
 #include <kernel/types.h>
 
-#define SLOT_FREE 0x0
-#define SLOT_STALE 0x2
-#define SLOT_GUARD 0x4
-#define SLOT_SPARE 0x8
-#define SLOT_NEXT_SHIFT 12
-#define SLOT_KIND_SHIFT 9
+#define ENTRY_FREE 0x0
+#define ENTRY_STALE 0x2
+#define ENTRY_GUARD 0x4
+#define ENTRY_SPARE 0x8
+#define ENTRY_NEXT_SHIFT 12
+#define ENTRY_KIND_SHIFT 9
 
 /* The entry of the arena's first page. Panics if the tables are not in one piece. */
 uint32_t *arena_table(void);
 
-static inline bool slot_is_mapped(uint32_t slot)
+static inline bool entry_is_mapped(uint32_t entry)
 {
-	return slot & PTE_PRESENT;
+	return entry & PTE_PRESENT;
 }
 
 /* A page that was mapped and whose translation the TLB may still have. */
-static inline bool slot_is_stale(uint32_t slot)
+static inline bool entry_is_stale(uint32_t entry)
 {
-	return !slot_is_mapped(slot) && (slot & SLOT_STALE);
+	return !entry_is_mapped(entry) && (entry & ENTRY_STALE);
 }
 
 /* 0 unless the page is the first of a mapping. */
-static inline unsigned slot_kind(uint32_t slot)
+static inline unsigned entry_kind(uint32_t entry)
 {
-	return slot_is_mapped(slot) ? slot >> SLOT_KIND_SHIFT & 7 : 0;
+	return entry_is_mapped(entry) ? entry >> ENTRY_KIND_SHIFT & 7 : 0;
 }
 
 #endif /* ARCH_ARENA_TABLE_H */

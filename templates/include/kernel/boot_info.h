@@ -50,4 +50,7 @@ void multiboot_read_map(phys_addr_t from, uint32_t length, struct memmap *map);
  */
 bool boot_option(const char *key, char *value, size_t size);
 
+/* Whether the command line has this word, by itself. */
+bool boot_word(const char *text);
+
 #endif /* KERNEL_BOOT_INFO_H */

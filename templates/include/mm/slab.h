@@ -41,8 +41,8 @@ size_t kmem_shrink(void);
 /* Destroy a cache; NULL is fine. Panics if objects are still allocated. */
 void kmem_cache_destroy(struct kmem_cache *cache);
 
-/* Print `# kgen:stat` lines of all caches: slab.NAME.objects and so on. */
-void kmem_print_stats(void);
+/* The oldest of all caches; `next` leads to the others. */
+const struct kmem_cache *kmem_caches(void);
 
 /* Verify every cache. NULL, or what is wrong. */
 const char *kmem_check(void);

@@ -11,6 +11,7 @@ import pytest
 
 from kgen_qemu.report import print_report
 from kgen_qemu.result import Result
+from kgen_qemu.sites import CodeSite, LeakSite
 from kgen_qemu.symbols import Frame
 from kgen_qemu.transcript import Transcript
 from kgen_qemu.verdict import Assertion, Ending, Expected, judge
@@ -28,6 +29,8 @@ def result(
     status: int,
     frames: tuple[Frame, ...] = (),
     assertions: tuple[Assertion, ...] = (),
+    sites: tuple[CodeSite, ...] = (),
+    leaks: tuple[LeakSite, ...] = (),
 ) -> Result:
     verdict = judge(said, Ending(status), Expected(STAGES), assertions)
     return Result(
@@ -41,6 +44,8 @@ def result(
         transcript=said,
         assertions=assertions,
         frames=frames,
+        sites=sites,
+        leaks=leaks,
         seconds=0.12345,
         log=Path("kernel_out/boot/pc-486-64M.log"),
         command="kgen boot --cpu 486",
@@ -82,6 +87,37 @@ def test_panic_in_words(recorded: Recorded) -> None:
     ) in shown(result(recorded("panic"), 37, frames))
 
 
+def test_a_panics_call_sites_are_named(recorded: Recorded) -> None:
+    frame = Frame(0xC0112844, "forget", 0x10, "user/hello.c", 12)
+    sites = (CodeSite(frame, "freed from"), CodeSite(frame))
+    text = shown(result(recorded("panic"), 37, sites=sites))
+    assert "  freed from 0xc0112844 forget+0x10 at user/hello.c:12\n" in text
+    assert "  code at 0xc0112844 forget+0x10 at user/hello.c:12\n" in text
+
+
+def leak(number: int) -> LeakSite:
+    frame = Frame(0xC0100000 + number, "forget", number, "user/hello.c", 12)
+    return LeakSite(frame, number, 100 * number)
+
+
+def test_leaks_are_shown_though_they_fail_nothing(recorded: Recorded) -> None:
+    text = shown(result(recorded("pass"), 33, leaks=(leak(2), leak(1))))
+    assert text.startswith("PASS")
+    assert (
+        "  leaked   300 bytes in 3 allocations, not freed at the end\n"
+        "    200 bytes in 2 allocations from 0xc0100002 forget+0x2 at user/hello.c:12\n"
+        "    100 bytes in 1 allocation from 0xc0100001 forget+0x1 at user/hello.c:12\n"
+    ) in text
+
+
+def test_many_leaks_are_cut(recorded: Recorded) -> None:
+    text = shown(result(recorded("pass"), 33, leaks=tuple(map(leak, range(20, 0, -1)))))
+    assert "from 0xc010000d" in text
+    assert "from 0xc010000c" not in text
+    assert "… and 12 more call sites" in text
+    assert "21000 bytes in 210 allocations" in text
+
+
 def test_many_reasons_are_cut(recorded: Recorded) -> None:
     many = tuple(Assertion(f"pattern {number}", True) for number in range(40))
     text = shown(result(recorded("pass"), 33, assertions=many))
@@ -117,6 +153,7 @@ def test_json_has_the_contracts_keys(recorded: Recorded) -> None:
         "stats",
         "tests",
         "panic",
+        "leaks",
         "expect",
         "audit",
         "accounting",
@@ -138,13 +175,32 @@ def test_json_has_the_contracts_keys(recorded: Recorded) -> None:
 
 
 def test_json_of_a_panic(recorded: Recorded) -> None:
-    panic = result(recorded("panic"), 37, (Frame(0xC0100432, "f", 1, "f.c", 2),)).to_json()["panic"]
+    frame = Frame(0xC0100432, "f", 1, "f.c", 2)
+    panic = result(recorded("panic"), 37, (frame,), sites=(CodeSite(frame, "from"),)).to_json()[
+        "panic"
+    ]
+    place = {"address": 0xC0100432, "function": "f", "file": "f.c", "line": 2}
     assert panic == {
         "message": 'page fault: write to "nowhere"',
         "eip": 0xC0100432,
         "cr2": 0xDEADBEEF,
-        "backtrace": [{"address": 0xC0100432, "function": "f", "file": "f.c", "line": 2}],
+        "backtrace": [place],
+        "sites": [{"relation": "from", **place}],
     }
+
+
+def test_json_of_leaks(recorded: Recorded) -> None:
+    assert result(recorded("pass"), 33).to_json()["leaks"] == []
+    assert result(recorded("pass"), 33, leaks=(leak(2),)).to_json()["leaks"] == [
+        {
+            "count": 2,
+            "bytes": 200,
+            "site": 0xC0100002,
+            "function": "forget",
+            "file": "user/hello.c",
+            "line": 12,
+        }
+    ]
 
 
 def test_json_of_a_panic_without_a_line() -> None:

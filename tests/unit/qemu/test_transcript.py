@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from kgen_qemu.transcript import (
     MAX_LINE,
     Hello,
+    Leak,
     Line,
     Panic,
     Region,
@@ -40,6 +41,13 @@ def parse(data: bytes) -> Transcript:
     parser = TranscriptParser()
     parser.feed(data)
     return parser.finish()[0]
+
+
+def test_leaks() -> None:
+    said = parse(HELLO + b"# kgen:leak site=0xc0112844 count=2 bytes=246\n")
+    assert said.leaks == (Leak(0xC0112844, 2, 246),)
+    assert not said.problems
+    assert parse(HELLO + b"# kgen:leak site=0xc0112844 count=2\n").problems
 
 
 def test_pass(recorded: Recorded) -> None:
