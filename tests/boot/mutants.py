@@ -345,14 +345,6 @@ PAGE_MUTANTS = [
         "BUG at src/test/paging.c:.*: map_page",
     ),
     Mutant(
-        "unmap_of_many_forgotten",
-        PAGING,
-        "\t\t*pte = 0;\n\t\trelease(frame);\n",
-        "\t\t*pte = frame | PTE_PRESENT;\n\t\trelease(frame);\n",
-        FAIL,
-        "vmalloc.gives_pages_that_hold_data",
-    ),
-    Mutant(
         "invlpg_left_out",
         TLB,
         '__asm__ volatile(CPU_GUARD(4) "invlpg (%0)" : : "r"(virt) : "memory");',
@@ -377,30 +369,6 @@ PAGE_MUTANTS = [
         "",
         FAIL,
         "paging.unmapping_flushes",
-    ),
-    Mutant(
-        "unmap_of_many_does_not_flush",
-        PAGING,
-        "\tflush_tlb_range(virt, pages);\n",
-        "",
-        FAIL,
-        "paging.frames_are_released_after_the_flush",
-    ),
-    Mutant(
-        "freed_before_the_flush",
-        PAGING,
-        "\tflush_tlb_range(virt, pages);\n"
-        "\tfor (size_t i = 0; i < pages; i++) {\n"
-        "\t\tuint32_t *pte = walk(virt + i * PAGE_SIZE);\n"
-        "\t\tphys_addr_t frame = pte ? *pte : PHYS_NONE;\n\n"
-        "\t\tif (!frame)\n\t\t\tcontinue;\n\t\t*pte = 0;\n\t\trelease(frame);\n\t}\n",
-        "\tfor (size_t i = 0; i < pages; i++) {\n"
-        "\t\tuint32_t *pte = walk(virt + i * PAGE_SIZE);\n"
-        "\t\tphys_addr_t frame = pte ? *pte : PHYS_NONE;\n\n"
-        "\t\tif (!frame)\n\t\t\tcontinue;\n\t\t*pte = 0;\n\t\trelease(frame);\n\t}\n"
-        "\tflush_tlb_range(virt, pages);\n",
-        FAIL,
-        "paging.frames_are_released_after_the_flush",
     ),
     Mutant(
         "fixmap_does_not_flush",
