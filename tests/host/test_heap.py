@@ -13,7 +13,7 @@ CORES = tuple(
     f"mm/{name}.c"
     for name in (
         *("kmalloc", "kmalloc_check", "krealloc", "kmem", "slab", "kheap", "large_vmap"),
-        *("vmalloc", "arena", "page", "buddy", "memblock"),
+        *("vmalloc", "vmalloc_check", "arena", "page", "buddy", "memblock"),
     )
 )
 
