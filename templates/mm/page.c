@@ -26,6 +26,7 @@
 #include <kernel/string.h>
 #include <mm/early.h>
 #include <mm/page.h>
+#include <mm/vmalloc.h>
 
 struct zone zones[ZONE_COUNT];
 struct page_stats page_stats;
@@ -256,6 +257,11 @@ phys_addr_t alloc_elsewhere(enum zone_id id, unsigned order)
 	phys_addr_t addr = alloc_from(first_zone[id], order);
 
 	if (!addr) {
+		pages_drain();
+		addr = alloc_from(first_zone[id], order);
+	}
+	if (!addr) {
+		vm_purge(); /* last, as it costs a TLB flush */
 		pages_drain();
 		addr = alloc_from(first_zone[id], order);
 	}

@@ -11,9 +11,9 @@
  * can only flush everything. So it is done for many at once:
  *   1. The entries lose their present bit, and keep the frames.
  *   2. The range is noted in a ring. Its addresses stay taken.
- *   3. When VMALLOC_LAZY ranges or VMALLOC_LAZY_PAGES pages have gathered, or when
- *      frames or addresses run out, vm_purge() flushes once, and then frees frames
- *      and addresses of them all.
+ *   3. When VMALLOC_LAZY ranges have gathered, vm_purge() flushes once, and then
+ *      frees frames and addresses of them all. It does so earlier only if frames or
+ *      addresses run out: the page allocator calls it before any request fails.
  *
  *     entries   |M1 M  M  G |S  S  G |0  0 |M2 G |S  G |P  P  P |0 ...
  *                mapped      stale    free        stale spare
@@ -143,7 +143,7 @@ static void retire(struct vm_range range)
 	vmalloc_stats.peak_lazy_pages = MAX(vmalloc_stats.peak_lazy_pages, vm.lazy.pages);
 	if (range.kind != VM_IO)
 		vmalloc_stats.live_pages -= range.pages;
-	if (vm.lazy.count == VMALLOC_LAZY || vm.lazy.pages >= VMALLOC_LAZY_PAGES)
+	if (vm.lazy.count == VMALLOC_LAZY)
 		vm_purge();
 }
 
@@ -164,8 +164,9 @@ static __attribute__((noinline)) uintptr_t take_from_arena(size_t reach, size_t 
 {
 	uintptr_t virt = arena_alloc(&vm.arena, reach, align, skew);
 
-	if (!virt) {
-		vm_purge();
+	for (unsigned attempt = 0; !virt && attempt < 2; attempt++) {
+		if (attempt)
+			vm_purge(); /* what is spare costs no flush, but was not enough */
 		drain_spares();
 		virt = arena_alloc(&vm.arena, reach, align, skew);
 	}
@@ -189,17 +190,6 @@ static uintptr_t reserve(size_t pages, size_t align, size_t skew, size_t guard)
 	return virt;
 }
 
-static phys_addr_t take_frame(void)
-{
-	phys_addr_t frame = alloc_pages(ZONE_ANY, 0);
-
-	if (!frame && vm.lazy.count) {
-		vm_purge();
-		frame = alloc_pages(ZONE_ANY, 0);
-	}
-	return frame;
-}
-
 static inline uint32_t mark_of(size_t i, enum vm_kind kind)
 {
 	return i ? 0 : (uint32_t)kind << ENTRY_KIND_SHIFT;
@@ -211,7 +201,7 @@ static size_t populate(size_t page, size_t pages, enum vm_kind kind)
 	size_t done = 0;
 
 	for (; done < pages; done++) {
-		phys_addr_t frame = take_frame();
+		phys_addr_t frame = alloc_pages(ZONE_ANY, 0);
 
 		if (!frame)
 			break;

@@ -14,6 +14,7 @@ KMALLOC_C, CHECK_C, KREALLOC_C, KMEM_C, SLAB_C, KHEAP_C, LARGE_C, VMALLOC_C, VMA
         *("vmalloc", "vmalloc_check"),
     )
 )
+PAGE_C = "mm/page.c"
 SLAB_H = "include/mm/slab.h"
 
 _EDITS = {
@@ -172,7 +173,7 @@ _EDITS = {
     ),
     "vmalloc: never flushed": Edit(
         VMALLOC_C,
-        "if (vm.lazy.count == VMALLOC_LAZY || vm.lazy.pages >= VMALLOC_LAZY_PAGES) vm_purge();",
+        "if (vm.lazy.count == VMALLOC_LAZY) vm_purge();",
         "",
     ),
     "vmalloc: frames lost": Edit(VMALLOC_C, "if (frame) free_pages(frame, 0);", ""),
@@ -190,9 +191,7 @@ _EDITS = {
     "vmalloc: half a mapping stays": Edit(
         VMALLOC_C, "retire((struct vm_range){ page_of(virt), done, pages + guard, kind });", ""
     ),
-    "vmalloc: frames that wait are not waited for": Edit(
-        VMALLOC_C, "if (!frame && vm.lazy.count) {", "if (0) {"
-    ),
+    "vmalloc: frames that wait are not waited for": Edit(PAGE_C, "vm_purge(); /* last", "/* last"),
     "vmalloc: a device's frames freed": Edit(
         VMALLOC_C, "range.kind == VM_IO ? 0 : PTE_FRAME", "PTE_FRAME"
     ),
