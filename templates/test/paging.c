@@ -10,10 +10,10 @@
 #include <mm/early.h>
 #include <mm/page.h>
 
-/* A page of the arena that nobody uses: the last one that has a page table. */
+/* A page that nobody uses, though it has a page table: behind the fixmap. */
 static uintptr_t spare_page(void)
 {
-	return ARENA_BASE + (paging_stats.arena_pages - 1) * PAGE_SIZE;
+	return FIXMAP_BASE + FIXMAP_SLOTS * PAGE_SIZE;
 }
 
 KTEST(paging, directory_is_sound)
