@@ -77,17 +77,27 @@ static bool has_room(size_t size)
  */
 KTEST(kmalloc, survives_running_out)
 {
-	static const size_t lengths[] = { 64, 1000, 6000, 1 << 20 };
+	static const struct {
+		size_t size, align;
+		unsigned long most;
+	} kinds[] = {
+		{ 64, 1, 4000 }, /* slabs */
+		{ 1000, 1, 4000 }, /* the heap */
+		{ 6000, 1, 4000 }, /* few to a chunk */
+		{ 1 << 20, 1, 64 }, /* pages */
+		{ 100, PAGE_SIZE, 20000 }, /* the heap, then pages that it has no chunk for */
+	};
 	size_t before = settled_free_pages();
 
-	for (unsigned i = 0; i < ARRAY_SIZE(lengths); i++) {
+	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
 		void **list = NULL;
 		void **object;
-		bool is_possible = has_room(lengths[i]);
+		bool is_possible = has_room(MAX(kinds[i].size, kinds[i].align));
 		unsigned long count = 0;
 		unsigned long so_many;
 
-		while (count < 4000 && (object = kmalloc(lengths[i]))) {
+		while (count < kinds[i].most &&
+		       (object = kmalloc_aligned(kinds[i].size, kinds[i].align))) {
 			*object = list;
 			list = object;
 			count++;
@@ -97,7 +107,7 @@ KTEST(kmalloc, survives_running_out)
 		while (list) {
 			object = list;
 			list = *object;
-			kfree(object);
+			kfree(object); /* whichever tier it is from when others have no more */
 			if (!i && --count == so_many / 2) /* some slabs are full, one is partial */
 				KTEST_EXPECT_NULL(test, kmalloc_check());
 		}
