@@ -270,7 +270,7 @@ class Derived:
     @property
     def quick(self) -> bool:
         """Whether kmalloc takes slots from slabs by itself, without slab_alloc()'s checks."""
-        return self.kernel.kmalloc.header and not self.kernel.debug.poison
+        return not self.kernel.debug.poison
 
     @property
     def watched(self) -> bool:

@@ -39,94 +39,17 @@
  *
  * Concurrency: none; one CPU, interrupts off.
  */
+#include <arch/bitops.h>
 #include <kernel/string.h>
-#include <mm/kheap.h>
+#include <mm/kheap_block.h>
 #include <mm/kmalloc.h>
 //% if debug.poison
 #include <mm/poison.h>
 //% endif
 
-#define likely(condition) __builtin_expect(!!(condition), 1)
-#define unlikely(condition) __builtin_expect(!!(condition), 0)
-
 struct kheap kheap;
 
-#define CHUNK_MAGIC 0xc4a2c4a2u
-#define GRANULES_MASK 0xffffu
-#define STEPS (KHEAP_EXACT / 2) /* lists for each doubling */
-
-/*
- * A chunk begins with this and ends with two words of zero, the header of a block
- * that is never free. Blocks begin 8 bytes before a multiple of 16.
- */
-struct kheap_chunk {
-	uint32_t magic;
-	uint32_t chunk_size; /* bytes */
-	struct kheap_chunk *next;
-	struct kheap_chunk *prev;
-	uint32_t pad;
-	uint32_t tail; /* KHEAP_LIVE: nothing before the first block is free */
-};
-
-#define CHUNK_BYTES (KHEAP_CHUNK - sizeof(struct kheap_chunk) - 2 * sizeof(uint32_t))
-#define CHUNK_GRANULES (CHUNK_BYTES / KHEAP_GRANULE)
-
-_Static_assert(CHUNK_BYTES % KHEAP_GRANULE == 0, "blocks fill a chunk");
-_Static_assert(CHUNK_GRANULES < 8192, "the largest block has a list");
-_Static_assert(KHEAP_MAX + 12 <= CHUNK_BYTES, "the largest request fits into a chunk");
-
-/* --- blocks ------------------------------------------------------------------ */
-
-static inline size_t granules_for(size_t size)
-{
-	return (size + 3 * sizeof(uint32_t) + KHEAP_GRANULE - 1) / KHEAP_GRANULE;
-}
-
-static inline struct kheap_block *behind(const struct kheap_block *block, size_t granules)
-{
-	return (struct kheap_block *)((uintptr_t)block + granules * KHEAP_GRANULE);
-}
-
-/* Told by the sign bit, which sizes and KHEAP_LIVE do not have. */
-static inline bool is_free(uint32_t tag)
-{
-	return (int32_t)tag < 0;
-}
-
-/* The word at the end of the block before this one. */
-static inline uint32_t *tail_before(const struct kheap_block *block)
-{
-	return (uint32_t *)block - 1;
-}
-
-static inline struct kheap_chunk *chunk_of(const void *pointer)
-{
-	return (struct kheap_chunk *)ALIGN_DOWN((uintptr_t)pointer, KHEAP_CHUNK);
-}
-
-static inline struct kheap_block *first_block(const struct kheap_chunk *chunk)
-{
-	return (struct kheap_block *)(chunk + 1);
-}
-
 /* --- the index --------------------------------------------------------------- */
-
-/* Low bits of a number of granules, KHEAP_EXACT or more, that its list does not tell. */
-static inline unsigned ignored_bits(size_t granules)
-{
-	return 31 - __builtin_clz(granules) - __builtin_ctz(STEPS);
-}
-
-/* The list for blocks of so many granules. */
-static inline unsigned list_of(size_t granules)
-{
-	unsigned ignored;
-
-	if (likely(granules < KHEAP_EXACT))
-		return granules;
-	ignored = ignored_bits(granules);
-	return ignored * STEPS + (granules >> ignored);
-}
 
 /* The first list in which every block has at least so many granules. */
 static inline unsigned list_above(size_t granules)
@@ -139,24 +62,31 @@ static inline unsigned list_above(size_t granules)
 	return ignored * STEPS + ((granules + (1u << ignored) - 1) >> ignored);
 }
 
-/* Make [block, block + granules) one free block in its list. */
-static inline void insert(struct kheap_block *block, size_t granules)
+/* Make [block, block + granules) one free block, in `list`: that of its size. */
+static inline void put(struct kheap_block *block, size_t granules, size_t list)
 {
-	unsigned list = list_of(granules);
 	struct kheap_block **head = &kheap.lists[list];
-	struct kheap_block *next = *head;
+	struct kheap_block *next;
+	uint32_t tag = KHEAP_FREE | granules;
 
-	block->tag = KHEAP_FREE | granules;
-	*tail_before(behind(block, granules)) = KHEAP_FREE | granules;
+	__asm__("" : "+r"(head)); /* gcc would compute it anew at each use */
+	next = *head;
+	*head = block;
+	block->tag = tag;
+	*tail_before(behind(block, granules)) = tag;
 	block->next = next;
 	block->link = head;
-	*head = block;
 	if (next) {
 		next->link = &block->next;
 		return;
 	}
-	kheap.filled[list / 32] |= 1u << (list % 32);
-	kheap.rows |= 1u << (list / 32);
+	set_bit(kheap.filled, list);
+	set_bit(&kheap.rows, list / 32);
+}
+
+static inline void insert(struct kheap_block *block, size_t granules)
+{
+	put(block, granules, list_of(granules));
 }
 
 /* Take a free block out of its list, wherever it stands. */
@@ -170,12 +100,20 @@ static inline void take(struct kheap_block *block)
 		next->link = link;
 }
 
-/* The first row after this one that may have blocks; 0 if there is none. */
-static inline unsigned row_after(unsigned row)
+/* The first list behind this one's row that may have blocks; 0 if there is none. */
+static NOINLINE HOT_LEAF size_t list_beyond(size_t list)
 {
-	uint32_t rows = kheap.rows & (UINT32_MAX << 1 << row);
+	uint32_t rows = kheap.rows & (UINT32_MAX << 1 << (list / 32));
 
-	return rows ? __builtin_ctz(rows) : 0;
+	for (; rows; rows &= rows - 1) {
+		size_t row = __builtin_ctz(rows);
+		uint32_t bits = kheap.filled[row];
+
+		if (likely(bits))
+			return row * 32 + __builtin_ctz(bits);
+		clear_bit(&kheap.rows, row);
+	}
+	return 0;
 }
 
 /*
@@ -185,26 +123,28 @@ static inline unsigned row_after(unsigned row)
  * A list that take() empties keeps its bit until somebody looks for blocks there
  * in vain; and so does a row that loses its last bit.
  */
-static inline struct kheap_block *take_from(unsigned list)
+static inline struct kheap_block *take_from(size_t list)
 {
-	unsigned row = list / 32;
-	uint32_t bits = kheap.filled[row] & (UINT32_MAX << (list % 32));
 	struct kheap_block *block;
+	struct kheap_block *next;
 
 	for (;;) {
-		while (!bits) {
-			row = row_after(row);
-			if (unlikely(!row))
-				return NULL;
-			bits = kheap.filled[row];
-		}
-		block = kheap.lists[row * 32 + __builtin_ctz(bits)];
-		if (block)
+		uint32_t bits = kheap.filled[list / 32] >> (list % 32);
+
+		list = likely(bits) ? list + __builtin_ctz(bits) : list_beyond(list);
+		if (unlikely(!list))
+			return NULL;
+		block = kheap.lists[list];
+		if (likely(block))
 			break;
-		kheap.filled[row] ^= bits & -bits;
-		bits &= bits - 1;
+		clear_bit(kheap.filled, list);
 	}
-	take(block);
+	next = block->next;
+	kheap.lists[list] = next;
+	if (next)
+		next->link = &kheap.lists[list];
+	else
+		clear_bit(kheap.filled, list);
 	return block;
 }
 
@@ -280,7 +220,7 @@ static bool is_empty(const struct kheap_chunk *chunk)
 }
 
 /* The chunk has no live block left: keep it, unless another is kept that has none. */
-static __attribute__((noinline, cold)) void chunk_emptied(struct kheap_chunk *chunk)
+static COLD void chunk_emptied(struct kheap_chunk *chunk)
 {
 	if (kheap.spare && kheap.spare != chunk && is_empty(kheap.spare))
 		return_chunk(chunk);
@@ -316,16 +256,16 @@ static inline __attribute__((always_inline)) void *try_alloc(size_t size)
 	//% if debug.poison
 	check_poison(block, granules, have);
 	//% endif
-	if (have != granules)
-		insert(rest, have - granules);
-	*tail_before(rest) = KHEAP_LIVE | granules;
 	block->size = size;
 	block->magic = kmalloc_magic(&block->link, size);
+	*tail_before(rest) = KHEAP_LIVE | granules;
 	kheap.allocs++;
+	if (have != granules)
+		insert(rest, have - granules);
 	return &block->link;
 }
 
-static __attribute__((noinline, cold)) void *alloc_from_new_chunk(size_t size)
+static COLD void *alloc_from_new_chunk(size_t size)
 {
 	return add_chunk() ? kheap_alloc(size) : kheap_exhausted(size);
 }
@@ -337,6 +277,14 @@ HOT_LEAF void *kheap_alloc(size_t size)
 	return likely(pointer) ? pointer : alloc_from_new_chunk(size);
 }
 
+/* The same for blocks as large as a chunk may have: it may be empty now. */
+static NOINLINE void release_large(struct kheap_block *block, size_t granules)
+{
+	insert(block, granules);
+	if (granules == CHUNK_GRANULES)
+		chunk_emptied(chunk_of(block));
+}
+
 /*
  * Make [block, block + granules), live until now, free; merge it with its neighbours.
  * A neighbour counts as free if both of its ends say so.
@@ -344,13 +292,12 @@ HOT_LEAF void *kheap_alloc(size_t size)
 static inline void release(struct kheap_block *block, size_t granules)
 {
 	struct kheap_block *next = behind(block, granules);
-	uint32_t before = *tail_before(block);
 	uint32_t tag = next->tag;
+	uint32_t before;
 
 	//% if debug.poison
 	poison(block, granules * KHEAP_GRANULE);
 	//% endif
-	block->tag = KHEAP_FREE; /* even if it vanishes in a larger one */
 	if (is_free(tag) && likely(*tail_before(behind(next, tag & GRANULES_MASK)) == tag)) {
 		granules += tag & GRANULES_MASK;
 		take(next);
@@ -360,18 +307,22 @@ static inline void release(struct kheap_block *block, size_t granules)
 		*tail_before(next) = 0; /* no stale tag may vouch for a wrong size */
 //% endif
 	}
+	before = *tail_before(block);
 	if (is_free(before) &&
 	    likely(behind(block, -(size_t)(before & GRANULES_MASK))->tag == before)) {
 		//% if debug.poison
 		poison(tail_before(block), sizeof(uint32_t) + sizeof(block->tag));
-		//% endif
+		//% else
+		block->tag = KHEAP_FREE; /* should anyone free it again */
+//% endif
 		granules += before & GRANULES_MASK;
 		block = behind(block, -(size_t)(before & GRANULES_MASK));
 		take(block);
 	}
-	insert(block, granules);
-	if (unlikely(granules == CHUNK_GRANULES))
-		chunk_emptied(chunk_of(block));
+	if (likely(granules < MIN(KHEAP_EXACT, CHUNK_GRANULES)))
+		put(block, granules, granules);
+	else
+		release_large(block, granules);
 }
 
 bool kheap_resize(void *pointer, size_t size)
@@ -433,35 +384,6 @@ void *kheap_alloc_aligned(size_t size, size_t align)
 
 /* --- freeing --------------------------------------------------------------------- */
 
-enum kheap_error kheap_fault(const void *pointer)
-{
-	const struct kheap_block *block = kheap_block_of(pointer);
-	const struct kheap_chunk *chunk = chunk_of(pointer);
-	const struct kheap_block *next;
-	size_t granules;
-	uint32_t before;
-
-	if (unlikely(chunk->magic != CHUNK_MAGIC ||
-		     !IS_ALIGNED((uintptr_t)pointer, KHEAP_GRANULE) ||
-		     (uintptr_t)block < (uintptr_t)first_block(chunk)))
-		return KHEAP_ERR_NOT_HEAP;
-	if (unlikely(block->size - 1 >= KHEAP_MAX))
-		return is_free(block->tag) ? KHEAP_ERR_DOUBLE : KHEAP_ERR_SIZE;
-	if (unlikely(block->magic != kmalloc_magic(pointer, block->size)))
-		return KHEAP_ERR_MAGIC;
-	granules = granules_for(block->size);
-	next = behind(block, granules);
-	if (unlikely((uintptr_t)next >= (uintptr_t)chunk + KHEAP_CHUNK))
-		return KHEAP_ERR_SIZE;
-	if (unlikely(*tail_before(next) != (KHEAP_LIVE | granules)))
-		return KHEAP_ERR_TAIL;
-	before = *tail_before(block);
-	if (is_free(before) ? behind(block, -(size_t)(before & GRANULES_MASK))->tag != before :
-			      (before & ~GRANULES_MASK) != KHEAP_LIVE)
-		return KHEAP_ERR_NEIGHBOUR;
-	return KHEAP_OK;
-}
-
 HOT_LEAF void kheap_free(void *pointer)
 {
 	struct kheap_block *block = kheap_block_of(pointer);
@@ -480,110 +402,4 @@ HOT_LEAF void kheap_free(void *pointer)
 size_t kheap_room(const void *pointer)
 {
 	return granules_for(kheap_block_of(pointer)->size) * KHEAP_GRANULE - 3 * sizeof(uint32_t);
-}
-
-/* --- verifying ------------------------------------------------------------------- */
-
-static enum kheap_error check_chunk(const struct kheap_chunk *chunk, size_t *live, size_t *free)
-{
-	const struct kheap_block *block = first_block(chunk);
-	const struct kheap_block *end = behind(block, CHUNK_GRANULES);
-	bool was_free = false;
-
-	if (chunk->magic != CHUNK_MAGIC || chunk->tail != KHEAP_LIVE || end->tag || end->magic)
-		return KHEAP_BAD_CHUNK;
-	while (block < end) {
-		size_t granules = block->tag & GRANULES_MASK;
-
-		if (is_free(block->tag)) {
-			if (was_free)
-				return KHEAP_BAD_UNMERGED;
-			if (!granules || behind(block, granules) > end)
-				return KHEAP_BAD_LIST;
-			if (*tail_before(behind(block, granules)) != block->tag ||
-			    *block->link != block)
-				return KHEAP_BAD_LIST;
-			++*free;
-		} else {
-			enum kheap_error error = kheap_fault(&block->link);
-
-			if (error)
-				return error;
-			granules = granules_for(block->size);
-			++*live;
-		}
-		was_free = is_free(block->tag);
-		block = behind(block, granules);
-	}
-	return KHEAP_OK;
-}
-
-/* The lists have as many blocks as are free, each its own size, and the bits to find them. */
-static enum kheap_error check_lists(size_t free)
-{
-	for (unsigned list = 0; list < KHEAP_LISTS; list++) {
-		struct kheap_block *const *link = &kheap.lists[list];
-		bool bit = kheap.filled[list / 32] >> (list % 32) & 1;
-		bool row = kheap.rows >> (list / 32) & 1;
-
-		if ((*link && !bit) || (bit && !row))
-			return KHEAP_BAD_LIST;
-		for (const struct kheap_block *at = *link; at; link = &at->next, at = *link) {
-			if (!free-- || at->link != link || !is_free(at->tag) ||
-			    list_of(at->tag & GRANULES_MASK) != list)
-				return KHEAP_BAD_LIST;
-		}
-	}
-	return free ? KHEAP_BAD_COUNT : KHEAP_OK;
-}
-
-enum kheap_error kheap_check(void)
-{
-	size_t live = 0;
-	size_t free = 0;
-	size_t chunks = 0;
-
-	for (const struct kheap_chunk *chunk = kheap.chunks; chunk; chunk = chunk->next) {
-		enum kheap_error error;
-
-		if (chunk->next && chunk->next->prev != chunk)
-			return KHEAP_BAD_CHUNK;
-		error = check_chunk(chunk, &live, &free);
-		if (error)
-			return error;
-		if (++chunks > kheap.chunk_count)
-			return KHEAP_BAD_COUNT;
-	}
-	if (chunks != kheap.chunk_count || live != kheap.allocs - kheap.frees)
-		return KHEAP_BAD_COUNT;
-	return check_lists(free);
-}
-
-const char *kheap_strerror(enum kheap_error error)
-{
-	switch (error) {
-	case KHEAP_OK:
-		return "no error";
-	case KHEAP_ERR_NOT_HEAP:
-		return "not an allocation";
-	case KHEAP_ERR_DOUBLE:
-		return "it is free already";
-	case KHEAP_ERR_MAGIC:
-		return "its header does not have the magic: overwritten, or not a start";
-	case KHEAP_ERR_SIZE:
-		return "its header has an impossible size: overwritten?";
-	case KHEAP_ERR_TAIL:
-		return "the bytes behind it were overwritten";
-	case KHEAP_ERR_NEIGHBOUR:
-		return "the end of the free memory before it was overwritten";
-	case KHEAP_BAD_CHUNK:
-		return "a chunk's header, or the list of chunks, is broken";
-	case KHEAP_BAD_LIST:
-		return "a list of free blocks is broken: written after a free?";
-	case KHEAP_BAD_COUNT:
-		return "a counter is wrong";
-	case KHEAP_BAD_UNMERGED:
-		return "two neighbours are both free";
-	}
-	return "unknown error";
 }

@@ -6,7 +6,7 @@
  *     middle           the heap                          header, 4 bytes, rounding to 16
  *     large            pages of its own (mm/large_*.c)   header, rounding to pages
  *
- *   1. Small, by default up to 496 bytes: a table leads from the size to a cache
+ *   1. Small, by default up to 328 bytes: a table leads from the size to a cache
  *      (mm/slab.c). Three quarters of all requests, in most programs; a quarter of
  *      the bytes.
  *   2. Middle, by default up to 16 KiB: blocks of any size from mm/kheap.c. In slabs
@@ -38,13 +38,15 @@
 #include <mm/tiers.h>
 
 //% if kmalloc.classes
-/* The two words in front of a result. */
+/* Where an allocation begins: with its header, or as a slot that is free. */
 union front {
-	block_header_t header; /* live */
-	struct slot slot; /* in a slab, free */
+	//% if kmalloc.header
+	block_header_t header;
+	//% endif
+	struct slot slot;
 };
 
-_Static_assert(sizeof(union front) == sizeof(block_header_t), "a free slot fits in front");
+_Static_assert(sizeof(union front) == sizeof(struct slot), "a header fits in front");
 
 struct kmem_cache kmalloc_caches[KMALLOC_CLASS_COUNT];
 struct kmem_cache *kmalloc_cache_for[KMALLOC_SLAB_LIMIT / CLASS_STEP];
@@ -149,10 +151,17 @@ static COLD void free_other(void *pointer)
 	fault = tier_fault(pointer);
 	if (fault)
 		kmalloc_refuse("kfree", pointer, fault);
-	if (tier_of(pointer) == TIER_PAGES)
-		large_free(pointer);
-	else
+	switch (tier_of(pointer)) {
+	case TIER_SLAB:
+		slab_free(slab_of(pointer)->cache, pointer);
+		break;
+	case TIER_HEAP:
 		kheap_free(pointer);
+		break;
+	case TIER_PAGES:
+		large_free(pointer);
+		break;
+	}
 }
 
 /* What kheap_fault() finds wrong, tier_fault() does, too: this does not return. */
@@ -164,21 +173,36 @@ void kheap_refused(void *pointer)
 //% if kmalloc.classes
 /* --- small ------------------------------------------------------------------------- */
 
+/* A slot is a live allocation now, whose size is in its first word: the header's. */
+static inline void *result_in(struct slot *slot)
+{
+	//% if kmalloc.header
+	block_header_t *header = (block_header_t *)slot;
+
+	header->magic = kmalloc_magic(header + 1, header->size);
+	return header + 1;
+	//% else
+	return slot;
+	//% endif
+}
+
+static inline void *occupy(struct slot *slot, size_t size)
+{
+	slot->mark = size;
+	return result_in(slot);
+}
+
 //% if derived.quick
 /* There is no partial slab either. */
 static NOINLINE void *alloc_from_other(size_t size)
 {
 	struct kmem_cache *cache = kmalloc_cache_for[(size - 1) / CLASS_STEP];
 	struct slab *slab = slab_find(cache);
-	union front *front;
 
-	if (!slab) {
-		cache->allocs--; /* counted already */
-		return fall_back(size);
-	}
-	front = (union front *)slab_switch(cache, slab);
-	front->header = (block_header_t){ size, kmalloc_magic(front + 1, size) };
-	return front + 1;
+	if (slab)
+		return occupy(slab_switch(cache, slab), size);
+	cache->allocs--; /* counted already */
+	return fall_back(size);
 }
 
 /* The cache's current slab is full. */
@@ -186,26 +210,17 @@ static NOINLINE HOT_LEAF void *alloc_small(size_t size)
 {
 	struct kmem_cache *cache = kmalloc_cache_for[(size - 1) / CLASS_STEP];
 	struct slab *slab = slab_take_partial(cache);
-	union front *front;
 
-	if (unlikely(!slab))
-		return alloc_from_other(size);
-	front = (union front *)slab_switch(cache, slab);
-	front->header = (block_header_t){ size, kmalloc_magic(front + 1, size) };
-	return front + 1;
+	return likely(slab) ? occupy(slab_switch(cache, slab), size) : alloc_from_other(size);
 }
 
 //% else
 static void *alloc_small(size_t size)
 {
-	void *pointer = slab_alloc(kmalloc_cache_for[(size - 1) / CLASS_STEP]);
+	struct kmem_cache *cache = kmalloc_cache_for[(size - 1) / CLASS_STEP];
+	char *object = slab_alloc(cache);
 
-	if (!pointer)
-		return fall_back(size);
-	//% if kmalloc.header
-	*header_of(pointer) = (block_header_t){ size, kmalloc_magic(pointer, size) };
-	//% endif
-	return pointer;
+	return object ? occupy((struct slot *)(object - cache->front), size) : fall_back(size);
 }
 
 //% endif
@@ -218,7 +233,7 @@ HOT_LEAF void *tier_alloc(size_t size)
 	//% if derived.quick
 	struct kmem_cache *cache;
 	struct slab *slab;
-	union front *front;
+	struct slot *slot;
 
 	//% endif
 	if (unlikely(size - 1 >= KMALLOC_SLAB_LIMIT))
@@ -227,14 +242,13 @@ HOT_LEAF void *tier_alloc(size_t size)
 	cache = kmalloc_cache_for[(size - 1) / CLASS_STEP];
 	cache->allocs++;
 	slab = cache->current;
-	front = (union front *)slab->free;
-	if (unlikely(!front))
+	slot = slab->free;
+	if (unlikely(!slot))
 		return alloc_small(size);
-	front->header.size = size;
-	slab->free = front->slot.next;
+	slot->mark = size;
+	slab->free = slot->next;
 	slab->used++;
-	front->header.magic = kmalloc_magic(front + 1, size);
-	return front + 1;
+	return result_in(slot);
 	//% else
 	return alloc_small(size);
 	//% endif
@@ -254,18 +268,28 @@ void *tier_alloc_aligned(size_t size, size_t align)
 	return align <= KMALLOC_ALIGNMENT ? tier_alloc(size) : alloc_aligned(size, align);
 }
 
-//% if not kmalloc.classes
-void tier_free(void *pointer)
+//% if kmalloc.classes and derived.quick
+//% if not kmalloc.header
+/* Not in a slab: then there is a header. */
+static NOINLINE HOT_LEAF void free_middle(void *pointer)
 {
-	free_other(pointer);
+	const block_header_t *header = header_of(pointer);
+
+	if (likely(kblock_is(pointer, KHEAP_ORDER)) && likely(header->size <= KMALLOC_HEAP_LIMIT) &&
+	    likely(header->magic == kmalloc_magic(pointer, header->size)))
+		kheap_free(pointer);
+	else
+		free_other(pointer);
 }
-//% elif derived.quick
+
+//% endif
 HOT_LEAF void tier_free(void *pointer)
 {
-	union front *front = (union front *)pointer - 1;
+	union front *front = (union front *)((char *)pointer - KMALLOC_SLAB_FRONT);
 	struct slab *slab = slab_of(pointer);
 	struct slot *next;
 
+	//% if kmalloc.header
 	if (unlikely((uintptr_t)pointer - KERNEL_BASE >= DIRECT_MAP_LIMIT) ||
 	    unlikely(front->header.magic != kmalloc_magic(pointer, front->header.size))) {
 		free_other(pointer);
@@ -282,6 +306,18 @@ HOT_LEAF void tier_free(void *pointer)
 		kheap_free(pointer);
 		return;
 	}
+	//% else
+	/* There is nothing in front to ask: the page map and the slab know. */
+	if (unlikely(!kblock_is(pointer, SLAB_ORDER)) || unlikely(slab->magic != SLAB_MAGIC)) {
+		free_middle(pointer);
+		return;
+	}
+	if (unlikely(!is_class(slab->cache)) || unlikely(!slab_has(slab, &front->slot)) ||
+	    unlikely(front->slot.mark == SLOT_FREE)) {
+		free_other(pointer);
+		return;
+	}
+	//% endif
 	next = slab->free;
 	front->slot.next = next;
 	front->slot.mark = SLOT_FREE;
@@ -304,15 +340,6 @@ empty:
 //% else
 void tier_free(void *pointer)
 {
-	const char *fault;
-
-	if (!kblock_is(pointer, SLAB_ORDER) || slab_of(pointer)->magic != SLAB_MAGIC) {
-		free_other(pointer);
-		return;
-	}
-	fault = tier_fault(pointer);
-	if (fault)
-		kmalloc_refuse("kfree", pointer, fault);
-	slab_free(slab_of(pointer)->cache, pointer);
+	free_other(pointer);
 }
 //% endif

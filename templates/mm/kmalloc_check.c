@@ -82,7 +82,7 @@ static const char *small_fault(const void *pointer)
 	const struct kmem_cache *cache = slab_of(pointer)->cache;
 	enum slab_error error;
 
-	if (cache < kmalloc_caches || cache >= kmalloc_caches + KMALLOC_CLASS_COUNT)
+	if (!is_class(cache))
 		return "it belongs to a cache: use kmem_cache_free()";
 	error = slab_fault(cache, pointer);
 	if (error)

@@ -42,17 +42,6 @@ void kblock_free(void *block, unsigned order)
 	free_pages(VIRT_TO_PHYS((uintptr_t)block), order);
 }
 
-bool kblock_is(const void *pointer, unsigned order)
-{
-	uintptr_t addr = ALIGN_DOWN((uintptr_t)pointer, PAGE_SIZE << order);
-	uint8_t state;
-
-	if (addr - KERNEL_BASE >= DIRECT_MAP_LIMIT)
-		return false;
-	state = page_map[VIRT_TO_PHYS(addr) / PAGE_SIZE];
-	return state == (BUDDY_ALLOCATED | order) || (!order && state == BUDDY_UNCACHED);
-}
-
 //% if debug.poison
 void poison_found(const void *where)
 {

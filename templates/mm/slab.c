@@ -48,9 +48,6 @@
 
 #define LENDERS 6 /* larger classes to look in before a slab is made */
 
-#define likely(condition) __builtin_expect(!!(condition), 1)
-#define unlikely(condition) __builtin_expect(!!(condition), 0)
-
 struct slab no_slab = { .magic = SLAB_MAGIC };
 
 /* --- rings of slabs ---------------------------------------------------------- */
@@ -185,7 +182,7 @@ struct slab *slab_find(struct kmem_cache *cache)
 	return make_slab(cache);
 }
 
-static __attribute__((noinline)) struct slot *take_slow(struct kmem_cache *cache)
+static NOINLINE struct slot *take_slow(struct kmem_cache *cache)
 {
 	struct slab *slab = slab_take_partial(cache);
 
@@ -226,22 +223,16 @@ static bool is_free(const struct slab *slab, const struct slot *slot)
 	return false;
 }
 
-/*
- * The division that finds a slot's number is a multiplication by 2^32 / slot_size,
- * rounded up; that is exact for offsets far below 2^32 / slot_size, as here.
- */
 enum slab_error slab_fault(const struct kmem_cache *cache, const void *object)
 {
 	const struct slab *slab = slab_of(object);
 	const struct slot *slot = (const struct slot *)((uintptr_t)object - cache->front);
-	size_t offset = (uintptr_t)slot - (uintptr_t)slab - cache->first;
-	size_t i = (uint64_t)offset * cache->reciprocal >> 32;
 
 	if (unlikely(slab->magic != SLAB_MAGIC))
 		return SLAB_ERR_NOT_SLAB;
 	if (unlikely(slab->cache != cache))
 		return SLAB_ERR_CACHE;
-	if (unlikely(i >= cache->slots || i * cache->slot_size != offset))
+	if (unlikely(!slab_has(slab, slot)))
 		return SLAB_ERR_INTERIOR;
 	/* An object may hold what looks like the mark: then the list decides. */
 	if (unlikely(slot->mark == SLOT_FREE) && is_free(slab, slot))

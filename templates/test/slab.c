@@ -182,3 +182,20 @@ KTEST(slab, makes_no_impossible_caches)
 	KTEST_EXPECT_NULL(test, kmem_cache_create("test", (size_t)-1, 0, NULL));
 	KTEST_EXPECT_NULL(test, kmem_check());
 }
+
+/* Without a header the first word is the caller's, and may be anything. */
+KTEST(slab, takes_back_from_kfree_what_looks_free)
+{
+	struct kmalloc_stats before;
+	struct kmalloc_stats after;
+	uint32_t *words = kmalloc(64);
+
+	KTEST_ASSERT(test, words);
+	kmalloc_stats_read(&before);
+	words[0] = SLOT_FREE;
+	kfree(words);
+	kmalloc_shrink(); /* not into a quarantine alone */
+	kmalloc_stats_read(&after);
+	KTEST_EXPECT_EQ(test, after.frees, before.frees + 1);
+	KTEST_EXPECT_NULL(test, kmalloc_check());
+}

@@ -12,6 +12,8 @@ KREALLOC = "mm/krealloc.c"
 CHECK = "mm/kmalloc_check.c"
 SLAB = "mm/slab.c"
 HEAP = "mm/kheap.c"
+HEAP_BLOCK = "include/mm/kheap_block.h"
+HEAP_CHECK = "mm/kheap_check.c"
 LARGE = "mm/large_vmap.c"
 VMALLOC = "mm/vmalloc.c"
 
@@ -167,7 +169,7 @@ KMALLOC_MUTANTS = [
     # --- the heap ---
     Mutant(
         "heap_header_forgotten_in_the_size",
-        HEAP,
+        HEAP_BLOCK,
         "return (size + 3 * sizeof(uint32_t) + KHEAP_GRANULE - 1) / KHEAP_GRANULE;",
         "return (size + sizeof(uint32_t) + KHEAP_GRANULE - 1) / KHEAP_GRANULE;",
         PANIC,
@@ -192,8 +194,8 @@ KMALLOC_MUTANTS = [
     Mutant(
         "merged_with_a_live_one",
         HEAP,
-        "*tail_before(rest) = KHEAP_LIVE | granules;\n\tblock->size = size;",
-        "block->size = size;",
+        "\t*tail_before(rest) = KHEAP_LIVE | granules;\n\tkheap.allocs++;",
+        "\tkheap.allocs++;",
         PANIC,
         "kfree.*: the bytes behind it were overwritten",
     ),
@@ -207,7 +209,7 @@ KMALLOC_MUTANTS = [
     ),
     Mutant(
         "heap_magic_unchecked",
-        HEAP,
+        HEAP_CHECK,
         "if (unlikely(block->magic != kmalloc_magic(pointer, block->size)))",
         "if (unlikely(!block))",
         FAIL,
@@ -215,7 +217,7 @@ KMALLOC_MUTANTS = [
     ),
     Mutant(
         "heap_size_unchecked",
-        HEAP,
+        HEAP_CHECK,
         "\tif (unlikely(*tail_before(next) != (KHEAP_LIVE | granules)))\n",
         "\tif (!next)\n",
         FAIL,

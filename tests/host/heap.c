@@ -19,7 +19,7 @@
 
 #define TIDE 400 /* rounds in which more is allocated than freed, or the other way round */
 
-#define USUAL 400 /* bytes: sizes near this are asked for always */
+#define USUAL 300 /* bytes: sizes near this are asked for always */
 
 static size_t favourite; /* the same for the sizes of a tide */
 
@@ -35,6 +35,8 @@ static size_t some_size(void)
 	case 2:
 		return (1 + draw(8)) * PAGE_SIZE - 12 + draw(24);
 	case 3:
+		if (!draw(3))
+			return 4080 + draw(128); /* where the heap's lists begin to share */
 		return 1 + draw(draw(8) ? 20000 : 300000);
 	case 4:
 		return draw(24) ? 1 + draw(600) :

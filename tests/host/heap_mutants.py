@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from tests.host.native import Edit
 
-KMALLOC_C, CHECK_C, KREALLOC_C, KMEM_C, SLAB_C, KHEAP_C, LARGE_C, VMALLOC_C, VMALLOC_CHECK_C = (
+KMALLOC_C, CHECK_C, KREALLOC_C, KMEM_C, SLAB_C, KHEAP_C, KHEAP_CHECK_C, LARGE_C = (
     f"mm/{name}.c"
     for name in (
-        *("kmalloc", "kmalloc_check", "krealloc", "kmem", "slab", "kheap", "large_vmap"),
-        *("vmalloc", "vmalloc_check"),
+        *("kmalloc", "kmalloc_check", "krealloc", "kmem", "slab", "kheap", "kheap_check"),
+        "large_vmap",
     )
 )
+VMALLOC_C = "mm/vmalloc.c"
+VMALLOC_CHECK_C = "mm/vmalloc_check.c"
 PAGE_C = "mm/page.c"
 SLAB_H = "include/mm/slab.h"
+KHEAP_BLOCK_H = "include/mm/kheap_block.h"
+KMEM_H = "include/mm/kmem.h"
 
 _EDITS = {
     # --- slabs
@@ -68,14 +72,20 @@ _EDITS = {
         KHEAP_C, "if (have != granules) insert(rest, have - granules);", ""
     ),
     "kheap: no room for the tag": Edit(
-        KHEAP_C,
+        KHEAP_BLOCK_H,
         "size + 3 * sizeof(uint32_t) + KHEAP_GRANULE - 1",
         "size + 2 * sizeof(uint32_t) + KHEAP_GRANULE - 1",
     ),
-    "kheap: an emptied list's bit believed": Edit(KHEAP_C, "if (block) break;", "break;"),
-    "kheap: empty chunks kept": Edit(
-        KHEAP_C, "if (unlikely(granules == CHUNK_GRANULES))", "if (0)"
+    "kheap: an emptied list's bit believed": Edit(KHEAP_C, "if (likely(block)) break;", "break;"),
+    "kheap: rows of lists not looked through": Edit(
+        KHEAP_C,
+        "list = likely(bits) ? list + __builtin_ctz(bits) : list_beyond(list);",
+        "list = bits ? list + __builtin_ctz(bits) : 0;",
     ),
+    "kheap: smaller ones of the same row taken": Edit(
+        KHEAP_C, "(UINT32_MAX << 1 << (list / 32))", "(UINT32_MAX << (list / 32))"
+    ),
+    "kheap: empty chunks kept": Edit(KHEAP_C, "if (granules == CHUNK_GRANULES)", "if (0)"),
     "kheap: spare chunk not returned": Edit(
         KHEAP_C, "if (kheap.spare && is_empty(kheap.spare)) return_chunk(kheap.spare);", ""
     ),
@@ -93,10 +103,12 @@ _EDITS = {
         KHEAP_C, "aligned = (char *)ALIGN_UP((uintptr_t)pointer, align);", "aligned = pointer;"
     ),
     "kheap: bytes behind unchecked": Edit(
-        KHEAP_C, "if (unlikely(*tail_before(next) != (KHEAP_LIVE | granules)))", "if (0)"
+        KHEAP_CHECK_C, "if (unlikely(*tail_before(next) != (KHEAP_LIVE | granules)))", "if (0)"
     ),
     "kheap: magic unchecked": Edit(
-        KHEAP_C, "if (unlikely(block->magic != kmalloc_magic(pointer, block->size)))", "if (0)"
+        KHEAP_CHECK_C,
+        "if (unlikely(block->magic != kmalloc_magic(pointer, block->size)))",
+        "if (0)",
     ),
     # --- kmalloc
     "kmalloc: magic unchecked when a slab's is freed": Edit(
@@ -138,7 +150,7 @@ _EDITS = {
     ),
     "kmalloc: a slot grows": Edit(KREALLOC_C, "if (size > room(pointer) ||", "if ("),
     "kmem: any block of pages is a slab": Edit(
-        KMEM_C, "if (addr - KERNEL_BASE >= DIRECT_MAP_LIMIT) return false;", "return true;"
+        KMEM_H, "if (addr - KERNEL_BASE >= DIRECT_MAP_LIMIT) return false;", "return true;"
     ),
     "kmem: pages not counted": Edit(KMEM_C, "kmalloc_account(-(1l << order));", ""),
     # --- pages of their own

@@ -12,8 +12,8 @@ from tests.host.native import BARE, Program, Workshop
 CORES = tuple(
     f"mm/{name}.c"
     for name in (
-        *("kmalloc", "kmalloc_check", "krealloc", "kmem", "slab", "kheap", "large_vmap"),
-        *("vmalloc", "vmalloc_check", "arena", "page", "buddy", "memblock"),
+        *("kmalloc", "kmalloc_check", "krealloc", "kmem", "slab", "kheap", "kheap_check"),
+        *("large_vmap", "vmalloc", "vmalloc_check", "arena", "page", "buddy", "memblock"),
     )
 )
 

@@ -156,7 +156,7 @@ class Slab(Section):
 
 CLASSES = (
     *(16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192, 216, 240),
-    *(264, 288, 328, 360, 392, 440, 496),
+    *(264, 288, 328),
 )
 """kmalloc's default size classes, bytes: with their headers, the larger ones fill a slab evenly."""
 
@@ -187,7 +187,7 @@ class Kmalloc(Section):
         "seed: what slabs do not serve has pages of its own",
     )
     heap_order: int = Field(
-        4,
+        3,
         ge=0,
         le=5,
         description="order of a heap's chunk: 2^heap_order pages of 4 KiB; no more than "

@@ -28,6 +28,12 @@ typedef uint32_t phys_addr_t;
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 
+/* What is the rule, and what the exception; functions kept out of their callers' way. */
+#define likely(condition) __builtin_expect(!!(condition), 1)
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
+#define NOINLINE __attribute__((noinline))
+#define COLD __attribute__((noinline, cold))
+
 /* A leaf function on a hot path: without a stack frame of its own. */
 #define HOT_LEAF __attribute__((optimize("omit-frame-pointer"), hot))
 

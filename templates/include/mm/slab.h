@@ -86,7 +86,7 @@ struct kmem_cache {
 	size_t slot_size; /* bytes from one to the next */
 	size_t front; /* bytes of a slot in front of the object */
 	size_t first; /* offset of a slab's first slot */
-	uint32_t reciprocal; /* of slot_size: see slab_fault() */
+	uint32_t reciprocal; /* of slot_size: see slab_has() */
 	const char *name;
 	size_t size; /* bytes of an object */
 	void (*ctor)(void *object);
@@ -156,6 +156,20 @@ static inline struct slot *slab_switch(struct kmem_cache *cache, struct slab *sl
 	slab->used += SLAB_HELD + 1;
 	slab->free = slot->next;
 	return slot;
+}
+
+/*
+ * Whether a slot of the slab begins there. The division that finds its number is a
+ * multiplication by 2^32 / slot_size, rounded up; that is exact for offsets far
+ * below 2^32 / slot_size, as here.
+ */
+static inline bool slab_has(const struct slab *slab, const struct slot *slot)
+{
+	const struct kmem_cache *cache = slab->cache;
+	size_t offset = (uintptr_t)slot - (uintptr_t)slab - cache->first;
+	size_t i = (uint64_t)offset * cache->reciprocal >> 32;
+
+	return i < cache->slots && i * cache->slot_size == offset;
 }
 
 /* The slow half of slab_free(): the slab was full, or is now empty. */

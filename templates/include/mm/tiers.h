@@ -28,16 +28,17 @@ size_t tiers_shrink(void);
 #define tiers_shrink kmalloc_shrink
 //% endif
 
-#define likely(condition) __builtin_expect(!!(condition), 1)
-#define unlikely(condition) __builtin_expect(!!(condition), 0)
-#define COLD __attribute__((noinline, cold))
-#define NOINLINE __attribute__((noinline))
-
 //% if kmalloc.classes
 #define CLASS_STEP 8 /* bytes: sizes are told apart so finely */
 
 extern struct kmem_cache kmalloc_caches[KMALLOC_CLASS_COUNT];
 extern struct kmem_cache *kmalloc_cache_for[KMALLOC_SLAB_LIMIT / CLASS_STEP]; /* (size - 1) / 8 */
+
+/* Whether a cache is one of kmalloc's. */
+static inline bool is_class(const struct kmem_cache *cache)
+{
+	return (uintptr_t)cache - (uintptr_t)kmalloc_caches < sizeof(kmalloc_caches);
+}
 
 //% endif
 /* Counters that are kept where the slow paths are. */

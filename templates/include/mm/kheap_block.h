@@ -1,0 +1,83 @@
+/*
+ * Blocks and chunks of the heap, for the files that it is made of: kheap.c, which
+ * hands blocks out, and kheap_check.c, which says what is wrong with them.
+ */
+#ifndef MM_KHEAP_BLOCK_H
+#define MM_KHEAP_BLOCK_H
+
+#include <mm/kheap.h>
+
+#define CHUNK_MAGIC 0xc4a2c4a2u
+#define GRANULES_MASK 0xffffu
+#define STEPS (KHEAP_EXACT / 2) /* lists for each doubling */
+
+/*
+ * A chunk begins with this and ends with two words of zero, the header of a block
+ * that is never free. Blocks begin 8 bytes before a multiple of 16.
+ */
+struct kheap_chunk {
+	uint32_t magic;
+	uint32_t chunk_size; /* bytes */
+	struct kheap_chunk *next;
+	struct kheap_chunk *prev;
+	uint32_t pad;
+	uint32_t tail; /* KHEAP_LIVE: nothing before the first block is free */
+};
+
+#define CHUNK_BYTES (KHEAP_CHUNK - sizeof(struct kheap_chunk) - 2 * sizeof(uint32_t))
+#define CHUNK_GRANULES (CHUNK_BYTES / KHEAP_GRANULE)
+
+_Static_assert(CHUNK_BYTES % KHEAP_GRANULE == 0, "blocks fill a chunk");
+_Static_assert(CHUNK_GRANULES < 8192, "the largest block has a list");
+_Static_assert(KHEAP_MAX + 12 <= CHUNK_BYTES, "the largest request fits into a chunk");
+
+static inline size_t granules_for(size_t size)
+{
+	return (size + 3 * sizeof(uint32_t) + KHEAP_GRANULE - 1) / KHEAP_GRANULE;
+}
+
+static inline struct kheap_block *behind(const struct kheap_block *block, size_t granules)
+{
+	return (struct kheap_block *)((uintptr_t)block + granules * KHEAP_GRANULE);
+}
+
+/* Told by the sign bit, which sizes and KHEAP_LIVE do not have. */
+static inline bool is_free(uint32_t tag)
+{
+	return (int32_t)tag < 0;
+}
+
+/* The word at the end of the block before this one. */
+static inline uint32_t *tail_before(const struct kheap_block *block)
+{
+	return (uint32_t *)block - 1;
+}
+
+static inline struct kheap_chunk *chunk_of(const void *pointer)
+{
+	return (struct kheap_chunk *)ALIGN_DOWN((uintptr_t)pointer, KHEAP_CHUNK);
+}
+
+static inline struct kheap_block *first_block(const struct kheap_chunk *chunk)
+{
+	return (struct kheap_block *)(chunk + 1);
+}
+
+/* Low bits of a number of granules, KHEAP_EXACT or more, that its list does not tell. */
+static inline unsigned ignored_bits(size_t granules)
+{
+	return 31 - __builtin_clz(granules) - __builtin_ctz(STEPS);
+}
+
+/* The list for blocks of so many granules. */
+static inline unsigned list_of(size_t granules)
+{
+	unsigned ignored;
+
+	if (likely(granules < KHEAP_EXACT))
+		return granules;
+	ignored = ignored_bits(granules);
+	return ignored * STEPS + (granules >> ignored);
+}
+
+#endif /* MM_KHEAP_BLOCK_H */
