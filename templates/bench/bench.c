@@ -8,6 +8,7 @@
  *   efficiency_ppm   live bytes over bytes of page frames held, in millionths; 0: not sampled
  *   metadata         bytes that the page allocator keeps beside `managed` page frames
  *   left             page frames not given back by the end
+ *   changed          orders, of all zones, of which there are not as many free blocks as before
  *
  * Each workload begins with the generator seeded anew and nothing kept at hand.
  */
@@ -75,6 +76,20 @@ static size_t metadata_bytes(void)
 	return bytes;
 }
 
+/* Orders that have more or fewer free blocks than when the profile was noted. */
+static unsigned changed_orders(void)
+{
+	static struct free_profile now;
+	unsigned changed = 0;
+
+	free_profile_read(&now);
+	for (unsigned i = 0; i < ZONE_COUNT; i++) {
+		for (unsigned order = 0; order <= MAX_ORDER; order++)
+			changed += now.blocks[i][order] != free_profile_noted.blocks[i][order];
+	}
+	return changed;
+}
+
 static void report(const char *name, const struct bench *bench, size_t left)
 {
 	uint64_t efficiency = 0;
@@ -82,9 +97,9 @@ static void report(const char *name, const struct bench *bench, size_t left)
 	if (bench->held_sum)
 		efficiency = bench->live_sum * 1000000 / bench->held_sum;
 	kgen_line("bench name=%s ops=%u alloc=%llu free=%llu efficiency_ppm=%llu metadata=%u "
-		  "managed=%u left=%u",
+		  "managed=%u left=%u changed=%u",
 		  name, bench->alloc.calls, bench->alloc.ticks, bench->free.ticks, efficiency,
-		  metadata_bytes(), managed_pages(), left);
+		  metadata_bytes(), managed_pages(), left, changed_orders());
 }
 
 /* Free page frames when all that is merely kept at hand has been given back. */
@@ -103,8 +118,10 @@ static void run(const char *name, bench_fn *workload)
 
 	state = BENCH_SEED;
 	free_at_first = settled();
+	free_profile_note();
 	enough = workload(&bench);
 	BUG_ON(pages_check());
+
 	if (enough)
 		report(name, &bench, free_at_first - settled());
 	else

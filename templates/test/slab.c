@@ -199,3 +199,15 @@ KTEST(slab, takes_back_from_kfree_what_looks_free)
 	KTEST_EXPECT_EQ(test, after.frees, before.frees + 1);
 	KTEST_EXPECT_NULL(test, kmalloc_check());
 }
+
+/* Whatever the caller writes there: a large block of a slab's order stays one. */
+KTEST(slab, is_not_seen_in_what_others_write)
+{
+	uint32_t *words = kmalloc(KMALLOC_HEAP_LIMIT + 1);
+
+	KTEST_ASSERT(test, words);
+	for (unsigned i = 0; i < 8; i++)
+		words[i] = SLAB_MAGIC;
+	KTEST_EXPECT_NULL(test, kmalloc_fault(words));
+	kfree(words);
+}

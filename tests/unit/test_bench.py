@@ -218,6 +218,12 @@ def test_pages_that_stay_away_are_a_failure() -> None:
     assert found.value.exit_code == Exit.FAIL
 
 
+def test_blocks_that_are_not_merged_are_a_failure() -> None:
+    with pytest.raises(KgenError, match=r"page\.hot \(lists, i686\): 2 orders have more") as found:
+        list(collected(Variant("lists", "i686"), WORKLOADS[0], [measurement(changed=2)]))
+    assert found.value.exit_code == Exit.FAIL
+
+
 # --- JSON -----------------------------------------------------------------------------
 
 

@@ -137,7 +137,7 @@ def _booted(plan: Plan, folder: Path, workload: Workload) -> tuple[Measurement, 
 def collected(
     variant: Variant, workload: Workload, measurements: Sequence[Measurement]
 ) -> Iterator[Result]:
-    """What the kernel measured, as results. KgenError (exit 1) if page frames stayed away."""
+    """What the kernel measured, as results. KgenError (exit 1) if memory is not as it was."""
     for one in measurements:
         values = one.values
         calls, managed = values["ops"], values.get("managed", 0)
@@ -147,6 +147,13 @@ def collected(
                 f"{one.name} ({variant.index}, {variant.march}): {values['left']} page frames "
                 "were not given back",
                 "an allocator keeps them: everything was freed, and shrunk",
+                exit_code=Exit.FAIL,
+            )
+        if values.get("changed"):
+            raise KgenError(
+                f"{one.name} ({variant.index}, {variant.march}): {values['changed']} orders have "
+                "more or fewer free blocks than before",
+                "free blocks were not merged: everything was freed, and drained",
                 exit_code=Exit.FAIL,
             )
         efficiency = values.get("efficiency_ppm", 0)

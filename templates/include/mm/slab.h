@@ -64,11 +64,11 @@ struct slab_link {
 	struct slab_link *prev;
 };
 
-/* At the start of each slab. */
+/* At the start of each slab: first what no size of a large block is, whose header is there. */
 struct slab {
+	uint32_t magic; /* SLAB_MAGIC */
 	struct slot *free;
 	uint32_t used; /* slots handed out, plus SLAB_HELD while it is somebody's current slab */
-	uint32_t magic; /* SLAB_MAGIC */
 	struct kmem_cache *cache;
 	struct slab_link partial; /* unlinked: next is NULL */
 	struct slab_link all; /* every slab of the cache */
