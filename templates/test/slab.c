@@ -203,7 +203,8 @@ KTEST(slab, takes_back_from_kfree_what_looks_free)
 /* Whatever the caller writes there: a large block of a slab's order stays one. */
 KTEST(slab, is_not_seen_in_what_others_write)
 {
-	uint32_t *words = kmalloc(KMALLOC_HEAP_LIMIT + 1);
+	size_t beyond = MAX(KMALLOC_SLAB_LIMIT, KMALLOC_HEAP_LIMIT); /* the slabs, and the heap */
+	uint32_t *words = kmalloc(beyond + 8 * sizeof(*words));
 
 	KTEST_ASSERT(test, words);
 	for (unsigned i = 0; i < 8; i++)
