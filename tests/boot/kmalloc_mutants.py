@@ -375,7 +375,7 @@ KMALLOC_MUTANTS = [
         "if (vm.lazy.count == VMALLOC_LAZY)",
         "if (vm.lazy.count == 2 * VMALLOC_LAZY)",
         PANIC,
-        "free_pages.*: it is free already",
+        r"BUG at src/mm/vmalloc.c:\d+: !arena_free",
     ),
     Mutant(
         "a_link_passes_for_a_frame",
@@ -383,7 +383,7 @@ KMALLOC_MUTANTS = [
         "\t\tvm.entries[found - 1] = ENTRY_SPARE; /* a link must not pass for a frame */\n",
         "",
         PANIC,
-        "free_pages.*: it is free already",
+        "free_pages.*: the allocator never had it",
     ),
     Mutant(
         "waiting_pages_are_not_had",

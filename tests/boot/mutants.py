@@ -267,8 +267,8 @@ PAGE_MUTANTS = [
         MEMBLOCK,
         "*taken = reserved_above(mb, start);",
         "*taken = start ? NULL : reserved_above(mb, start);",
-        FAIL,
-        "page.every_frame_is_usable|memblock.hands_over",
+        PANIC,
+        "page fault: write to 0xc0100000: read-only text",
     ),
     Mutant(
         "page_0_not_reserved",
@@ -308,8 +308,8 @@ PAGE_MUTANTS = [
         EARLY,
         '\treserve("the image", image, image_end);\n',
         "",
-        FAIL,
-        "page.every_frame_is_usable",
+        PANIC,
+        "page fault: write to 0xc0100000: read-only text",
     ),
     Mutant(
         "early_memory_wasted",
