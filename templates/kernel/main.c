@@ -32,7 +32,13 @@
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/replay.h>
+//% if debug.fail
+#include <kernel/sweep.h>
+//% endif
 #include <mm/early.h>
+//% if debug.fail
+#include <mm/fail.h>
+//% endif
 //% if debug.leaks
 #include <mm/kdebug.h>
 //% endif
@@ -226,6 +232,20 @@ static void print_stats(const struct free_profile *initial)
 	kgen_stat(vmalloc_stats.peak_lazy_pages, "vmalloc.peak_lazy_pages");
 	kgen_stat(tlb_stats.flush_page, "tlb.flush_page");
 	kgen_stat(tlb_stats.flush_all, "tlb.flush_all");
+	//% if debug.fail
+	kgen_stat(fail_counts.requests, "fail.requests");
+	kgen_stat(fail_counts.injected, "fail.injected");
+	//% endif
+}
+
+static bool run_tests(void)
+{
+	//% if debug.fail
+	fail_boot_is_over();
+	if (sweep_is_wanted())
+		return sweep_run();
+	//% endif
+	return ktest_run_all();
 }
 
 void kmain(uint32_t magic, phys_addr_t info)
@@ -267,7 +287,7 @@ void kmain(uint32_t magic, phys_addr_t info)
 
 	kmalloc_shrink();
 	free_profile_note(); /* the tests must leave it as it is now */
-	passed = ktest_run_all();
+	passed = run_tests();
 	//% if cpu.minimum == "386"
 	text_verify();
 	//% endif

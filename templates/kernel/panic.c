@@ -13,6 +13,10 @@
 #include <kernel/ktest.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
+//% if debug.fail
+#include <kernel/sweep.h>
+#include <mm/fail.h>
+//% endif
 
 #define BACKTRACE_MAX 16 /* of 11 bytes each: fits a protocol line */
 
@@ -66,6 +70,11 @@ static void enter_panic(void)
 	if (panicking)
 		machine_exit(EXIT_PANIC);
 	panicking = true;
+	//% if debug.fail
+	printk("\n");
+	sweep_print();
+	fail_print();
+	//% endif
 }
 
 /* The message is quoted in the protocol: no quote, and nothing that escapes one. */

@@ -25,10 +25,12 @@
  * Concurrency: none; one CPU, interrupts off.
  */
 #include <arch/paging.h>
-#include <kernel/boot_info.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
+//% if debug.fail
+#include <mm/fail.h>
+//% endif
 #include <mm/kdebug.h>
 #include <mm/kmalloc.h>
 #include <mm/poison.h>
@@ -55,64 +57,6 @@ struct watch {
 //% endif
 
 static struct watch *live;
-
-/* --- failures on demand ------------------------------------------------------------ */
-
-//% if debug.fail
-static struct {
-	unsigned long nth; /* fail this request, counted from 1; 0: none */
-	uintptr_t site; /* fail requests from here */
-	uint32_t rate; /* fail one in so many */
-	uint32_t seed;
-	unsigned long requests;
-	unsigned long injected;
-} fail;
-
-static uint32_t number(const char *text)
-{
-	unsigned base = text[0] == '0' && text[1] == 'x' ? 16 : 10;
-	uint32_t value = 0;
-
-	for (text += base == 16 ? 2 : 0; *text; text++) {
-		unsigned digit = *text <= '9' ? *text - '0' : (*text | ' ') - 'a' + 10;
-
-		if (digit >= base)
-			break;
-		value = value * base + digit;
-	}
-	return value;
-}
-
-static uint32_t option(const char *key)
-{
-	char text[16] = "";
-
-	return boot_option(key, text, sizeof(text)) ? number(text) : 0;
-}
-
-static bool should_fail(site_t site)
-{
-	bool injected;
-
-	fail.requests++;
-	/* Numerical Recipes' generator; its upper bits are the better ones. */
-	fail.seed = fail.seed * 1664525 + 1013904223;
-	injected = fail.requests == fail.nth || (fail.site && fail.site == (uintptr_t)site) ||
-		   (fail.rate && (fail.seed >> 8) % fail.rate == 0);
-	fail.injected += injected;
-	return injected;
-}
-
-//% endif
-void kdebug_init(void)
-{
-	//% if debug.fail
-	fail.nth = option("fail.nth");
-	fail.site = option("fail.site");
-	fail.rate = option("fail.rate");
-	fail.seed = option("fail.seed");
-	//% endif
-}
 
 /* --- watches ----------------------------------------------------------------------- */
 
@@ -161,7 +105,7 @@ void *kmalloc_from(size_t size, size_t align, const void *site)
 	if (!size)
 		return ZERO_SIZE_PTR;
 	//% if debug.fail
-	if (should_fail(site)) {
+	if (fail_from(FAIL_KMALLOC, site)) {
 		kmalloc_counts.failures++;
 		return NULL;
 	}

@@ -28,11 +28,11 @@
 #include <arch/paging.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
+//% if debug.fail
+#include <mm/fail.h>
+//% endif
 #include <mm/kheap.h>
 #include <mm/kmalloc.h>
-//% if derived.watched
-#include <mm/kdebug.h>
-//% endif
 #include <mm/kmem.h>
 #include <mm/large.h>
 #include <mm/tiers.h>
@@ -81,8 +81,8 @@ void kmalloc_init(void)
 	init_classes();
 	//% endif
 	kheap_init();
-	//% if derived.watched
-	kdebug_init();
+	//% if debug.fail
+	fail_init();
 	//% endif
 }
 
@@ -92,7 +92,7 @@ static COLD void *alloc_large(size_t size, size_t align)
 {
 	void *pointer = large_alloc(size, align);
 
-	if (!pointer && tiers_shrink())
+	if (!pointer && kmalloc_shrink())
 		pointer = large_alloc(size, align);
 	return pointer ? pointer : out_of_memory(size);
 }

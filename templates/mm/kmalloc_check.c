@@ -30,8 +30,12 @@ void kmalloc_account(long pages)
 
 size_t tiers_shrink(void)
 {
+	size_t before = free_page_count();
+	size_t frames;
+
 	vm_purge();
-	return kmem_shrink() + kheap_shrink();
+	frames = free_page_count() - before;
+	return frames + kmem_shrink() + kheap_shrink();
 }
 
 /* --- running out ------------------------------------------------------------------- */

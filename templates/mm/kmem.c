@@ -12,6 +12,9 @@
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
+//% if debug.fail
+#include <mm/fail.h>
+//% endif
 #include <mm/kmalloc.h>
 #include <mm/kmem.h>
 #include <mm/page.h>
@@ -28,7 +31,7 @@ void *kblock_alloc(unsigned order)
 	phys_addr_t block = alloc_pages(ZONE_DIRECT, order);
 
 	/* Before giving up, ask everyone for what they do not need. */
-	if (!block && tiers_shrink())
+	if (!block && kmalloc_shrink())
 		block = alloc_pages(ZONE_DIRECT, order);
 	if (!block)
 		return NULL;
@@ -84,6 +87,10 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align
 
 	if (!size || (align & (align - 1)))
 		return NULL;
+	//% if debug.fail
+	if (fail_here(FAIL_CACHE))
+		return NULL;
+	//% endif
 	if (!cache_of_caches.slabs && !cache_of_caches.current) {
 		slab_cache_init(&cache_of_caches, "kmem_cache", sizeof(*cache), 0, 0, NULL);
 		kmem_register(&cache_of_caches);
@@ -101,6 +108,10 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align
 
 void *kmem_cache_alloc(struct kmem_cache *cache)
 {
+	//% if debug.fail
+	if (fail_here(FAIL_CACHE))
+		return NULL;
+	//% endif
 	return slab_alloc(cache);
 }
 

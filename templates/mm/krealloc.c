@@ -8,10 +8,9 @@
 #include <mm/kmalloc.h>
 #include <mm/large.h>
 #include <mm/tiers.h>
-//% if derived.watched
-#include <mm/kdebug.h>
+//% if derived.watched or debug.fail
 
-/* Whoever called kzalloc() or kcalloc() is whom to blame. */
+/* Whoever called the function in question is whom to blame. */
 #define KMALLOC(size) kmalloc_from(size, KMALLOC_ALIGNMENT, __builtin_return_address(0))
 //% else
 
@@ -107,7 +106,7 @@ void *krealloc(void *pointer, size_t size)
 	void *moved;
 
 	if (!pointer || pointer == ZERO_SIZE_PTR)
-		return kmalloc(size);
+		return KMALLOC(size);
 	if (!size) {
 		kfree(pointer);
 		return ZERO_SIZE_PTR;
@@ -115,7 +114,7 @@ void *krealloc(void *pointer, size_t size)
 	verify("krealloc", pointer);
 	if (resize(pointer, size))
 		return pointer;
-	moved = kmalloc(size);
+	moved = KMALLOC(size);
 	if (moved) {
 		memcpy(moved, pointer, MIN(size, room(pointer)));
 		kfree(pointer);

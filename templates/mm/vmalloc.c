@@ -41,6 +41,9 @@
 #include <kernel/panic.h>
 #include <kernel/string.h>
 #include <mm/early.h>
+//% if debug.fail
+#include <mm/fail.h>
+//% endif
 #include <mm/page.h>
 #include <mm/vm_state.h>
 #include <mm/vmalloc.h>
@@ -182,6 +185,10 @@ static uintptr_t reserve(size_t pages, size_t align, size_t skew, size_t guard)
 
 	if (!pages || pages > vm.arena.pages || guard > vm.arena.pages - pages)
 		return 0;
+	//% if debug.fail
+	if (fail_here(FAIL_ADDRESS))
+		return 0;
+	//% endif
 	if (align == 1)
 		found = take_spare(reach);
 	virt = found ? address_of(found - 1) : take_from_arena(reach, align, skew);

@@ -3,7 +3,9 @@
 #include <kernel/string.h>
 #include <mm/kheap.h>
 #include <mm/kmalloc.h>
+#include <mm/kmem.h>
 #include <mm/page.h>
+#include <mm/tiers.h>
 
 #define SIZE (KHEAP_CHUNK / 16) /* a few such fit into a chunk */
 
@@ -11,6 +13,39 @@ static size_t settled_free_pages(void)
 {
 	kmalloc_shrink();
 	return free_page_count();
+}
+
+/* From the heap itself, or NULL: not pages, which take its place if it has no chunk. */
+static void *heap_alloc(size_t size)
+{
+	void *pointer = kheap_alloc(size);
+
+	if (!pointer || kblock_is(pointer, KHEAP_ORDER))
+		return pointer;
+	tier_free(pointer);
+	return NULL;
+}
+
+static void heap_free(void *pointer)
+{
+	if (pointer)
+		kheap_free(pointer);
+}
+
+/* Fill `blocks`; false if one is missing. */
+static bool allocate(void *blocks[], unsigned count)
+{
+	bool all = true;
+
+	for (unsigned i = 0; i < count; i++)
+		all &= !!(blocks[i] = heap_alloc(SIZE));
+	return all;
+}
+
+static void release(void *blocks[], unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		heap_free(blocks[i]);
 }
 
 /* The block behind, if this one has so many bytes. */
@@ -30,10 +65,9 @@ KTEST(kheap, merges_what_is_freed)
 	for (unsigned i = 0; i < ARRAY_SIZE(orders); i++) {
 		void *blocks[3];
 
-		for (unsigned j = 0; j < 3; j++)
-			KTEST_ASSERT(test, blocks[j] = kheap_alloc(SIZE));
+		KTEST_EXPECT(test, allocate(blocks, 3));
 		for (unsigned j = 0; j < 3; j++) {
-			kheap_free(blocks[orders[i][j]]);
+			heap_free(blocks[orders[i][j]]);
 			KTEST_EXPECT_EQ(test, kheap_check(), KHEAP_OK);
 		}
 	}
@@ -51,19 +85,19 @@ KTEST(kheap, fits_best)
 	void *pointer;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
-		KTEST_ASSERT(test, holes[i] = kheap_alloc(sizes[i]));
-		KTEST_ASSERT(test, walls[i] = kheap_alloc(600));
+		KTEST_EXPECT(test, holes[i] = heap_alloc(sizes[i]));
+		KTEST_EXPECT(test, walls[i] = heap_alloc(600));
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++)
-		kheap_free(holes[i]);
-	pointer = kheap_alloc(780);
+		heap_free(holes[i]);
+	pointer = heap_alloc(780);
 	KTEST_EXPECT_EQ(test, (uintptr_t)pointer, (uintptr_t)holes[2]);
-	kheap_free(pointer);
-	pointer = kheap_alloc(690);
+	heap_free(pointer);
+	pointer = heap_alloc(690);
 	KTEST_EXPECT_EQ(test, (uintptr_t)pointer, (uintptr_t)holes[1]);
-	kheap_free(pointer);
+	heap_free(pointer);
 	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++)
-		kheap_free(walls[i]);
+		heap_free(walls[i]);
 	KTEST_EXPECT_EQ(test, kheap_check(), KHEAP_OK);
 }
 
@@ -74,11 +108,9 @@ KTEST(kheap, keeps_one_empty_chunk)
 
 	kheap_shrink();
 	chunks = kheap.chunk_count;
-	for (unsigned i = 0; i < ARRAY_SIZE(blocks); i++)
-		KTEST_ASSERT(test, blocks[i] = kheap_alloc(SIZE));
+	KTEST_EXPECT(test, allocate(blocks, ARRAY_SIZE(blocks)));
 	KTEST_EXPECT_GE(test, kheap.chunk_count, chunks + 2);
-	for (unsigned i = 0; i < ARRAY_SIZE(blocks); i++)
-		kheap_free(blocks[i]);
+	release(blocks, ARRAY_SIZE(blocks));
 	KTEST_EXPECT_LE(test, kheap.chunk_count, chunks + 1);
 	kheap_shrink();
 	KTEST_EXPECT_EQ(test, kheap.chunk_count, chunks);
@@ -90,20 +122,21 @@ KTEST(kheap, resizes_in_place)
 	char *wall;
 
 	kheap_shrink();
-	pointer = kheap_alloc(SIZE);
+	pointer = heap_alloc(SIZE);
 	KTEST_ASSERT(test, pointer);
 	memset(pointer, 0x42, SIZE);
 	KTEST_EXPECT(test, kheap_resize(pointer, 2 * SIZE)); /* nothing is behind */
 	KTEST_EXPECT_EQ(test, kheap_check(), KHEAP_OK);
 	KTEST_EXPECT(test, kheap_resize(pointer, SIZE / 2));
 	KTEST_EXPECT_EQ(test, kheap_check(), KHEAP_OK);
-	wall = kheap_alloc(SIZE / 2);
-	KTEST_ASSERT(test, wall);
+	wall = heap_alloc(SIZE / 2);
+	KTEST_ASSERT_OR(test, wall, out);
 	KTEST_EXPECT(test, !kheap_resize(pointer, KHEAP_MAX));
 	KTEST_EXPECT_EQ(test, pointer[SIZE / 2 - 1], 0x42);
 	KTEST_EXPECT_EQ(test, kheap_fault(pointer), KHEAP_OK);
-	kheap_free(wall);
-	kheap_free(pointer);
+out:
+	heap_free(wall);
+	heap_free(pointer);
 }
 
 KTEST(kheap, aligns)
@@ -114,7 +147,7 @@ KTEST(kheap, aligns)
 		KTEST_ASSERT(test, pointer);
 		KTEST_EXPECT(test, IS_ALIGNED((uintptr_t)pointer, align));
 		KTEST_EXPECT_EQ(test, kheap_check(), KHEAP_OK);
-		kheap_free(pointer);
+		heap_free(pointer);
 		KTEST_EXPECT_EQ(test, kheap_check(), KHEAP_OK);
 	}
 }
@@ -122,13 +155,14 @@ KTEST(kheap, aligns)
 /* One word at a time is overwritten, and each is noticed by its own code. */
 KTEST(kheap, refuses_what_was_overwritten)
 {
-	char *first = kheap_alloc(1000);
-	char *second = kheap_alloc(1000);
-	char *third = kheap_alloc(1000);
+	char *first = heap_alloc(1000);
+	char *second = heap_alloc(1000);
+	char *third = heap_alloc(1000);
+	const char *freed;
 	uint32_t *tail;
 	uint32_t saved;
 
-	KTEST_ASSERT(test, first && second && third);
+	KTEST_ASSERT_OR(test, first && second && third, out);
 	KTEST_EXPECT_EQ(test, kheap_fault(second), KHEAP_OK);
 	KTEST_EXPECT_EQ(test, kheap_fault(second + 8), KHEAP_ERR_NOT_HEAP);
 	KTEST_EXPECT_NE(test, kheap_fault(second + 16), KHEAP_OK);
@@ -145,29 +179,36 @@ KTEST(kheap, refuses_what_was_overwritten)
 	KTEST_EXPECT_EQ(test, kheap_fault(second), KHEAP_ERR_SIZE);
 	kheap_block_of(second)->size = 1000;
 	kheap_block_of(second)->magic = kmalloc_magic(second, 1000);
-	kheap_free(first);
+	heap_free(first);
+	freed = first;
+	first = NULL;
 	saved = ((uint32_t *)kheap_block_of(second))[-1];
 	((uint32_t *)kheap_block_of(second))[-1] = saved + 1;
 	KTEST_EXPECT_EQ(test, kheap_fault(second), KHEAP_ERR_NEIGHBOUR);
 	((uint32_t *)kheap_block_of(second))[-1] = saved;
-	KTEST_EXPECT_EQ(test, kheap_fault(first), KHEAP_ERR_DOUBLE);
-	kheap_free(second);
-	KTEST_EXPECT_NE(test, kheap_fault(second), KHEAP_OK); /* inside the merged one */
-	kheap_free(third);
+	KTEST_EXPECT_EQ(test, kheap_fault(freed), KHEAP_ERR_DOUBLE);
+	heap_free(second);
+	freed = second;
+	second = NULL;
+	KTEST_EXPECT_NE(test, kheap_fault(freed), KHEAP_OK); /* inside the merged one */
+out:
+	heap_free(first);
+	heap_free(second);
+	heap_free(third);
 	KTEST_EXPECT_EQ(test, kheap_check(), KHEAP_OK);
 }
 
 /* kheap_check() sees what a write to free memory has broken. */
 KTEST(kheap, notices_overwritten_free_blocks)
 {
-	char *wall = kheap_alloc(1000);
-	char *pointer = kheap_alloc(1000);
-	char *other = kheap_alloc(1000);
+	char *wall = heap_alloc(1000);
+	char *pointer = heap_alloc(1000);
+	char *other = heap_alloc(1000);
 	struct kheap_block *block;
 	struct kheap_block saved;
 
-	KTEST_ASSERT(test, wall && pointer && other);
-	kheap_free(pointer);
+	heap_free(pointer);
+	KTEST_ASSERT_OR(test, wall && pointer && other, out);
 	block = kheap_block_of(pointer);
 	saved = *block;
 	block->tag = KHEAP_FREE | 1;
@@ -177,6 +218,7 @@ KTEST(kheap, notices_overwritten_free_blocks)
 	KTEST_EXPECT_EQ(test, kheap_check(), KHEAP_BAD_LIST);
 	*block = saved;
 	KTEST_EXPECT_EQ(test, kheap_check(), KHEAP_OK);
-	kheap_free(other);
-	kheap_free(wall);
+out:
+	heap_free(other);
+	heap_free(wall);
 }

@@ -58,15 +58,18 @@ KTEST(kmalloc, gives_distinct_writable_memory)
 
 	for (unsigned i = 0; i < ARRAY_SIZE(blocks); i++) {
 		blocks[i] = kmalloc(i * 300 + 1);
-		KTEST_ASSERT(test, blocks[i]);
+		KTEST_ASSERT_OR(test, blocks[i], out);
 		KTEST_EXPECT(test, IS_ALIGNED((uintptr_t)blocks[i], KMALLOC_ALIGNMENT));
 		memset(blocks[i], i + 1, i * 300 + 1);
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(blocks); i++)
 		KTEST_EXPECT(test, is_filled(blocks[i], i * 300 + 1, i + 1));
 	KTEST_EXPECT_NULL(test, kmalloc_check());
-	for (unsigned i = 0; i < ARRAY_SIZE(blocks); i++)
+out:
+	for (unsigned i = 0; i < ARRAY_SIZE(blocks); i++) {
 		kfree(blocks[i]);
+		blocks[i] = NULL;
+	}
 	KTEST_EXPECT_EQ(test, settled_free_pages(), before);
 	KTEST_EXPECT_NULL(test, kmalloc_check());
 }
@@ -95,7 +98,7 @@ KTEST(kmalloc, keeps_its_allocations_apart)
 		else
 			memset(blocks[i], i, lengths[i]);
 	}
-	KTEST_EXPECT(test, intact);
+	KTEST_ALWAYS(test, intact);
 	KTEST_EXPECT_NULL(test, kmalloc_check());
 	for (unsigned i = 0; i < ARRAY_SIZE(blocks); i++) {
 		kfree(blocks[i]);
@@ -171,10 +174,11 @@ KTEST(kmalloc, forgets_freed_headers)
 	char *small = kmalloc(64);
 	char *pointer = kmalloc(2 * PAGE_SIZE);
 	char *inner = pointer + PAGE_SIZE;
+	bool both = small && pointer;
 
-	KTEST_ASSERT(test, small && pointer);
 	kfree(small);
 	kfree(pointer);
+	KTEST_ASSERT(test, both);
 	kmalloc_shrink();
 	pointer = kmalloc(PAGE_SIZE - 64);
 	KTEST_ASSERT(test, pointer);
@@ -205,10 +209,11 @@ KTEST(kmalloc, leaves_a_guard_behind)
 	char *pointer = kmalloc(size);
 	char *next = kmalloc(size);
 
-	KTEST_ASSERT(test, pointer && next);
+	KTEST_ASSERT_OR(test, pointer && next, out);
 	KTEST_EXPECT_NE(test, virt_to_phys(pointer + size - 1), PHYS_NONE);
 	for (unsigned i = 0; i < KMALLOC_GUARD_PAGES; i++)
 		KTEST_EXPECT_EQ(test, virt_to_phys(pointer + size + i * PAGE_SIZE), PHYS_NONE);
+out:
 	kfree(pointer);
 	kfree(next);
 }
@@ -265,11 +270,16 @@ KTEST(kmalloc, reallocates)
 	for (unsigned i = 0; i < ARRAY_SIZE(sizes) * ARRAY_SIZE(sizes); i++) {
 		size_t from = sizes[i / ARRAY_SIZE(sizes)];
 		size_t to = sizes[i % ARRAY_SIZE(sizes)];
-		unsigned char *pointer = krealloc(NULL, from);
+		unsigned char *before = krealloc(NULL, from);
+		unsigned char *pointer;
 
-		KTEST_ASSERT(test, pointer);
-		memset(pointer, 0x42, from);
-		pointer = krealloc(pointer, to);
+		KTEST_ASSERT(test, before);
+		memset(before, 0x42, from);
+		pointer = krealloc(before, to);
+		if (!pointer) {
+			KTEST_ALWAYS(test, is_filled(before, from, 0x42));
+			kfree(before);
+		}
 		KTEST_ASSERT(test, pointer);
 		KTEST_EXPECT(test, is_filled(pointer, MIN(from, to), 0x42));
 		if (HAS_HEADER(to))
@@ -293,7 +303,7 @@ KTEST(kmalloc, grows_in_place)
 		if (ksize(pointer) > sizes[i] && sizes[i] != KMALLOC_HEAP_LIMIT) {
 			grown = krealloc(pointer, sizes[i] + 1);
 			KTEST_EXPECT_EQ(test, (uintptr_t)grown, (uintptr_t)pointer);
-			pointer = grown;
+			pointer = grown ? grown : pointer;
 		}
 		kfree(pointer);
 	}

@@ -1,9 +1,11 @@
 /* Tests of caches, on the machine's own memory. */
+#include <arch/paging.h>
 #include <kernel/ktest.h>
 #include <kernel/string.h>
 #include <mm/kmalloc.h>
 #include <mm/page.h>
 #include <mm/slab.h>
+#include <mm/vmalloc.h>
 
 #define OBJECTS 500
 
@@ -27,8 +29,17 @@ static bool allocate(struct kmem_cache *cache, unsigned count)
 
 static void release(struct kmem_cache *cache, unsigned count)
 {
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++) {
 		kmem_cache_free(cache, objects[i]);
+		objects[i] = NULL;
+	}
+}
+
+/* The end of a test, however far it got. */
+static void clean_up(struct kmem_cache *cache)
+{
+	release(cache, OBJECTS);
+	kmem_cache_destroy(cache);
 }
 
 KTEST(slab, gives_distinct_aligned_objects)
@@ -38,7 +49,7 @@ KTEST(slab, gives_distinct_aligned_objects)
 	bool distinct = true;
 
 	KTEST_ASSERT(test, cache);
-	KTEST_ASSERT(test, allocate(cache, OBJECTS));
+	KTEST_ASSERT_OR(test, allocate(cache, OBJECTS), out);
 	for (unsigned i = 0; i < OBJECTS; i++) {
 		KTEST_EXPECT(test, IS_ALIGNED((uintptr_t)objects[i], 64));
 		memset(objects[i], i, 40);
@@ -53,7 +64,8 @@ KTEST(slab, gives_distinct_aligned_objects)
 	KTEST_EXPECT_EQ(test, slab_check(cache), SLAB_OK);
 	release(cache, OBJECTS);
 	KTEST_EXPECT_EQ(test, slab_objects(cache), 0);
-	kmem_cache_destroy(cache);
+out:
+	clean_up(cache);
 	KTEST_EXPECT_EQ(test, settled_free_pages(), before);
 }
 
@@ -64,7 +76,7 @@ KTEST(slab, returns_empty_slabs)
 	size_t slabs;
 
 	KTEST_ASSERT(test, cache);
-	KTEST_ASSERT(test, allocate(cache, OBJECTS));
+	KTEST_ASSERT_OR(test, allocate(cache, OBJECTS), out);
 	slabs = cache->slabs;
 	KTEST_EXPECT_GE(test, slabs, OBJECTS * 200 / SLAB_SIZE);
 	release(cache, OBJECTS);
@@ -73,9 +85,9 @@ KTEST(slab, returns_empty_slabs)
 	KTEST_EXPECT_EQ(test, kmem_cache_shrink(cache), MIN(slabs, (size_t)2));
 	KTEST_EXPECT_EQ(test, cache->slabs, 0);
 	KTEST_EXPECT_EQ(test, slab_check(cache), SLAB_OK);
-	KTEST_ASSERT(test, allocate(cache, 1)); /* and starts again */
-	release(cache, 1);
-	kmem_cache_destroy(cache);
+	KTEST_EXPECT(test, allocate(cache, 1)); /* and starts again */
+out:
+	clean_up(cache);
 }
 
 /* Holes are filled before new slabs are made. */
@@ -85,7 +97,7 @@ KTEST(slab, fills_holes_first)
 	size_t slabs;
 
 	KTEST_ASSERT(test, cache);
-	KTEST_ASSERT(test, allocate(cache, OBJECTS));
+	KTEST_ASSERT_OR(test, allocate(cache, OBJECTS), out);
 	slabs = cache->slabs;
 	for (unsigned round = 0; round < 7; round++) {
 		for (unsigned i = round; i < OBJECTS; i += 7)
@@ -95,8 +107,8 @@ KTEST(slab, fills_holes_first)
 			objects[i] = kmem_cache_alloc(cache);
 		KTEST_EXPECT_EQ(test, cache->slabs, slabs);
 	}
-	release(cache, OBJECTS);
-	kmem_cache_destroy(cache);
+out:
+	clean_up(cache);
 }
 
 static void construct(void *object)
@@ -110,7 +122,7 @@ KTEST(slab, constructs_once)
 	const unsigned char *bytes;
 
 	KTEST_ASSERT(test, cache);
-	KTEST_ASSERT(test, allocate(cache, 2));
+	KTEST_ASSERT_OR(test, allocate(cache, 2), out);
 	bytes = objects[0];
 	KTEST_EXPECT_EQ(test, bytes[0], 0x5c);
 	KTEST_EXPECT_EQ(test, bytes[23], 0x5c);
@@ -118,10 +130,11 @@ KTEST(slab, constructs_once)
 	kmem_cache_free(cache, objects[0]);
 	objects[0] = kmem_cache_alloc(cache);
 	bytes = objects[0];
+	KTEST_ASSERT_OR(test, bytes, out);
 	KTEST_EXPECT_EQ(test, bytes[0], 0x5c);
 	KTEST_EXPECT_EQ(test, bytes[5], 1);
-	release(cache, 2);
-	kmem_cache_destroy(cache);
+out:
+	clean_up(cache);
 }
 
 KTEST(slab, refuses_wrong_frees)
@@ -130,9 +143,9 @@ KTEST(slab, refuses_wrong_frees)
 	struct kmem_cache *other = kmem_cache_create("other", 48, 0, NULL);
 	char *object;
 
-	KTEST_ASSERT(test, cache && other);
+	KTEST_ASSERT_OR(test, cache && other, out);
 	object = kmem_cache_alloc(cache);
-	KTEST_ASSERT(test, object);
+	KTEST_ASSERT_OR(test, object, out);
 	KTEST_EXPECT_EQ(test, slab_fault(cache, object), SLAB_OK);
 	KTEST_EXPECT_EQ(test, slab_fault(other, object), SLAB_ERR_CACHE);
 	KTEST_EXPECT_EQ(test, slab_fault(cache, object + 8), SLAB_ERR_INTERIOR);
@@ -144,6 +157,7 @@ KTEST(slab, refuses_wrong_frees)
 	kmem_cache_free(cache, object);
 	KTEST_EXPECT_EQ(test, slab_fault(cache, object), SLAB_ERR_DOUBLE);
 	kmem_cache_free(cache, NULL);
+out:
 	kmem_cache_destroy(cache);
 	kmem_cache_destroy(other);
 	kmem_cache_destroy(NULL);
@@ -158,7 +172,7 @@ KTEST(slab, notices_overwritten_free_slots)
 
 	KTEST_ASSERT(test, cache);
 	slot = kmem_cache_alloc(cache);
-	KTEST_ASSERT(test, slot);
+	KTEST_ASSERT_OR(test, slot, out);
 	kmem_cache_free(cache, slot);
 	saved = *slot;
 	slot->mark = 0;
@@ -171,7 +185,35 @@ KTEST(slab, notices_overwritten_free_slots)
 	KTEST_EXPECT_EQ(test, slab_check(cache), SLAB_BAD_COUNT);
 	*slot = saved;
 	KTEST_EXPECT_EQ(test, slab_check(cache), SLAB_OK);
+out:
 	kmem_cache_destroy(cache);
+}
+
+/* Pages that wait for a flush are had before a request fails. */
+KTEST(slab, takes_what_waits_for_a_flush)
+{
+	size_t pages = settled_free_pages();
+	size_t few = MIN(pages / 4, MAX((size_t)VMALLOC_LAZY_PAGES, (size_t)5) - 1); /* wait */
+	struct kmem_cache *cache = kmem_cache_create("test", 100, 0, NULL);
+	char *most;
+	char *waiting;
+	void *object;
+
+	KTEST_ASSERT(test, cache);
+	if (pages + 2 * VMALLOC_GUARD_PAGES > paging_stats.arena_pages) {
+		kmem_cache_destroy(cache);
+		KTEST_SKIP(test, "there are fewer addresses than pages");
+	}
+	most = vmalloc((free_page_count() - few) * PAGE_SIZE);
+	waiting = vmalloc(few * PAGE_SIZE); /* of the lowest zone */
+	KTEST_EXPECT(test, most && waiting);
+	vfree(waiting);
+	object = kmem_cache_alloc(cache);
+	KTEST_EXPECT_NOT_NULL(test, object);
+	kmem_cache_free(cache, object);
+	kmem_cache_destroy(cache);
+	vfree(most);
+	KTEST_EXPECT_EQ(test, settled_free_pages(), pages);
 }
 
 KTEST(slab, makes_no_impossible_caches)

@@ -71,7 +71,7 @@ KTEST(vmalloc, leaves_guards_behind)
 	char *second = vmalloc(1);
 	struct vm_place place;
 
-	KTEST_ASSERT(test, first && second);
+	KTEST_ASSERT_OR(test, first && second, out);
 	for (size_t i = 0; i < VMALLOC_GUARD_PAGES; i++)
 		KTEST_EXPECT_EQ(test, virt_to_phys(first + (2 + i) * PAGE_SIZE), PHYS_NONE);
 	place = vm_locate((uintptr_t)first + 2 * PAGE_SIZE);
@@ -81,11 +81,15 @@ KTEST(vmalloc, leaves_guards_behind)
 	place = vm_locate((uintptr_t)first + PAGE_SIZE + 7);
 	KTEST_EXPECT_EQ(test, place.state, VM_MAPPED);
 	KTEST_EXPECT_EQ(test, place.virt, (uintptr_t)first);
+	place = vm_locate((uintptr_t)first + PAGE_SIZE);
 	vfree(first);
-	KTEST_EXPECT_EQ(test, vm_locate((uintptr_t)first + PAGE_SIZE).state, VM_FREED);
+	first = NULL;
+	KTEST_EXPECT_EQ(test, vm_locate(place.virt + PAGE_SIZE).state, VM_FREED);
 	vm_purge(); /* and remembered all the same */
-	KTEST_EXPECT_EQ(test, vm_locate((uintptr_t)first + PAGE_SIZE).state, VM_FREED);
+	KTEST_EXPECT_EQ(test, vm_locate(place.virt + PAGE_SIZE).state, VM_FREED);
 	KTEST_EXPECT_EQ(test, vm_locate((uintptr_t)second).state, VM_MAPPED);
+out:
+	vfree(first);
 	vfree(second);
 }
 
@@ -116,7 +120,10 @@ KTEST(vmalloc, refuses_wrong_frees)
 	char *video = ioremap(0xb8000, 4000);
 	int local = 0;
 
-	KTEST_ASSERT(test, pointer && video);
+	if (!KTEST_EXPECT(test, pointer && video)) {
+		vfree(pointer);
+		goto out;
+	}
 	KTEST_EXPECT_NULL(test, vm_fault((uintptr_t)pointer, VM_ALLOC));
 	KTEST_EXPECT_NULL(test, vm_fault((uintptr_t)video, VM_IO));
 	KTEST_EXPECT_NOT_NULL(test, vm_fault((uintptr_t)video, VM_ALLOC));
@@ -130,6 +137,7 @@ KTEST(vmalloc, refuses_wrong_frees)
 	KTEST_EXPECT_NOT_NULL(test, vm_fault((uintptr_t)pointer, VM_ALLOC)); /* twice */
 	vm_purge();
 	KTEST_EXPECT_NOT_NULL(test, vm_fault((uintptr_t)pointer, VM_ALLOC));
+out:
 	iounmap(video);
 	vfree(NULL);
 	iounmap(NULL);
@@ -191,7 +199,10 @@ KTEST(vmalloc, flushes_what_is_cheaper)
 	size_t pages = at_most(100);
 	void *many = vmalloc(pages * PAGE_SIZE);
 
-	KTEST_ASSERT(test, few && many);
+	if (!KTEST_EXPECT(test, few && many)) {
+		vfree(few);
+		goto out;
+	}
 	vm_purge();
 	before = tlb_stats;
 	vfree(few);
@@ -200,8 +211,11 @@ KTEST(vmalloc, flushes_what_is_cheaper)
 	KTEST_EXPECT_EQ(test, tlb_stats.flush_all - before.flush_all, cpu.invlpg ? 0 : 1);
 	before = tlb_stats;
 	vfree(many);
+	many = NULL;
 	vm_purge();
 	KTEST_EXPECT_EQ(test, tlb_stats.flush_all - before.flush_all, !flush_is_by_page(pages));
+out:
+	vfree(many);
 }
 
 /* What is unmapped is nobody's until it is flushed: neither the frame nor the address. */
@@ -245,14 +259,16 @@ KTEST(vmalloc, purging_flushes)
 	vm_purge();
 	taken = alloc_pages(ZONE_ANY, 0); /* the same frame, most likely: take it away */
 	again = vmalloc(4);
-	KTEST_ASSERT(test, taken && again);
+	KTEST_ASSERT_OR(test, taken && again, out);
 	KTEST_EXPECT_EQ(test, (uintptr_t)again, (uintptr_t)word);
 	KTEST_EXPECT_NE(test, virt_to_phys(again), first);
 	window = fixmap_map(FIXMAP_TEST, virt_to_phys(again));
 	*window = 2;
 	KTEST_EXPECT_EQ(test, *again, 2);
 	fixmap_unmap(FIXMAP_TEST);
-	free_pages(taken, 0);
+out:
+	if (taken)
+		free_pages(taken, 0);
 	vfree((void *)again);
 	vm_purge();
 }
@@ -267,12 +283,13 @@ KTEST(vmalloc, shows_devices)
 	const unsigned char *direct = phys_to_virt(0xffff0);
 	const unsigned char *odd = ioremap(0xb8ffe, 4);
 
-	KTEST_ASSERT(test, reset && odd);
+	KTEST_ASSERT_OR(test, reset && odd, out);
 	KTEST_EXPECT_EQ(test, virt_to_phys(reset), 0xffff0);
 	KTEST_EXPECT_EQ(test, memcmp(reset, direct, 16), 0);
 	KTEST_EXPECT_EQ(test, virt_to_phys(odd), 0xb8ffe);
 	KTEST_EXPECT_EQ(test, virt_to_phys(odd + 3), 0xb9001); /* the next page, too */
 	KTEST_EXPECT_EQ(test, free_page_count(), before);
+out:
 	iounmap((void *)reset);
 	iounmap((void *)odd);
 	KTEST_EXPECT_EQ(test, free_pages_purged(), before);

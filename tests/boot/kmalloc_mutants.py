@@ -38,6 +38,14 @@ KMALLOC_MUTANTS = [
         "page fault: write to 0x77777777",
     ),
     Mutant(
+        "shrinking_does_not_count_frames",
+        CHECK,
+        "\tframes = free_page_count() - before;\n",
+        "\tframes = before - before;\n",
+        FAIL,
+        "slab.takes_what_waits_for_a_flush",
+    ),
+    Mutant(
         "krealloc_forgets_to_copy",
         KREALLOC,
         "\t\tmemcpy(moved, pointer, MIN(size, room(pointer)));\n",
@@ -350,8 +358,8 @@ KMALLOC_MUTANTS = [
         VMALLOC,
         "\t\tif (frame)\n\t\t\tfree_pages(frame, 0);\n",
         "\t\t(void)frame;\n",
-        PANIC,
-        r"free_pages\(0x00000000, 0\)",
+        FAIL,
+        "vmalloc.gives_pages_that_hold_data",
     ),
     Mutant(
         "purged_without_a_flush",

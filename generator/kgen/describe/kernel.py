@@ -241,7 +241,7 @@ class Debug(Section):
         ge=0,
         le=4096,
         description="freed allocations that are held back, filled and checked before they may "
-        "be used again; their memory is lost for so long",
+        "be used again, unless memory runs out",
     )
     track: bool = Field(
         False,
@@ -255,14 +255,15 @@ class Debug(Section):
     )
     fail: bool = Field(
         False,
-        description="make allocations fail as the command line says: fail.nth=K, fail.site=0xADDR, "
-        "fail.rate=N (one in N) with fail.seed=S",
+        description="make requests for memory fail as the command line says: fail.nth=K and "
+        "others, or fail.sweep=short, which tries all that the tests make; costs a call per "
+        "request",
     )
 
     @property
     def watched(self) -> bool:
-        """Whether a layer stands between kmalloc() and the tiers that serve it."""
-        return bool(self.redzone or self.quarantine or self.track or self.leaks or self.fail)
+        """Whether a layer of bookkeeping stands between kmalloc() and the tiers that serve it."""
+        return bool(self.redzone or self.quarantine or self.track or self.leaks)
 
 
 class Console(Section):

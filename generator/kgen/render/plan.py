@@ -31,6 +31,8 @@ CONDITIONS: tuple[tuple[str, Callable[[Kernel], bool]], ...] = (
     ("*arch/*vga.[ch]", lambda kernel: kernel.console.vga),
     ("*mm/kdebug.[ch]", lambda kernel: kernel.debug.watched),
     ("*mm/poison.h", lambda kernel: kernel.debug.watched or kernel.debug.poison),
+    ("*mm/fail.[ch]", lambda kernel: kernel.debug.fail),
+    ("*kernel/sweep.[ch]", lambda kernel: kernel.debug.fail),
     ("mm/large_vmap.c", lambda kernel: kernel.kmalloc.mapping == "vmap"),
     ("mm/large_direct.c", lambda kernel: kernel.kmalloc.mapping == "direct"),
     # The suite works on blocks of order 4; tests/host tries smaller ones.

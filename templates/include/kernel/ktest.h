@@ -23,6 +23,8 @@ struct ktest {
 	const char *suite;
 	const char *name;
 	bool failed;
+	bool quiet; /* expectations that fail are noted, but not printed */
+	bool broken; /* a KTEST_ALWAYS() failed */
 	const char *skipped; /* why, or NULL */
 };
 
@@ -42,6 +44,12 @@ extern struct ktest_counts ktest_counts;
 
 /* Run all tests there are; false if one failed. */
 bool ktest_run_all(void);
+
+/* Tests of a suite. */
+unsigned ktest_count(const char *suite);
+
+/* Run all tests as ktest_run_all() does, but let `run` run each. */
+bool ktest_run_by(void (*run)(const struct ktest_case *c, struct ktest *test));
 
 #define KTEST_IN(section_name, suite_, name_)                                                \
 	static void ktest_##suite_##_##name_(struct ktest *test);                            \
@@ -73,6 +81,20 @@ bool ktest_run_all(void);
 			return;                       \
 	} while (0)
 
+/*
+ * The same, but go on at `label`, where what the test has is freed: a test that was
+ * denied memory must not keep any (docs/failure-injection.md).
+ */
+#define KTEST_ASSERT_OR(test, condition, label)       \
+	do {                                          \
+		if (!KTEST_EXPECT(test, (condition))) \
+			goto label;                   \
+	} while (0)
+
+/* What holds even where requests for memory fail: a sweep goes by this alone. */
+#define KTEST_ALWAYS(test, condition) \
+	ktest_always(test, !!(condition), __FILE__, __LINE__, #condition)
+
 /* End the test: it can't say anything on this machine. */
 #define KTEST_SKIP(test, why)            \
 	do {                             \
@@ -89,6 +111,7 @@ bool ktest_run_all(void);
 	})
 
 bool ktest_expect(struct ktest *test, bool holds, const char *file, int line, const char *text);
+bool ktest_always(struct ktest *test, bool holds, const char *file, int line, const char *text);
 bool ktest_compare(struct ktest *test, bool holds, const char *file, int line, const char *text,
 		   unsigned long long a, unsigned long long b);
 

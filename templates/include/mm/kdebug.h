@@ -7,12 +7,6 @@
 
 #include <kernel/types.h>
 
-/* Read what the command line says about failures. Call once. */
-void kdebug_init(void);
-
-/* kmalloc_aligned() on behalf of the code at `site`. */
-void *kmalloc_from(size_t size, size_t align, const void *site);
-
 /*
  * Print what is allocated at this moment as `# kgen:leak` lines, one for each call
  * site, and `leaks.count` and `leaks.bytes`.

@@ -9,6 +9,9 @@
 #include <generated/zones.h>
 #include <kernel/types.h>
 #include <mm/buddy.h>
+//% if debug.fail
+#include <mm/fail.h>
+//% endif
 
 struct zone {
 	const char *name;
@@ -62,6 +65,10 @@ static inline phys_addr_t alloc_pages(enum zone_id zone, unsigned order)
 {
 	phys_addr_t addr;
 
+	//% if debug.fail
+	if (fail_page())
+		return PHYS_NONE;
+	//% endif
 	if (__builtin_constant_p(zone == ZONE_ANY && !order) && zone == ZONE_ANY && !order)
 		return alloc_page_hot();
 	addr = alloc_block(zone, order);

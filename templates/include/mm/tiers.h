@@ -2,7 +2,8 @@
  * What the files behind kmalloc share; others use mm/kmalloc.h.
  *
  * Below the public functions are the tiers: slabs, heap, pages. Without debugging
- * the tiers' functions are the public ones; else mm/kdebug.c stands between.
+ * the tiers' functions are the public ones; else mm/kdebug.c stands between, or
+ * mm/fail.c in front of those that allocate.
  */
 #ifndef MM_TIERS_H
 #define MM_TIERS_H
@@ -10,17 +11,23 @@
 #include <mm/kmalloc.h>
 #include <mm/slab.h>
 
-//% if derived.watched
+//% if derived.watched or debug.fail
 void *tier_alloc(size_t size);
 void *tier_alloc_aligned(size_t size, size_t align);
+
+/* kmalloc_aligned() on behalf of the code at `site`. */
+void *kmalloc_from(size_t size, size_t align, const void *site);
+//% else
+#define tier_alloc kmalloc
+#define tier_alloc_aligned kmalloc_aligned
+//% endif
+//% if derived.watched
 void tier_free(void *pointer);
 size_t tier_room(const void *pointer);
 const char *tier_fault(const void *pointer);
 const char *tiers_check(void);
 size_t tiers_shrink(void);
 //% else
-#define tier_alloc kmalloc
-#define tier_alloc_aligned kmalloc_aligned
 #define tier_free kfree
 #define tier_room ksize
 #define tier_fault kmalloc_fault

@@ -1,0 +1,55 @@
+/*
+ * Failures on demand, in kernels with `debug.fail`: who hands out memory asks here
+ * whether it is to fail this time.
+ */
+#ifndef MM_FAIL_H
+#define MM_FAIL_H
+
+#include <kernel/types.h>
+
+/* What a request is for. */
+enum fail_kind {
+	FAIL_KMALLOC, /* kmalloc() and its kin */
+	FAIL_CACHE, /* a cache, or an object of one */
+	FAIL_PAGE, /* alloc_pages() */
+	FAIL_ADDRESS, /* addresses of the arena, for vmalloc() and ioremap() */
+	FAIL_KINDS,
+};
+
+/* Read the command line. Call once, before the first request. */
+void fail_init(void);
+
+/* Count a request of the code at `site`; true if it is to fail. */
+bool fail_from(enum fail_kind kind, const void *site);
+
+/* The same for whoever calls the caller of this macro. */
+#define fail_here(kind) fail_from(kind, __builtin_return_address(0))
+
+/* The same for the function in which alloc_pages() stands. */
+bool fail_page(void);
+
+/* What fails together with a request. */
+enum fail_reach {
+	FAIL_ALONE,
+	FAIL_ITS_KIND, /* all behind it of the same kind */
+	FAIL_ALL,
+};
+
+/* Count requests of all kinds from now on, and let the nth fail; none if nth is 0. */
+void fail_arm(unsigned long nth, enum fail_reach reach);
+
+/* Tests begin: what the command line wants is over if it says so. */
+void fail_boot_is_over(void);
+
+/* Since the start, or since fail_arm(). */
+struct fail_counts {
+	unsigned long requests; /* of the kinds that count */
+	unsigned long injected; /* that were made to fail */
+};
+
+extern struct fail_counts fail_counts;
+
+/* For people: what was made to fail so far, if anything was. */
+void fail_print(void);
+
+#endif /* MM_FAIL_H */

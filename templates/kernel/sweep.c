@@ -1,0 +1,207 @@
+/*
+ * The failure-injection sweep. For each test:
+ *
+ *   1. Run it as it is. It must pass.
+ *   2. Run it again while its k-th request for memory fails, for k = 1, 2, … until it
+ *      makes fewer than k. Do so three times for each k: with that request failing
+ *      alone, with all behind it of the same kind, and with all behind it.
+ *   3. What the test expected does not count, as it expects to get memory, but for
+ *      KTEST_ALWAYS(). Nothing may panic, every allocator must be sound, and all
+ *      memory must be back.
+ *
+ * So a test has to free what it has, whatever it did not get.
+ *
+ * A test that makes tens of thousands of requests would be run as often. The short
+ * form tries the first ones, and then fewer and fewer:
+ *
+ *     k        1 2 3 … 16 20 25 31 38 … 1027 1283 …
+ *
+ * Requests are those of mm/fail.h, of all kinds together.
+ */
+#include <arch/paging.h>
+#include <kernel/boot_info.h>
+#include <kernel/ktest.h>
+#include <kernel/panic.h>
+#include <kernel/printk.h>
+#include <kernel/string.h>
+#include <kernel/sweep.h>
+#include <mm/fail.h>
+#include <mm/kmalloc.h>
+#include <mm/page.h>
+#include <mm/vmalloc.h>
+
+#define EACH_UP_TO 16 /* the short form tries every request up to this one */
+#define THEN_SKIP 4 /* and from k goes on to k + k / THEN_SKIP */
+
+static const char *const reach_names[] = {
+	[FAIL_ALONE] = "",
+	[FAIL_ITS_KIND] = " and all of its kind behind it",
+	[FAIL_ALL] = " and all behind it",
+};
+
+/* Where it is, for the message of a panic. */
+static struct {
+	const struct ktest_case *test;
+	unsigned long k;
+	enum fail_reach reach;
+} now;
+
+static bool full;
+static char only[24]; /* this suite is swept; if empty, all are */
+static bool fired; /* the k-th request was made */
+
+bool sweep_is_wanted(void)
+{
+	char form[8] = "";
+
+	if (!boot_option("fail.sweep", form, sizeof(form)))
+		return false;
+	full = !strcmp(form, "full");
+	if (!full && strcmp(form, "short"))
+		refuse_boot("fail.sweep=%s: it must be short or full", form);
+	if (boot_option("fail.suite", only, sizeof(only)) && !ktest_count(only))
+		refuse_boot("fail.suite=%s: there is no such suite of tests", only);
+	return true;
+}
+
+/* --- what there was before --------------------------------------------------------- */
+
+struct balance {
+	struct free_profile profile;
+	unsigned long objects; /* of kmalloc, live */
+	unsigned long mappings; /* of any kind, live */
+	size_t pages; /* that kmalloc has */
+};
+
+/* With nothing kept that is not in use. */
+static void read_balance(struct balance *balance)
+{
+	struct kmalloc_stats stats;
+
+	kmalloc_shrink();
+	free_profile_read(&balance->profile);
+	kmalloc_stats_read(&stats);
+	balance->objects = stats.allocs - stats.frees;
+	balance->pages = stats.live_pages;
+	balance->mappings = vmalloc_stats.maps - vmalloc_stats.unmaps;
+}
+
+/* What is wrong after a run, or NULL. */
+static const char *fault_since(const struct balance *before)
+{
+	static struct balance after;
+	const char *fault = kmalloc_check();
+	enum buddy_error error;
+
+	if (fault)
+		return fault;
+	read_balance(&after);
+	error = pages_check();
+	if (error)
+		return buddy_strerror(error);
+	if (after.objects != before->objects)
+		return "kmalloc has other objects than before";
+	if (after.mappings != before->mappings)
+		return "there are other mappings than before";
+	if (after.pages != before->pages)
+		return "kmalloc has other pages than before";
+	if (memcmp(&after.profile, &before->profile, sizeof(after.profile)))
+		return "not all pages are back in the same blocks";
+	return NULL;
+}
+
+/* --- one test -------------------------------------------------------------------- */
+
+/* Run a test while requests fail; what is wrong afterwards, or NULL. */
+static const char *run_failing(unsigned long k, enum fail_reach reach, const struct balance *before)
+{
+	struct ktest test = { .suite = now.test->suite, .name = now.test->name, .quiet = true };
+	const char *fault;
+
+	now.k = k;
+	now.reach = reach;
+	fail_arm(k, reach);
+	now.test->run(&test);
+	fired = fail_counts.injected;
+	fail_arm(0, FAIL_ALONE);
+	now.k = 0;
+	fault = fault_since(before);
+	return test.broken ? "what must hold even then does not" : fault;
+}
+
+static unsigned long next(unsigned long k)
+{
+	return full || k < EACH_UP_TO ? k + 1 : k + k / THEN_SKIP;
+}
+
+/* All runs with the k-th request failing; false if something is wrong, or k is too high. */
+static bool try_request(struct ktest *test, unsigned long k, const struct balance *before)
+{
+	for (unsigned reach = FAIL_ALONE; reach <= FAIL_ALL; reach++) {
+		const char *fault = run_failing(k, reach, before);
+
+		if (fault) {
+			test->failed = true;
+			printk("  # %s.%s: request %lu failed%s: %s\n", test->suite, test->name, k,
+			       reach_names[reach], fault);
+			return false;
+		}
+		if (!fired)
+			return false;
+	}
+	return true;
+}
+
+static void sweep_test(const struct ktest_case *c, struct ktest *test)
+{
+	static struct balance before;
+	unsigned long requests;
+	unsigned long tried = 0;
+	unsigned long k = 1;
+	const char *fault;
+
+	if (only[0] && strcmp(only, c->suite)) {
+		c->run(test);
+		return;
+	}
+	now.test = c;
+	read_balance(&before);
+	fail_arm(0, FAIL_ALONE);
+	c->run(test);
+	requests = fail_counts.requests;
+	fault = fault_since(&before);
+	if (fault) {
+		test->failed = true;
+		printk("  # %s.%s: no request failed: %s\n", test->suite, test->name, fault);
+	}
+	if (test->failed || test->skipped)
+		return;
+	for (; try_request(test, k, &before); k = next(k))
+		tried++;
+	if (test->failed)
+		return;
+	printk("  # %s.%s: %lu requests, %lu of them failed in turn\n", test->suite, test->name,
+	       requests, tried);
+	KTEST_EXPECT_NULL(test, paging_check());
+}
+
+bool sweep_run(void)
+{
+	bool passed;
+
+	printk("sweep: %s\n", full ? "every request of every test fails" :
+				     "the first 16 requests of every test fail, then fewer");
+	passed = ktest_run_by(sweep_test);
+	now.test = NULL;
+	return passed;
+}
+
+void sweep_print(void)
+{
+	if (now.test && now.k)
+		printk("sweep: in %s.%s, with request %lu failing%s\n", now.test->suite,
+		       now.test->name, now.k, reach_names[now.reach]);
+	else if (now.test)
+		printk("sweep: at %s.%s, with no request failing\n", now.test->suite,
+		       now.test->name);
+}

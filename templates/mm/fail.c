@@ -1,0 +1,198 @@
+/*
+ * Failures on demand.
+ *
+ * Requests for memory are made at four places, and kmalloc() in turn makes requests
+ * for pages and addresses:
+ *
+ *     kmalloc ────┬────────────▶ page
+ *     cache ──────┘  ┌─────────▶ page
+ *     vmalloc ───────┴─────────▶ address ◀──── ioremap
+ *
+ * Each asks here first. Requests of the kinds that count are numbered from 1, and
+ * some fail: the nth, and as many behind it as are wanted; those of one call site;
+ * or one in so many, by a seeded sequence. Either the command line says which, or a
+ * sweep (kernel/sweep.c), which tries them all.
+ *
+ * Concurrency: none; one CPU, interrupts off.
+ */
+#include <kernel/boot_info.h>
+#include <kernel/panic.h>
+#include <kernel/printk.h>
+#include <kernel/string.h>
+#include <mm/fail.h>
+#include <mm/page.h>
+#include <mm/tiers.h>
+
+static const char *const kind_names[FAIL_KINDS] = {
+	[FAIL_KMALLOC] = "kmalloc",
+	[FAIL_CACHE] = "cache",
+	[FAIL_PAGE] = "page",
+	[FAIL_ADDRESS] = "address",
+};
+
+#define EVERY_KIND ((1u << FAIL_KINDS) - 1)
+
+static struct {
+	uint32_t kinds; /* that count: bit 1 << kind */
+	unsigned long nth; /* fail this request, counted from 1; 0: none */
+	unsigned long times; /* and so many in all from there on; 0: all */
+	bool its_kind; /* of these, only those of the nth's kind */
+	enum fail_kind kind; /* of the nth, once it was made */
+	uintptr_t site; /* fail requests from here */
+	uint32_t rate; /* fail one in so many */
+	uint32_t seed;
+	bool until_tests;
+} fail;
+
+static struct {
+	unsigned long number;
+	enum fail_kind kind;
+	const void *site;
+} last; /* that was made to fail */
+
+struct fail_counts fail_counts;
+
+/* --- the command line -------------------------------------------------------------- */
+
+static uint32_t number(const char *text)
+{
+	unsigned base = text[0] == '0' && text[1] == 'x' ? 16 : 10;
+	uint32_t value = 0;
+
+	for (text += base == 16 ? 2 : 0; *text; text++) {
+		unsigned digit = *text <= '9' ? *text - '0' : (*text | ' ') - 'a' + 10;
+
+		if (digit >= base)
+			break;
+		value = value * base + digit;
+	}
+	return value;
+}
+
+static uint32_t option(const char *key, uint32_t otherwise)
+{
+	char text[16] = "";
+
+	return boot_option(key, text, sizeof(text)) ? number(text) : otherwise;
+}
+
+/* The kinds that fail.of= names, as bits. */
+static uint32_t kinds_wanted(void)
+{
+	char text[16] = "kmalloc";
+
+	boot_option("fail.of", text, sizeof(text));
+	if (!strcmp(text, "all"))
+		return EVERY_KIND;
+	for (unsigned kind = 0; kind < FAIL_KINDS; kind++) {
+		if (!strcmp(text, kind_names[kind]))
+			return 1u << kind;
+	}
+	refuse_boot("fail.of=%s: it must be kmalloc, cache, page, address or all", text);
+}
+
+void fail_init(void)
+{
+	char until[8] = "";
+
+	fail.kinds = kinds_wanted();
+	fail.nth = option("fail.nth", 0);
+	fail.times = option("fail.times", 1);
+	fail.site = option("fail.site", 0);
+	fail.rate = option("fail.rate", 0);
+	fail.seed = option("fail.seed", 0);
+	fail.until_tests = boot_option("fail.until", until, sizeof(until));
+	if (fail.until_tests && strcmp(until, "tests"))
+		refuse_boot("fail.until=%s: it must be tests", until);
+}
+
+/* --- requests ---------------------------------------------------------------------- */
+
+/* Whether it is the nth, or one of those behind it that fail, too. */
+static bool is_nth(unsigned long request, enum fail_kind kind)
+{
+	if (!fail.nth || request < fail.nth)
+		return false;
+	if (request == fail.nth)
+		fail.kind = kind;
+	else if (fail.its_kind && kind != fail.kind)
+		return false;
+	return !fail.times || request - fail.nth < fail.times;
+}
+
+bool fail_from(enum fail_kind kind, const void *site)
+{
+	bool injected;
+
+	if (!(fail.kinds >> kind & 1))
+		return false;
+	fail_counts.requests++;
+	/* Numerical Recipes' generator; its upper bits are the better ones. */
+	fail.seed = fail.seed * 1664525 + 1013904223;
+	injected = is_nth(fail_counts.requests, kind) ||
+		   (fail.site && fail.site == (uintptr_t)site) ||
+		   (fail.rate && (fail.seed >> 8) % fail.rate == 0);
+	if (injected) {
+		fail_counts.injected++;
+		last.number = fail_counts.requests;
+		last.kind = kind;
+		last.site = site;
+	}
+	return injected;
+}
+
+bool fail_page(void)
+{
+	bool injected = fail_here(FAIL_PAGE);
+
+	page_stats.failures += injected;
+	return injected;
+}
+
+void fail_arm(unsigned long nth, enum fail_reach reach)
+{
+	memset(&fail, 0, sizeof(fail));
+	memset(&fail_counts, 0, sizeof(fail_counts));
+	fail.kinds = EVERY_KIND;
+	fail.nth = nth;
+	fail.times = reach == FAIL_ALONE;
+	fail.its_kind = reach == FAIL_ITS_KIND;
+}
+
+void fail_boot_is_over(void)
+{
+	if (fail.until_tests)
+		memset(&fail, 0, sizeof(fail));
+}
+
+void fail_print(void)
+{
+	if (fail_counts.injected)
+		printk("fail: %lu of %lu requests failed on demand, the last was number %lu: %s "
+		       "from %p\n",
+		       fail_counts.injected, fail_counts.requests, last.number,
+		       kind_names[last.kind], last.site);
+}
+
+//% if not derived.watched
+/* --- kmalloc, in front of the tiers ------------------------------------------------- */
+
+void *kmalloc_from(size_t size, size_t align, const void *site)
+{
+	if (size && fail_from(FAIL_KMALLOC, site)) {
+		kmalloc_counts.failures++;
+		return NULL;
+	}
+	return tier_alloc_aligned(size, align);
+}
+
+void *kmalloc(size_t size)
+{
+	return kmalloc_from(size, KMALLOC_ALIGNMENT, __builtin_return_address(0));
+}
+
+void *kmalloc_aligned(size_t size, size_t align)
+{
+	return kmalloc_from(size, align, __builtin_return_address(0));
+}
+//% endif
