@@ -193,7 +193,7 @@ out:
 KTEST(slab, takes_what_waits_for_a_flush)
 {
 	size_t pages = settled_free_pages();
-	size_t few = MIN(pages / 4, MAX((size_t)VMALLOC_LAZY_PAGES, (size_t)5) - 1); /* wait */
+	size_t few = MIN(pages / 4, (size_t)1023); /* wait */
 	struct kmem_cache *cache = kmem_cache_create("test", 100, 0, NULL);
 	char *most;
 	char *waiting;
