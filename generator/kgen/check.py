@@ -348,18 +348,6 @@ def kmalloc_alignment(kernel: Kernel) -> Iterator[Problem]:
         )
 
 
-@rule("vmalloc.lazy", "vmalloc.lazy_pages")
-def lazy_pages(kernel: Kernel) -> Iterator[Problem]:
-    lazy, pages = kernel.vmalloc.lazy, kernel.vmalloc.lazy_pages
-    if pages < lazy:
-        yield Problem(
-            "vmalloc.lazy_pages",
-            str(pages),
-            f"each unmapped range has a page at least, so {lazy} of them would never gather",
-            f"use {lazy} or more, or lower vmalloc.lazy",
-        )
-
-
 SLAB_HEADER = 40
 """Bytes at a slab's start before the first slot, at most (struct slab in mm/slab.h)."""
 

@@ -133,16 +133,16 @@ static void start_memblock(void)
 {
 	phys_addr_t ram_end = memory_init();
 
-	zones_reserve(ram_end);
-	paging_reserve(ram_end);
-	BUG_ON(memblock_check(&memblock));
 	for (unsigned i = 0; i < memblock.memory.count; i++)
 		printk("memblock: memory   0x%08x-0x%08x\n", memblock.memory.regions[i].start,
 		       memblock.memory.regions[i].end - 1);
 	for (unsigned i = 0; i < memblock.reserved.count; i++)
 		report_reserved(&memblock.reserved.regions[i]);
-	printk("memblock: %u KiB handed out for page tables and metadata\n",
-	       memblock.allocated >> 10);
+	zones_reserve(ram_end); /* what they are given touches others' regions, and joins them */
+	paging_reserve(ram_end);
+	BUG_ON(memblock_check(&memblock));
+	printk("memblock: %u KiB handed out for page tables and metadata, the last below 0x%08x\n",
+	       memblock.allocated >> 10, memblock.cursor);
 	kgen_stat(memblock.allocated, "memblock.allocated");
 	stage_done(STAGE_MEMBLOCK);
 }

@@ -39,19 +39,26 @@ static inline unsigned order_of(const void *pointer)
 	return page_map[VIRT_TO_PHYS(block_of(pointer)) / PAGE_SIZE] & BUDDY_ORDER_MASK;
 }
 
+/* The smallest order of a block that holds so many bytes. */
+static unsigned order_for(size_t bytes)
+{
+	unsigned order = 0;
+
+	while (PAGE_SIZE << order < bytes)
+		order++;
+	return order;
+}
+
 void *large_alloc(size_t size, size_t align)
 {
 	size_t offset = ALIGN_UP(sizeof(block_header_t), align);
-	unsigned order = 0;
 	char *block;
 	void *pointer;
 
 	/* The header must be in the first page; larger blocks are aligned by themselves. */
 	if (align > PAGE_SIZE || size > (PAGE_SIZE << MAX_ORDER) - offset)
 		return NULL;
-	while (PAGE_SIZE << order < size + offset)
-		order++;
-	block = kblock_alloc(order);
+	block = kblock_alloc(order_for(size + offset));
 	if (!block)
 		return NULL;
 	pointer = block + offset;
@@ -98,10 +105,12 @@ size_t large_room(const void *pointer)
 
 bool large_resize(void *pointer, size_t size)
 {
-	size_t room = large_room(pointer);
+	size_t offset = (uintptr_t)pointer - block_of(pointer);
 
-	/* More than half would be wasted, or a smaller tier serves better: move. */
-	if (size > room || size < room / 4 || size <= KMALLOC_HEAP_LIMIT)
+	if (size > large_room(pointer))
+		return false;
+	/* A quarter of the block would do, or a smaller tier serves better: move. */
+	if (order_for(size + offset) + 2 <= order_of(pointer) || size <= KMALLOC_HEAP_LIMIT)
 		return false;
 	*header_of(pointer) = (block_header_t){ size, kmalloc_magic(pointer, size) };
 	return true;

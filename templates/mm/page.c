@@ -26,6 +26,7 @@
 #include <kernel/string.h>
 #include <mm/early.h>
 #include <mm/page.h>
+#include <mm/vmalloc.h>
 
 struct zone zones[ZONE_COUNT];
 struct page_stats page_stats;
@@ -257,6 +258,11 @@ phys_addr_t alloc_elsewhere(enum zone_id id, unsigned order)
 	if (first_zone[id] == hot_zone) /* else what the hot list has does not suit */
 		pages_drain();
 	addr = alloc_from(first_zone[id], order);
+	if (!addr) {
+		vm_purge(); /* last, as it costs a TLB flush */
+		pages_drain();
+		addr = alloc_from(first_zone[id], order);
+	}
 	if (!addr)
 		page_stats.failures++;
 	return order ? addr : uncached(addr);

@@ -11,9 +11,9 @@
  * can only flush everything. So it is done for many at once:
  *   1. The entries lose their present bit, and keep the frames.
  *   2. The range is noted in a ring. Its addresses stay taken.
- *   3. When VMALLOC_LAZY ranges or VMALLOC_LAZY_PAGES pages have gathered, or when
- *      frames or addresses run out, vm_purge() flushes once, and then frees frames
- *      and addresses of them all.
+ *   3. When VMALLOC_LAZY ranges have gathered, vm_purge() flushes once, and then
+ *      frees frames and addresses of them all. It does so earlier only if frames or
+ *      addresses run out: the page allocator calls it before any request fails.
  *
  *     entries   |M1 M  M  G |S  S  G |0  0 |M2 G |S  G |P  P  P |0 ...
  *                mapped      stale    free        stale spare
@@ -27,7 +27,7 @@
  * The entries are all the bookkeeping there is (arch/arena_table.h): the first of a
  * mapping names its kind, and a mapping ends where a page is not mapped or is the
  * first of another. The ring remembers the last ranges, flushed or not, so that a
- * fault can be explained.
+ * fault can be explained: mm/vmalloc_check.c does, and verifies.
  *
  * Invariants, verified by vm_check(): an entry is 0 just where the arena's page is
  * free; the ranges in the ring that wait are stale, and nothing else is; frames are
@@ -35,97 +35,44 @@
  *
  * Concurrency: none; one CPU, interrupts off.
  */
-#include <arch/arena_table.h>
 #include <arch/cpu.h>
 #include <arch/paging.h>
 #include <arch/tlb.h>
 #include <kernel/panic.h>
-#include <kernel/printk.h>
 #include <kernel/string.h>
-#include <mm/arena.h>
 #include <mm/early.h>
 //% if debug.fail
 #include <mm/fail.h>
 //% endif
 #include <mm/page.h>
+#include <mm/vm_state.h>
 #include <mm/vmalloc.h>
 
 struct vmalloc_stats vmalloc_stats;
-
-static struct arena arena;
-static uint32_t *entries; /* the arena's page-table entries */
-
-/* A mapping that is no more. */
-struct range {
-	size_t page; /* of the arena */
-	size_t pages; /* that were mapped */
-	size_t reach; /* with the guards */
-	enum vm_kind kind;
-};
-
-static struct {
-	struct range ring[VMALLOC_LAZY];
-	size_t next; /* where the next goes */
-	size_t count; /* the last so many wait for a flush */
-	size_t pages; /* in them */
-} lazy;
-
-/*
- * Free addresses, guards included, in lists by size: the first page of the first range
- * plus 1, 0 if there is none. The entry of a range's first page links to the next.
- */
-#define SPARE_MAX 32 /* pages, guards included */
-
-static size_t spare[SPARE_MAX + 1];
+struct vm_state vm;
 
 void vmalloc_init(void)
 {
-	entries = arena_table();
-	arena_init(&arena, ARENA_BASE, paging_stats.arena_pages);
-}
-
-static inline uintptr_t address_of(size_t page)
-{
-	return ARENA_BASE + page * PAGE_SIZE;
-}
-
-static inline size_t page_of(uintptr_t virt)
-{
-	return (virt - ARENA_BASE) / PAGE_SIZE;
-}
-
-/* Whether the entry belongs to the mapping of the page before. */
-static inline bool continues(size_t page)
-{
-	return page < arena.pages && entry_is_mapped(entries[page]) && !entry_kind(entries[page]);
-}
-
-/* Pages of the mapping that begins at `page`. */
-static size_t pages_from(size_t page)
-{
-	size_t pages = 1;
-
-	while (continues(page + pages))
-		pages++;
-	return pages;
+	vm.entries = arena_table();
+	arena_init(&vm.arena, ARENA_BASE, paging_stats.arena_pages);
 }
 
 /* --- spare addresses ------------------------------------------------------------- */
 
 static void put_spare(size_t page, size_t reach)
 {
-	entries[page] = spare[reach] << ENTRY_NEXT_SHIFT | ENTRY_SPARE;
-	spare[reach] = page + 1;
+	vm.entries[page] = vm.spare[reach] << ENTRY_NEXT_SHIFT | ENTRY_SPARE;
+	vm.spare[reach] = page + 1;
 }
 
 /* First page of a spare range of just this size, plus 1; 0 if there is none. */
 static inline size_t take_spare(size_t reach)
 {
-	size_t found = reach <= SPARE_MAX ? spare[reach] : 0;
+	size_t found = reach <= SPARE_MAX ? vm.spare[reach] : 0;
 
 	if (found) {
-		spare[reach] = entries[found - 1] >> ENTRY_NEXT_SHIFT;
-		entries[found - 1] = ENTRY_SPARE; /* a link must not pass for a frame */
+		vm.spare[reach] = vm.entries[found - 1] >> ENTRY_NEXT_SHIFT;
+		vm.entries[found - 1] = ENTRY_SPARE; /* a link must not pass for a frame */
 	}
 	return found;
 }
@@ -138,74 +85,68 @@ static __attribute__((cold)) void drain_spares(void)
 
 		while ((found = take_spare(reach))) {
 			for (size_t i = 0; i < reach; i++)
-				entries[found - 1 + i] = ENTRY_FREE;
-			BUG_ON(!arena_free(&arena, address_of(found - 1), reach));
+				vm.entries[found - 1 + i] = ENTRY_FREE;
+			BUG_ON(!arena_free(&vm.arena, address_of(found - 1), reach));
 		}
 	}
 }
 
 /* --- the end of a mapping ----------------------------------------------------- */
 
-/* The i-th range from the end: 1 is the last. */
-static struct range *range_back(size_t i)
-{
-	return &lazy.ring[(lazy.next + VMALLOC_LAZY - i) % VMALLOC_LAZY];
-}
-
 static void flush(void)
 {
 	vmalloc_stats.flushes++;
-	if (!flush_is_by_page(lazy.pages)) {
+	if (!flush_is_by_page(vm.lazy.pages)) {
 		flush_tlb_all();
 		return;
 	}
-	for (size_t i = lazy.count; i; i--)
+	for (size_t i = vm.lazy.count; i; i--)
 		flush_tlb_range(address_of(range_back(i)->page), range_back(i)->pages);
 }
 
 /* Free the frames and the addresses of a range that no TLB knows any more. */
-static void release(const struct range *range)
+static void release(const struct vm_range *range)
 {
 	bool small = range->reach <= SPARE_MAX;
 
 	for (size_t page = range->page; page < range->page + range->reach; page++) {
-		phys_addr_t frame = entries[page] & PTE_FRAME;
+		phys_addr_t frame = vm.entries[page] & PTE_FRAME;
 
-		entries[page] = small ? ENTRY_SPARE : ENTRY_FREE;
+		vm.entries[page] = small ? ENTRY_SPARE : ENTRY_FREE;
 		if (frame)
 			free_pages(frame, 0);
 	}
 	if (small)
 		put_spare(range->page, range->reach);
 	else
-		BUG_ON(!arena_free(&arena, address_of(range->page), range->reach));
+		BUG_ON(!arena_free(&vm.arena, address_of(range->page), range->reach));
 }
 
 void vm_purge(void)
 {
-	if (!lazy.count)
+	if (!vm.lazy.count)
 		return;
 	flush();
-	for (; lazy.count; lazy.count--)
-		release(range_back(lazy.count));
-	lazy.pages = 0;
+	for (; vm.lazy.count; vm.lazy.count--)
+		release(range_back(vm.lazy.count));
+	vm.lazy.pages = 0;
 }
 
-/* Unmap; the frames stay in the entries unless the mapping only showed them. */
-static void retire(struct range range)
+/* Unmap; the frames stay in the vm.entries unless the mapping only showed them. */
+static void retire(struct vm_range range)
 {
 	uint32_t keep = range.kind == VM_IO ? 0 : PTE_FRAME;
 
 	for (size_t i = range.page; i < range.page + range.pages; i++)
-		entries[i] = (entries[i] & keep) | ENTRY_STALE;
-	lazy.ring[lazy.next] = range;
-	lazy.next = (lazy.next + 1) % VMALLOC_LAZY;
-	lazy.count++;
-	lazy.pages += range.pages;
-	vmalloc_stats.peak_lazy_pages = MAX(vmalloc_stats.peak_lazy_pages, lazy.pages);
+		vm.entries[i] = (vm.entries[i] & keep) | ENTRY_STALE;
+	vm.lazy.ring[vm.lazy.next] = range;
+	vm.lazy.next = (vm.lazy.next + 1) % VMALLOC_LAZY;
+	vm.lazy.count++;
+	vm.lazy.pages += range.pages;
+	vmalloc_stats.peak_lazy_pages = MAX(vmalloc_stats.peak_lazy_pages, vm.lazy.pages);
 	if (range.kind != VM_IO)
 		vmalloc_stats.live_pages -= range.pages;
-	if (lazy.count == VMALLOC_LAZY || lazy.pages >= VMALLOC_LAZY_PAGES)
+	if (vm.lazy.count == VMALLOC_LAZY)
 		vm_purge();
 }
 
@@ -213,10 +154,10 @@ static void unmap(size_t page, size_t pages, enum vm_kind kind)
 {
 	size_t reach = pages;
 
-	while (page + reach < arena.pages && entries[page + reach] == ENTRY_GUARD)
+	while (page + reach < vm.arena.pages && vm.entries[page + reach] == ENTRY_GUARD)
 		reach++;
 	vmalloc_stats.unmaps++;
-	retire((struct range){ page, pages, reach, kind });
+	retire((struct vm_range){ page, pages, reach, kind });
 }
 
 /* --- the beginning -------------------------------------------------------------- */
@@ -224,24 +165,25 @@ static void unmap(size_t page, size_t pages, enum vm_kind kind)
 /* Addresses that nobody else had for long: from the arena. 0 if there are none. */
 static __attribute__((noinline)) uintptr_t take_from_arena(size_t reach, size_t align, size_t skew)
 {
-	uintptr_t virt = arena_alloc(&arena, reach, align, skew);
+	uintptr_t virt = arena_alloc(&vm.arena, reach, align, skew);
 
-	if (!virt) {
-		vm_purge();
+	for (unsigned attempt = 0; !virt && attempt < 2; attempt++) {
+		if (attempt)
+			vm_purge(); /* what is spare costs no flush, but was not enough */
 		drain_spares();
-		virt = arena_alloc(&arena, reach, align, skew);
+		virt = arena_alloc(&vm.arena, reach, align, skew);
 	}
 	return virt;
 }
 
-/* Addresses, with the guards' entries made; 0 if there are none. */
+/* Addresses, with the guards' vm.entries made; 0 if there are none. */
 static uintptr_t reserve(size_t pages, size_t align, size_t skew, size_t guard)
 {
 	size_t reach = pages + guard;
 	size_t found = 0;
 	uintptr_t virt;
 
-	if (!pages || pages > arena.pages || guard > arena.pages - pages)
+	if (!pages || pages > vm.arena.pages || guard > vm.arena.pages - pages)
 		return 0;
 	//% if debug.fail
 	if (fail_here(FAIL_ADDRESS))
@@ -251,19 +193,8 @@ static uintptr_t reserve(size_t pages, size_t align, size_t skew, size_t guard)
 		found = take_spare(reach);
 	virt = found ? address_of(found - 1) : take_from_arena(reach, align, skew);
 	for (size_t i = pages; virt && i < reach; i++)
-		entries[page_of(virt) + i] = ENTRY_GUARD;
+		vm.entries[page_of(virt) + i] = ENTRY_GUARD;
 	return virt;
-}
-
-static phys_addr_t take_frame(void)
-{
-	phys_addr_t frame = alloc_pages(ZONE_ANY, 0);
-
-	if (!frame && lazy.count) {
-		vm_purge();
-		frame = alloc_pages(ZONE_ANY, 0);
-	}
-	return frame;
 }
 
 static inline uint32_t mark_of(size_t i, enum vm_kind kind)
@@ -277,11 +208,11 @@ static size_t populate(size_t page, size_t pages, enum vm_kind kind)
 	size_t done = 0;
 
 	for (; done < pages; done++) {
-		phys_addr_t frame = take_frame();
+		phys_addr_t frame = alloc_pages(ZONE_ANY, 0);
 
 		if (!frame)
 			break;
-		entries[page + done] = frame | PTE_PRESENT | PTE_WRITE | mark_of(done, kind);
+		vm.entries[page + done] = frame | PTE_PRESENT | PTE_WRITE | mark_of(done, kind);
 	}
 	vmalloc_stats.live_pages += done;
 	vmalloc_stats.peak_pages = MAX(vmalloc_stats.peak_pages, vmalloc_stats.live_pages);
@@ -298,7 +229,7 @@ static uintptr_t map_fresh(size_t pages, size_t align, size_t skew, size_t guard
 	size_t done = 0;
 
 	/* More frames than there are can't be had: don't even try. Few cost less than asking. */
-	if (pages < WORTH_ASKING || pages <= free_page_count() + lazy.pages)
+	if (pages < WORTH_ASKING || pages <= free_page_count() + vm.lazy.pages)
 		virt = reserve(pages, align, skew, guard);
 	if (virt)
 		done = populate(page_of(virt), pages, kind);
@@ -308,7 +239,7 @@ static uintptr_t map_fresh(size_t pages, size_t align, size_t skew, size_t guard
 	}
 	vmalloc_stats.failures++;
 	if (virt) {
-		retire((struct range){ page_of(virt), done, pages + guard, kind });
+		retire((struct vm_range){ page_of(virt), done, pages + guard, kind });
 		vm_purge();
 	}
 	return 0;
@@ -366,41 +297,18 @@ void *ioremap(phys_addr_t phys, size_t size)
 		return NULL;
 	}
 	for (size_t i = 0; i < pages; i++)
-		entries[page_of(virt) + i] = (first + i * PAGE_SIZE) | flags | mark_of(i, VM_IO);
+		vm.entries[page_of(virt) + i] = (first + i * PAGE_SIZE) | flags | mark_of(i, VM_IO);
 	vmalloc_stats.maps++;
 	return (void *)(virt + phys % PAGE_SIZE);
 }
 
 /* --- refusing -------------------------------------------------------------------- */
 
-static const char *const owners[] = {
-	[VM_PAGES] = "it belongs to an allocator",
-	[VM_ALLOC] = "it is vmalloc()'s",
-	[VM_IO] = "it is ioremap()'s",
-};
-
-const char *vm_fault(uintptr_t virt, enum vm_kind kind)
-{
-	size_t page = page_of(virt);
-
-	if (virt < ARENA_BASE || page >= arena.pages)
-		return "not an address of the arena";
-	if (entry_is_stale(entries[page]))
-		return "unmapped already";
-	if (!entry_is_mapped(entries[page]))
-		return "nothing is mapped there: unmapped already?";
-	if (!entry_kind(entries[page]) || virt % PAGE_SIZE)
-		return "not the start of a mapping";
-	if (entry_kind(entries[page]) != kind)
-		return owners[entry_kind(entries[page])];
-	return NULL;
-}
-
 /* Whether a mapping of this kind begins at virt: what vm_fault() says, in few steps. */
 static inline bool is_start(uintptr_t virt, enum vm_kind kind)
 {
-	return virt >= ARENA_BASE && page_of(virt) < arena.pages && IS_ALIGNED(virt, PAGE_SIZE) &&
-	       entry_kind(entries[page_of(virt)]) == kind;
+	return virt >= ARENA_BASE && page_of(virt) < vm.arena.pages &&
+	       IS_ALIGNED(virt, PAGE_SIZE) && entry_kind(vm.entries[page_of(virt)]) == kind;
 }
 
 static __attribute__((cold, noreturn)) void refuse(const char *caller, uintptr_t virt,
@@ -438,114 +346,4 @@ void iounmap(void *pointer)
 	if (!is_start(virt, VM_IO))
 		refuse("iounmap", virt, VM_IO);
 	unmap(page_of(virt), pages_from(page_of(virt)), VM_IO);
-}
-
-/* --- explaining ------------------------------------------------------------------ */
-
-/* The mapping of which `page` is a part. */
-static struct vm_place place_mapped(size_t page)
-{
-	while (page && !entry_kind(entries[page]))
-		page--;
-	return (struct vm_place){ VM_MAPPED, entry_kind(entries[page]), address_of(page),
-				  pages_from(page) };
-}
-
-/* The last mapping that ended there, if it is remembered. */
-static struct vm_place place_freed(size_t page)
-{
-	for (size_t i = 1; i <= VMALLOC_LAZY; i++) {
-		const struct range *range = range_back(i);
-
-		if (page - range->page < range->pages)
-			return (struct vm_place){ VM_FREED, range->kind, address_of(range->page),
-						  range->pages };
-	}
-	return (struct vm_place){ VM_UNUSED, VM_NONE, 0, 0 };
-}
-
-struct vm_place vm_locate(uintptr_t addr)
-{
-	size_t page = page_of(addr);
-	struct vm_place place;
-
-	if (page >= arena.pages)
-		return (struct vm_place){ VM_UNUSED, VM_NONE, 0, 0 };
-	if (entry_is_mapped(entries[page]))
-		return place_mapped(page);
-	if (entries[page] != ENTRY_GUARD)
-		return place_freed(page);
-	while (page && entries[page] == ENTRY_GUARD)
-		page--;
-	place = entry_is_mapped(entries[page]) ? place_mapped(page) : place_freed(page);
-	if (place.state == VM_MAPPED)
-		place.state = VM_GUARD;
-	return place;
-}
-
-void vm_describe(uintptr_t addr, char *text, size_t size)
-{
-	static const char *const names[] = {
-		[VM_PAGES] = "allocator's",
-		[VM_ALLOC] = "vmalloc",
-		[VM_IO] = "ioremap",
-	};
-	static const char *const states[] = {
-		[VM_MAPPED] = "inside a",
-		[VM_GUARD] = "guard after a",
-		[VM_FREED] = "freed",
-	};
-	struct vm_place place = vm_locate(addr);
-
-	if (place.state == VM_UNUSED)
-		snprintf(text, size, "unused part of the arena");
-	else
-		snprintf(text, size, "%s %s mapping of %u pages at 0x%x", states[place.state],
-			 names[place.kind], place.pages, place.virt);
-}
-
-/* --- verifying ------------------------------------------------------------------- */
-
-/* Whether the lists of spare addresses hold so many pages, and all are marked. */
-static bool spares_are(size_t pages)
-{
-	for (size_t reach = 1; reach <= SPARE_MAX; reach++) {
-		for (size_t at = spare[reach]; at; at = entries[at - 1] >> ENTRY_NEXT_SHIFT) {
-			for (size_t i = 0; i < reach; i++) {
-				if (!(entries[at - 1 + i] & ENTRY_SPARE) || !pages--)
-					return false;
-			}
-		}
-	}
-	return !pages;
-}
-
-const char *vm_check(void)
-{
-	size_t live = 0;
-	size_t waiting = 0;
-	size_t spares = 0;
-	enum vm_kind kind = VM_NONE; /* of the mapping that the page is in */
-
-	if (!arena_check(&arena))
-		return "the arena's tree is inconsistent";
-	for (size_t page = 0; page < arena.pages; page++) {
-		uint32_t entry = entries[page];
-
-		if ((entry != ENTRY_FREE) != arena_is_taken(&arena, address_of(page)))
-			return "arena and page tables disagree";
-		kind = entry_kind(entry) || !entry_is_mapped(entry) ? entry_kind(entry) : kind;
-		if (entry_is_mapped(entry) && !kind)
-			return "a mapping has no first page";
-		live += kind == VM_PAGES || kind == VM_ALLOC;
-		waiting += entry_is_stale(entry);
-		spares += !entry_is_mapped(entry) && (entry & ENTRY_SPARE);
-	}
-	if (live != vmalloc_stats.live_pages)
-		return "pages are mapped that nobody owns";
-	for (size_t i = lazy.count; i; i--)
-		waiting -= range_back(i)->pages;
-	if (waiting)
-		return "pages wait for a flush that will not come";
-	return spares_are(spares) ? NULL : "the lists of spare addresses are broken";
 }

@@ -193,7 +193,7 @@ out:
 KTEST(slab, takes_what_waits_for_a_flush)
 {
 	size_t pages = settled_free_pages();
-	size_t few = MIN(pages / 4, MAX((size_t)VMALLOC_LAZY_PAGES, (size_t)5) - 1); /* wait */
+	size_t few = MIN(pages / 4, (size_t)1023); /* wait */
 	struct kmem_cache *cache = kmem_cache_create("test", 100, 0, NULL);
 	char *most;
 	char *waiting;
@@ -245,7 +245,8 @@ KTEST(slab, takes_back_from_kfree_what_looks_free)
 /* Whatever the caller writes there: a large block of a slab's order stays one. */
 KTEST(slab, is_not_seen_in_what_others_write)
 {
-	uint32_t *words = kmalloc(KMALLOC_HEAP_LIMIT + 1);
+	size_t beyond = MAX(KMALLOC_SLAB_LIMIT, KMALLOC_HEAP_LIMIT); /* the slabs, and the heap */
+	uint32_t *words = kmalloc(beyond + 8 * sizeof(*words));
 
 	KTEST_ASSERT(test, words);
 	for (unsigned i = 0; i < 8; i++)

@@ -267,8 +267,8 @@ PAGE_MUTANTS = [
         MEMBLOCK,
         "*taken = reserved_above(mb, start);",
         "*taken = start ? NULL : reserved_above(mb, start);",
-        FAIL,
-        "page.every_frame_is_usable|memblock.hands_over",
+        PANIC,
+        "page fault: write to 0xc0100000: read-only text",
     ),
     Mutant(
         "page_0_not_reserved",
@@ -308,8 +308,8 @@ PAGE_MUTANTS = [
         EARLY,
         '\treserve("the image", image, image_end);\n',
         "",
-        FAIL,
-        "page.every_frame_is_usable",
+        PANIC,
+        "page fault: write to 0xc0100000: read-only text",
     ),
     Mutant(
         "early_memory_wasted",
@@ -345,14 +345,6 @@ PAGE_MUTANTS = [
         "BUG at src/test/paging.c:.*: map_page",
     ),
     Mutant(
-        "unmap_of_many_forgotten",
-        PAGING,
-        "\t\t*pte = 0;\n\t\trelease(frame);\n",
-        "\t\t*pte = frame | PTE_PRESENT;\n\t\trelease(frame);\n",
-        FAIL,
-        "vmalloc.gives_pages_that_hold_data",
-    ),
-    Mutant(
         "invlpg_left_out",
         TLB,
         '__asm__ volatile(CPU_GUARD(4) "invlpg (%0)" : : "r"(virt) : "memory");',
@@ -377,30 +369,6 @@ PAGE_MUTANTS = [
         "",
         FAIL,
         "paging.unmapping_flushes",
-    ),
-    Mutant(
-        "unmap_of_many_does_not_flush",
-        PAGING,
-        "\tflush_tlb_range(virt, pages);\n",
-        "",
-        FAIL,
-        "paging.frames_are_released_after_the_flush",
-    ),
-    Mutant(
-        "freed_before_the_flush",
-        PAGING,
-        "\tflush_tlb_range(virt, pages);\n"
-        "\tfor (size_t i = 0; i < pages; i++) {\n"
-        "\t\tuint32_t *pte = walk(virt + i * PAGE_SIZE);\n"
-        "\t\tphys_addr_t frame = pte ? *pte : PHYS_NONE;\n\n"
-        "\t\tif (!frame)\n\t\t\tcontinue;\n\t\t*pte = 0;\n\t\trelease(frame);\n\t}\n",
-        "\tfor (size_t i = 0; i < pages; i++) {\n"
-        "\t\tuint32_t *pte = walk(virt + i * PAGE_SIZE);\n"
-        "\t\tphys_addr_t frame = pte ? *pte : PHYS_NONE;\n\n"
-        "\t\tif (!frame)\n\t\t\tcontinue;\n\t\t*pte = 0;\n\t\trelease(frame);\n\t}\n"
-        "\tflush_tlb_range(virt, pages);\n",
-        FAIL,
-        "paging.frames_are_released_after_the_flush",
     ),
     Mutant(
         "fixmap_does_not_flush",

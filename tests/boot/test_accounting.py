@@ -7,6 +7,7 @@ which counts wrong, or loses memory, does not pass.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -105,6 +106,14 @@ def test_ram_above_4_gib(default: Path, boot: Boot, memory: str, machine: str, a
     assert_accounted(result)
     assert result.transcript.stats["mem.waste.above_4g"] == above
     assert result.transcript.stats["mem.available"] > result.memory - 2 * MiB
+
+
+def test_the_log_names_whose_a_region_is(default: Path, boot: Boot) -> None:
+    """What early allocations were given touches page 0, and is not called that."""
+    result = boot(default)
+    reserved = re.findall(r"memblock: reserved 0x(\w+)-0x(\w+) (.+?)\s*\n", result.log.read_text())
+    sizes = {owner: int(last, 16) + 1 - int(first, 16) for first, last, owner in reserved}
+    assert sizes == {"page 0": 4096, "image": result.transcript.stats["mem.kernel"]}
 
 
 def test_less_than_one_percent_is_waste_at_16_mib(default: Path, boot: Boot) -> None:

@@ -99,8 +99,8 @@ PROTECTIONS = (
         "freed",
         r"page fault: write to 0x\w+: freed vmalloc mapping of 2 pages at 0x",
         VMALLOC,
-        "entries[i] = (entries[i] & keep) | ENTRY_STALE;",
-        "entries[i] = (entries[i] & (keep | 0xfff)) | ENTRY_STALE;",
+        "vm.entries[i] = (vm.entries[i] & keep) | ENTRY_STALE;",
+        "vm.entries[i] = (vm.entries[i] & (keep | 0xfff)) | ENTRY_STALE;",
     ),
     Protection(
         "hole",

@@ -79,6 +79,22 @@ def test_it_works_everywhere(kernels: Kernels, boot: Boot, cpu: str, memory: str
     assert stats["vmalloc.flushes"] > 0
 
 
+@pytest.mark.parametrize("cpu", ["386", "486"])
+@pytest.mark.parametrize(
+    "mapping", ["kmalloc.mapping=vmap", "kmalloc.mapping=direct"], ids=["vmap", "direct"]
+)
+def test_one_flush_serves_64_unmaps(kernels: Kernels, boot: Boot, cpu: str, mapping: str) -> None:
+    """Whatever their sizes, where nothing is short; and mapping itself flushes nothing."""
+    result = boot(kernels.user("mappings.c", sets=(mapping,)), cpu=cpu)
+    assert result.verdict == "pass", result.log.read_text()
+    stats = result.transcript.stats
+    unmaps = stats["load.unmaps"]
+    assert unmaps > 10_000
+    assert stats["load.flush_all"] * 64 <= unmaps
+    assert stats["load.flush_page"] == 0  # more pages wait than are worth naming
+    assert (stats["load.flushes"] + 1) * 64 > unmaps  # and none was left out
+
+
 def test_every_unmap_flushes_where_none_is_gathered(kernels: Kernels, boot: Boot) -> None:
     """The check behind the claim: without gathering there are as many flushes as unmaps."""
     result = boot(kernels.user(sets=("vmalloc.lazy=1",)), cpu="386")

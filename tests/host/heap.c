@@ -369,6 +369,30 @@ static void try_lazy(void)
 		wrong("%lu flushes for %u mappings", flushes, 3 * VMALLOC_LAZY);
 }
 
+/* The address of a mapping leads to its new frame, once its old one is someone else's. */
+static void try_flush_of_few(void)
+{
+	volatile char *first = vmalloc(1);
+	volatile char *again;
+	volatile char *other;
+	phys_addr_t frame;
+
+	*first = 0;
+	vfree((void *)first);
+	vm_purge();
+	frame = alloc_pages(ZONE_ANY, 0); /* the mapping's */
+	again = vmalloc(1); /* at its address */
+	free_pages(frame, 0);
+	other = vmalloc(1);
+	*again = 1;
+	*other = 2;
+	if (again != first || *again != 1)
+		wrong("%p shows the frame that it had before, or is not %p", again, first);
+	vfree((void *)again);
+	vfree((void *)other);
+	vm_purge();
+}
+
 /* What looks like a slab, but lies in pages that are none. */
 static void try_forged_slab(void)
 {
@@ -462,6 +486,7 @@ int run(void)
 	try_device();
 	try_largest();
 	try_lazy();
+	try_flush_of_few();
 	try_refill();
 	create_caches();
 	try_forged_slab();

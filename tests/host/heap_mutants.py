@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from tests.host.native import Edit
 
-KMALLOC_C, CHECK_C, KREALLOC_C, KMEM_C, SLAB_C, KHEAP_C, KHEAP_CHECK_C, LARGE_C, VMALLOC_C = (
+KMALLOC_C, CHECK_C, KREALLOC_C, KMEM_C, SLAB_C, KHEAP_C, KHEAP_CHECK_C, LARGE_C = (
     f"mm/{name}.c"
     for name in (
         *("kmalloc", "kmalloc_check", "krealloc", "kmem", "slab", "kheap", "kheap_check"),
         "large_vmap",
-        "vmalloc",
     )
 )
+VMALLOC_C = "mm/vmalloc.c"
+VMALLOC_CHECK_C = "mm/vmalloc_check.c"
+PAGE_C = "mm/page.c"
 SLAB_H = "include/mm/slab.h"
 KHEAP_BLOCK_H = "include/mm/kheap_block.h"
 KMEM_H = "include/mm/kmem.h"
@@ -178,42 +180,40 @@ _EDITS = {
     "vmalloc: frames freed without a flush": Edit(VMALLOC_C, "flush(); for", "for"),
     "vmalloc: flushed in part": Edit(
         VMALLOC_C,
-        "for (size_t i = lazy.count; i; i--) flush_tlb_range",
-        "for (size_t i = lazy.count; i > 1; i--) flush_tlb_range",
+        "for (size_t i = vm.lazy.count; i; i--) flush_tlb_range",
+        "for (size_t i = vm.lazy.count; i > 1; i--) flush_tlb_range",
     ),
     "vmalloc: never flushed": Edit(
         VMALLOC_C,
-        "if (lazy.count == VMALLOC_LAZY || lazy.pages >= VMALLOC_LAZY_PAGES) vm_purge();",
+        "if (vm.lazy.count == VMALLOC_LAZY) vm_purge();",
         "",
     ),
     "vmalloc: frames lost": Edit(VMALLOC_C, "if (frame) free_pages(frame, 0);", ""),
     "vmalloc: guards lost": Edit(
-        VMALLOC_C, "entries[page + reach] == ENTRY_GUARD) reach++;", "0) reach++;"
+        VMALLOC_C, "vm.entries[page + reach] == ENTRY_GUARD) reach++;", "0) reach++;"
     ),
     "vmalloc: a spare range's link taken for a frame": Edit(
-        VMALLOC_C, "entries[found - 1] = ENTRY_SPARE; /*", "/*"
+        VMALLOC_C, "vm.entries[found - 1] = ENTRY_SPARE; /*", "/*"
     ),
     "vmalloc: spare addresses stay spare": Edit(VMALLOC_C, "drain_spares(); virt", "virt"),
     "vmalloc: a spare range handed out twice": Edit(
-        VMALLOC_C, "spare[reach] = entries[found - 1] >> ENTRY_NEXT_SHIFT;", ""
+        VMALLOC_C, "vm.spare[reach] = vm.entries[found - 1] >> ENTRY_NEXT_SHIFT;", ""
     ),
     "vmalloc: spare addresses for any alignment": Edit(VMALLOC_C, "if (align == 1) found", "found"),
     "vmalloc: half a mapping stays": Edit(
-        VMALLOC_C, "retire((struct range){ page_of(virt), done, pages + guard, kind });", ""
+        VMALLOC_C, "retire((struct vm_range){ page_of(virt), done, pages + guard, kind });", ""
     ),
-    "vmalloc: frames that wait are not waited for": Edit(
-        VMALLOC_C, "if (!frame && lazy.count) {", "if (0) {"
-    ),
+    "vmalloc: frames that wait are not waited for": Edit(PAGE_C, "vm_purge(); /* last", "/* last"),
     "vmalloc: a device's frames freed": Edit(
         VMALLOC_C, "range.kind == VM_IO ? 0 : PTE_FRAME", "PTE_FRAME"
     ),
     "vmalloc: middle of a mapping accepted": Edit(
-        VMALLOC_C, "if (!entry_kind(entries[page]) || virt % PAGE_SIZE)", "if (0)"
+        VMALLOC_CHECK_C, "if (!entry_kind(vm.entries[page]) || virt % PAGE_SIZE)", "if (0)"
     ),
     "vmalloc: others' mappings accepted": Edit(
         VMALLOC_C,
-        "entry_kind(entries[page_of(virt)]) == kind;",
-        "entry_kind(entries[page_of(virt)]);",
+        "entry_kind(vm.entries[page_of(virt)]) == kind;",
+        "entry_kind(vm.entries[page_of(virt)]);",
     ),
 }
 

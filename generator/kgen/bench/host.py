@@ -34,7 +34,14 @@ RUNS = 7
 
 DRIVER = Path(__file__).parent / "native" / "host.c"
 
-_MACHINES = {"mm/arena.c", "mm/early.c", "mm/memblock.c", "mm/memmap.c", "mm/vmalloc.c"}
+_MACHINES = {
+    "mm/arena.c",
+    "mm/early.c",
+    "mm/memblock.c",
+    "mm/memmap.c",
+    "mm/vmalloc.c",
+    "mm/vmalloc_check.c",
+}
 """What is below the allocators: ``native/host.c`` takes its place."""
 
 _LINK = ("-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none,--gc-sections,-z,noexecstack")

@@ -213,14 +213,8 @@ class Vmalloc(Section):
         64,
         ge=1,
         le=1024,
-        description="mappings that are unmapped before one TLB flush frees what they held: a 386 "
-        "can only flush everything",
-    )
-    lazy_pages: int = Field(
-        1024,
-        ge=1,
-        le=65536,
-        description="pages of 4 KiB that may wait for that flush; it comes when so many do",
+        description="mappings that are unmapped before one TLB flush frees what they held, unless "
+        "frames or virtual pages run out first: a 386 can only flush everything",
     )
 
 

@@ -296,27 +296,6 @@ phys_addr_t unmap_page(uintptr_t virt)
 	return frame;
 }
 
-void unmap_pages(uintptr_t virt, size_t pages, void (*release)(phys_addr_t frame))
-{
-	/* An entry that is not present may hold anything: the frame stays in it. */
-	for (size_t i = 0; i < pages; i++) {
-		uint32_t *pte = walk(virt + i * PAGE_SIZE);
-
-		if (pte)
-			*pte = *pte & PTE_PRESENT ? *pte & PTE_FRAME : 0;
-	}
-	flush_tlb_range(virt, pages);
-	for (size_t i = 0; i < pages; i++) {
-		uint32_t *pte = walk(virt + i * PAGE_SIZE);
-		phys_addr_t frame = pte ? *pte : PHYS_NONE;
-
-		if (!frame)
-			continue;
-		*pte = 0;
-		release(frame);
-	}
-}
-
 /* --- verifying --------------------------------------------------------------- */
 
 static const char *check_direct(void)

@@ -74,12 +74,6 @@ int map_page(uintptr_t virt, phys_addr_t phys, unsigned flags);
 phys_addr_t unmap_page(uintptr_t virt);
 
 /*
- * Unmap `pages` pages, flush once, then hand each frame to release(), so that
- * none is reused while the TLB still leads to it. Pages not mapped are skipped.
- */
-void unmap_pages(uintptr_t virt, size_t pages, void (*release)(phys_addr_t frame));
-
-/*
  * Verify the permanent directory: no identity map, null page absent, the direct
  * map maps what it should and nothing else. NULL, or what is wrong.
  */

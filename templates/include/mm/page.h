@@ -44,7 +44,7 @@ void zones_init(void);
 
 /*
  * Use alloc_pages() and free_pages(), which choose among these: the hot list, the
- * highest zone that suits, and, after draining the hot list, all others.
+ * highest zone that suits, and all others, after asking everyone for free frames.
  */
 phys_addr_t alloc_page_hot(void);
 void free_page_hot(phys_addr_t addr);
@@ -56,6 +56,10 @@ void free_block(phys_addr_t addr, unsigned order);
  * A block of 2^order page frames from `zone`, or from the next lower one that has
  * it. Returns its physical address, PHYS_NONE if there is none: never panics.
  * What it holds is not defined. Frames above ZONE_DIRECT are not in the direct map.
+ *
+ * Before it fails it drains the hot list and purges what vmalloc unmapped. What slabs
+ * and heap keep, kmalloc_shrink() would return: kmalloc asks for that by itself,
+ * others may.
  */
 static inline phys_addr_t alloc_pages(enum zone_id zone, unsigned order)
 {

@@ -56,7 +56,8 @@ void vm_unmap(uintptr_t virt, size_t pages);
 
 /*
  * Flush the TLB, if anything was unmapped since the last time, and free the frames
- * and the addresses that waited for it.
+ * and the addresses that waited for it. Done by itself before pages or addresses are
+ * refused to anyone.
  */
 void vm_purge(void);
 

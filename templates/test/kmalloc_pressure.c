@@ -1,0 +1,117 @@
+/* Tests of kmalloc when memory or addresses run out: NULL, and nothing is lost. */
+#include <arch/paging.h>
+#include <kernel/ktest.h>
+#include <mm/kmalloc.h>
+#include <mm/page.h>
+
+/* Free pages once nothing is kept that is not in use. */
+static size_t settled_free_pages(void)
+{
+	kmalloc_shrink();
+	return free_page_count();
+}
+
+static unsigned long failures(void)
+{
+	struct kmalloc_stats stats;
+
+	kmalloc_stats_read(&stats);
+	return stats.failures;
+}
+
+KTEST(kmalloc, exhaustion_gives_null)
+{
+	unsigned long so_far = failures();
+	size_t before = settled_free_pages();
+
+	KTEST_EXPECT_NULL(test, kmalloc((size_t)-1));
+	KTEST_EXPECT_NULL(test, kmalloc((size_t)-PAGE_SIZE));
+	KTEST_EXPECT_NULL(test, kmalloc(ARENA_SIZE));
+	KTEST_EXPECT_NULL(test, kcalloc(0x10000, 0x10001));
+	KTEST_EXPECT_NULL(test, kmalloc((free_page_count() + 1) * PAGE_SIZE));
+	KTEST_EXPECT_EQ(test, failures(), so_far + 5);
+	KTEST_EXPECT_EQ(test, (uintptr_t)kmalloc(0), (uintptr_t)ZERO_SIZE_PTR);
+	KTEST_EXPECT_EQ(test, settled_free_pages(), before);
+}
+
+//% if kmalloc.mapping == "vmap" and not derived.watched
+/* The largest allocation that arena and memory have room for. */
+KTEST(kmalloc, fills_the_arena)
+{
+	size_t before = settled_free_pages();
+	size_t pages = MIN(before, paging_stats.arena_pages - KMALLOC_GUARD_PAGES);
+	size_t size = pages * PAGE_SIZE - KMALLOC_ALIGNMENT;
+	char *pointer = kmalloc(size);
+
+	KTEST_ASSERT(test, pointer);
+	pointer[0] = 1;
+	pointer[size - 1] = 2;
+	KTEST_EXPECT_EQ(test, free_page_count(), before - pages);
+	KTEST_EXPECT_NULL(test, kmalloc(size + 1));
+	kfree(pointer);
+	KTEST_EXPECT_EQ(test, settled_free_pages(), before);
+}
+
+//% endif
+/* Whether the machine has an object of this size, at least one, when all else is free. */
+static bool has_room(size_t size)
+{
+	//% if kmalloc.mapping == "vmap"
+	return size / PAGE_SIZE < MIN(free_page_count(), paging_stats.arena_pages);
+	//% else
+	struct free_profile profile;
+	bool found = false;
+
+	free_profile_read(&profile);
+	for (unsigned zone = 0; zone <= ZONE_DIRECT; zone++) {
+		for (unsigned order = 0; order <= MAX_ORDER; order++)
+			found |= profile.blocks[zone][order] && PAGE_SIZE << order > 2 * size;
+	}
+	return found;
+	//% endif
+}
+
+/*
+ * Until no object of the size is to be had (or enough on a large machine), then all
+ * back: none is lost on the way. The objects are a list through their first words.
+ */
+KTEST(kmalloc, survives_running_out)
+{
+	static const struct {
+		size_t size, align;
+		unsigned long most;
+	} kinds[] = {
+		{ 64, 1, 4000 }, /* slabs */
+		{ 1000, 1, 4000 }, /* the heap */
+		{ 6000, 1, 4000 }, /* few to a chunk */
+		{ 1 << 20, 1, 64 }, /* pages */
+		{ 100, PAGE_SIZE, 20000 }, /* the heap, then pages that it has no chunk for */
+	};
+	size_t before = settled_free_pages();
+
+	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
+		void **list = NULL;
+		void **object;
+		bool is_possible = has_room(MAX(kinds[i].size, kinds[i].align));
+		unsigned long count = 0;
+		unsigned long so_many;
+
+		while (count < kinds[i].most &&
+		       (object = kmalloc_aligned(kinds[i].size, kinds[i].align))) {
+			*object = list;
+			list = object;
+			count++;
+		}
+		KTEST_EXPECT_GE(test, count, is_possible);
+		so_many = count;
+		while (list) {
+			object = list;
+			list = *object;
+			kfree(object); /* whichever tier it is from when others have no more */
+			if (!i && --count == so_many / 2) /* some slabs are full, one is partial */
+				KTEST_EXPECT_NULL(test, kmalloc_check());
+		}
+		KTEST_EXPECT_EQ(test, settled_free_pages(), before);
+	}
+	KTEST_EXPECT_NULL(test, kmalloc_check());
+}

@@ -1,0 +1,111 @@
+"""Kernels that nobody would describe like this, on machines of all sizes: their own tests pass.
+
+What an allocator does depends on what is beside it: without slabs small objects come from the
+heap, without a heap from pages, in the direct map or in the arena. So every pair of choices is
+in one of these kernels at least.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from kgen_qemu.result import Result
+
+Boot = Callable[..., Result]
+
+
+class Kernels(Protocol):
+    """What the fixture ``kernels`` offers (conftest.py)."""
+
+    def user(self, *sources: str, sets: Sequence[str] = ()) -> Path: ...
+
+
+_TABLE = """
+    classes  heap     mapping  header  alignment  guards  lazy  index    hot  memory  cpu
+    default  default  vmap     yes     8          1       64    lists    on   2M      386
+    none     none     direct   no      64         3       1     bitmaps  off  2M      pentium3
+    none     default  vmap     no      4096       3       1024  bitmaps  on   8M      386
+    default  none     direct   yes     8          1       1024  lists    off  64M     pentium3
+    default  none     vmap     yes     64         1       1     lists    off  8M      386
+    none     default  direct   yes     4096       1       64    bitmaps  on   64M     pentium3
+    default  none     vmap     no      64         3       64    lists    on   64M     386
+    none     default  vmap     no      8          1       1     lists    on   8M      pentium3
+    default  default  direct   yes     8          3       64    bitmaps  off  8M      386
+    none     none     vmap     yes     4096       1       1     lists    off  64M     386
+    default  default  vmap     yes     64         1       1024  lists    on   2M      386
+"""
+
+SETS = {
+    ("classes", "none"): ["kmalloc.classes="],
+    ("heap", "none"): ["kmalloc.heap_limit=0"],
+    ("mapping", "direct"): ["kmalloc.mapping=direct"],
+    ("header", "no"): ["kmalloc.header=false"],
+    ("alignment", "64"): ["kmalloc.alignment=64"],
+    ("alignment", "4096"): ["kmalloc.alignment=4096"],
+    ("guards", "3"): ["kmalloc.guard_pages=3", "vmalloc.guard_pages=3"],
+    ("lazy", "1"): ["vmalloc.lazy=1"],
+    ("lazy", "1024"): ["vmalloc.lazy=1024"],
+    ("index", "bitmaps"): ["buddy.index=bitmaps"],
+    ("hot", "off"): ["buddy.hot=false"],
+}
+"""What a choice changes in the default description: nothing where it is not named."""
+
+MACHINE = ("memory", "cpu")
+
+Choices = dict[str, str]
+
+
+def _read(table: str) -> list[Choices]:
+    names, *rows = [line.split() for line in table.strip().splitlines()]
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+KERNELS = _read(_TABLE)
+
+
+def _is_possible(choices: Choices) -> bool:
+    """Objects of 4 KiB each fit into no slab, and too many of them not into 2 MiB."""
+    return choices.get("alignment") != "4096" or (
+        choices.get("classes") != "default" and choices.get("memory") != "2M"
+    )
+
+
+def test_every_pair_of_choices_is_there() -> None:
+    values = {name: {row[name] for row in KERNELS} for name in KERNELS[0]}
+    assert {(name, value) for name, value in SETS} <= {
+        (name, value) for name in values for value in values[name]
+    }
+    missing = [
+        pair
+        for one, other in combinations(values, 2)
+        for pair in ({one: a, other: b} for a in values[one] for b in values[other])
+        if _is_possible(pair) and not any(pair.items() <= row.items() for row in KERNELS)
+    ]
+    assert missing == []
+
+
+def _name(choices: Choices) -> str:
+    settings = [setting for choice in choices.items() for setting in SETS.get(choice, [])]
+    return " ".join([*settings, *(choices[name] for name in MACHINE)])
+
+
+@pytest.mark.boot
+@pytest.mark.parametrize("choices", KERNELS, ids=_name)
+def test_odd_kernels_pass(kernels: Kernels, boot: Boot, choices: Choices) -> None:
+    sets = [setting for choice in choices.items() for setting in SETS.get(choice, [])]
+    result = boot(kernels.user(sets=sets), memory=choices["memory"], cpu=choices["cpu"])
+    assert result.verdict == "pass", (result.reasons, result.log.read_text())
+
+
+@pytest.mark.boot
+@pytest.mark.parametrize("memory", ["2M", "64M"])
+def test_the_direct_map_alone(kernels: Kernels, boot: Boot, memory: str) -> None:
+    """No slabs, no heap, no arena: each object is a block of the buddy's."""
+    sets = ["kmalloc.classes=", "kmalloc.heap_limit=0", "kmalloc.mapping=direct"]
+    result = boot(kernels.user(sets=sets), memory=memory, cpu="386")
+    assert result.verdict == "pass", (result.reasons, result.log.read_text())
