@@ -113,6 +113,13 @@ _HOT = {
         "order != MAX_ORDER; order++",
         "order + 1 < MAX_ORDER; order++",
     ),
+    "refused beside what waits for a flush": Edit(PAGE_C, "vm_purge(); /*", "/*"),
+    "flushed before it must be": Edit(
+        PAGE_C, "if (!addr) { vm_purge();", "vm_purge(); if (!addr) {"
+    ),
+    "flushed, and not drained": Edit(
+        PAGE_C, "as it costs a TLB flush */ pages_drain();", "as it costs a TLB flush */"
+    ),
     "drained into another zone": Edit(
         PAGE_C, "buddy_give_cached(&hot_zone->buddy,", "buddy_give_cached(&zones[0].buddy,"
     ),

@@ -8,7 +8,8 @@
  * Whatever the hot list holds is free in the model. As buddies merge at once, and the
  * hot list is drained before anything is refused or a lower zone asked, a request
  * must be served by the highest zone that suits and has a free, aligned run of
- * 2^order frames; if there is none, it must fail and be counted once.
+ * 2^order frames; if there is none, what waits for a TLB flush is freed, and it must
+ * be served from that, or fail and be counted once.
  *
  * Input: one line, SEED ROUNDS HOT LATE, then FIRST and END of each region of RAM in
  * frames. HOT: frames that the hot list holds at most. LATE: how to end: 0 in peace, 1 to 3 with a free that is seen late.
@@ -38,6 +39,15 @@ static unsigned long failures;
 static size_t ram_end; /* frame */
 static struct free_profile initial;
 static size_t hot_frames; /* the hot list holds at most */
+static size_t waiting[FRAMES]; /* for a TLB flush: allocated frames that nobody uses */
+static size_t waiting_count;
+
+static struct {
+	unsigned zone;
+	unsigned order;
+	unsigned server; /* the zone that must serve it; ZONE_COUNT if none can */
+	unsigned purges; /* that it has led to */
+} request;
 
 /* --- the machine ------------------------------------------------------------------- */
 
@@ -116,6 +126,20 @@ static unsigned serving_zone(unsigned zone, unsigned order)
 	return ZONE_COUNT;
 }
 
+/* In place of vmalloc.c's: free what waits. */
+void vm_purge(void)
+{
+	while (waiting_count) {
+		size_t frame = waiting[--waiting_count];
+
+		owner[frame] = FREE;
+		free_count++;
+		free_pages(frame * PAGE_SIZE, 0);
+	}
+	request.server = serving_zone(request.zone, request.order);
+	request.purges++;
+}
+
 /* What free_pages() must say of a free that is wrong; NULL if it is right. */
 static const char *complaint(phys_addr_t addr, unsigned order)
 {
@@ -139,11 +163,19 @@ static const char *complaint(phys_addr_t addr, unsigned order)
 
 static void take(unsigned zone, unsigned order)
 {
-	unsigned expected = serving_zone(zone, order);
-	phys_addr_t addr = alloc_pages(zone, order);
-	size_t frame = addr / PAGE_SIZE;
+	unsigned server = serving_zone(zone, order);
+	phys_addr_t addr;
+	size_t frame;
 
-	if (expected == ZONE_COUNT) {
+	request.zone = zone;
+	request.order = order;
+	request.server = server;
+	request.purges = 0;
+	addr = alloc_pages(zone, order);
+	frame = addr / PAGE_SIZE;
+	if (request.purges != (server == ZONE_COUNT))
+		wrong("order %u of zone %u: %u flushes", order, zone, request.purges);
+	if (request.server == ZONE_COUNT) {
 		failures++;
 		if (addr)
 			wrong("0x%x of order %u, which there is not", addr, order);
@@ -151,8 +183,9 @@ static void take(unsigned zone, unsigned order)
 	}
 	if (!addr || !IS_ALIGNED(addr, PAGE_SIZE << order) || !all_free(frame, 1u << order))
 		wrong("0x%x is no free block of order %u", addr, order);
-	if (zone_of_frame(frame) != expected)
-		wrong("0x%x for zone %u, order %u: not from zone %u", addr, zone, order, expected);
+	if (zone_of_frame(frame) != request.server)
+		wrong("0x%x for zone %u, order %u: not from zone %u", addr, zone, order,
+		      request.server);
 	memset(owner + frame, INSIDE, 1u << order);
 	owner[frame] = order;
 	free_count -= 1u << order;
@@ -170,6 +203,17 @@ static void give_back(void)
 	free_count += 1u << order;
 	free_pages(frame * PAGE_SIZE, order);
 	last_freed = frame;
+}
+
+/* A frame is not used any more, and waits for a flush. */
+static void retire(void)
+{
+	size_t i = draw(live_count);
+
+	if (owner[live[i]])
+		return;
+	waiting[waiting_count++] = live[i];
+	live[i] = live[--live_count];
 }
 
 /* The panic that these calls end in; "" if they do not. */
@@ -286,6 +330,11 @@ static void operate(unsigned round)
 	case 4:
 		mistake();
 		break;
+	case 5:
+	case 6:
+		if (live_count)
+			retire();
+		break;
 	default:
 		if (draw(20) < (flood ? 15 : 6))
 			take(draw(2) ? ZONE_ANY : draw(ZONE_COUNT), some_order());
@@ -311,6 +360,7 @@ static void expect_nothing_left(void)
 
 	while (live_count)
 		give_back();
+	vm_purge();
 	check();
 	free_profile_read(&final);
 	check();
