@@ -4,7 +4,6 @@
 #include <kernel/meminfo.h>
 #include <mm/kheap.h>
 #include <mm/kmalloc.h>
-#include <mm/tiers.h>
 #include <mm/vmalloc.h>
 
 KTEST(meminfo, unusable_index_counts_smaller_blocks)
@@ -63,10 +62,10 @@ KTEST(meminfo, heap_bytes_are_free_or_not)
 
 	kmalloc_shrink();
 	heap_use_read(&before);
-	pointer = kheap_alloc(3000);
+	pointer = kheap_alloc_aligned(3000, KHEAP_GRANULE); /* NULL without a chunk */
 	KTEST_ASSERT(test, pointer);
 	heap_use_read(&during);
-	tier_free(pointer); /* not kheap_free(): without a chunk it has pages of its own */
+	kheap_free(pointer);
 	kmalloc_shrink();
 	heap_use_read(&after);
 	KTEST_EXPECT_EQ(test, during.blocks, before.blocks + 1);

@@ -92,7 +92,7 @@ KTEST(vmalloc, any_request_gets_what_waits)
 	}
 	rest = vmalloc((before - few) * PAGE_SIZE);
 	KTEST_EXPECT_EQ(test, free_page_count(), 0);
-	for (unsigned order = 0; order <= 1; order++) {
+	for (unsigned order = 0; order <= MIN(1, MAX_ORDER); order++) {
 		vfree(waiting);
 		blocks[order] = alloc_pages(ZONE_ANY, order);
 		KTEST_EXPECT(test, blocks[order]);
@@ -100,7 +100,7 @@ KTEST(vmalloc, any_request_gets_what_waits)
 		KTEST_EXPECT_EQ(test, free_page_count(), 0);
 	}
 	KTEST_EXPECT_EQ(test, page_stats.failures, failures);
-	for (unsigned order = 0; order <= 1; order++) {
+	for (unsigned order = 0; order <= MIN(1, MAX_ORDER); order++) {
 		if (blocks[order])
 			free_pages(blocks[order], order);
 	}
