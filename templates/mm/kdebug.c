@@ -10,11 +10,13 @@
  *   1. Allocate a block that has room for all of it, fill the red zone, put the
  *      watch into the list of live ones, with the call site.
  *   2. To free: is there a live watch in front, in the list, with the magic? Is the
- *      red zone as it was? Then note who freed it.
+ *      red zone as it was? Then note who freed it. If something is wrong, the list
+ *      tells whose allocation it is: not all of a watch is overwritten at once.
  *   3. With a quarantine the block waits, filled, until as many others as that has
  *      room for were freed. If it is not as it was left, someone wrote to freed
  *      memory: say who had it.
- *   4. Give the block back to its tier.
+ *   4. Give the block back to its tier. What the quarantine holds goes back before
+ *      a request fails.
  *
  * The red zone is at least 8 bytes and starts at the first byte that was not asked
  * for, so one byte too many is noticed: when the memory is freed, or by
@@ -41,6 +43,7 @@ struct watch {
 	struct watch *next; /* live ones */
 	struct watch **link; /* what points at this one; NULL once it is freed */
 	void *block; /* the tier's */
+	size_t size; /* bytes asked for: the header has it, too, and is overwritten first */
 	site_t site; /* who allocated it */
 	site_t freed_by;
 	block_header_t header; /* as without debugging, right in front of the result */
@@ -134,54 +137,24 @@ static inline size_t zone_size(size_t size)
 
 static bool zone_is_intact(const struct watch *watch)
 {
-	size_t size = watch->header.size;
+	size_t size = watch->size;
 
 	return !poison_broken((char *)bytes_of(watch) + size, zone_size(size), POISON_ZONE);
 }
 
-/* End with what is wrong, and who had to do with it. */
-static void report(const char *caller, const struct watch *watch, const char *fault)
-	__attribute__((noreturn, cold));
+/* End with what is wrong, and who had to do with the allocation. */
+static void report(const char *caller, const void *pointer, const char *fault,
+		   const struct watch *watch) __attribute__((noreturn, cold));
 
-static void report(const char *caller, const struct watch *watch, const char *fault)
+static void report(const char *caller, const void *pointer, const char *fault,
+		   const struct watch *watch)
 {
-	printk("%s: %u bytes at %p: allocated from %p, freed from %p\n", caller, watch->header.size,
-	       bytes_of(watch), watch->site, watch->freed_by);
-	panic("%s(%p): %s (%u bytes, from %p)", caller, bytes_of(watch), fault, watch->header.size,
-	      watch->site);
-}
+	char freed[24] = "";
 
-void *kmalloc_from(size_t size, size_t align, const void *site)
-{
-	size_t offset = ALIGN_UP(sizeof(struct watch), MAX(align, (size_t)KMALLOC_ALIGNMENT));
-	struct watch *watch;
-	size_t whole;
-	char *block;
-
-	if (!size)
-		return ZERO_SIZE_PTR;
-	//% if debug.fail
-	if (should_fail(site)) {
-		kmalloc_counts.failures++;
-		return NULL;
-	}
-	//% endif
-	if (align & (align - 1) || !align ||
-	    __builtin_add_overflow(size, offset + zone_size(size), &whole)) {
-		kmalloc_counts.failures++;
-		return NULL;
-	}
-	block = tier_alloc_aligned(whole, align);
-	if (!block)
-		return NULL;
-	watch = watch_of(block + offset);
-	*watch = (struct watch){ live, &live, block,
-				 site, NULL,  { size, kmalloc_magic(block + offset, size) } };
-	if (live)
-		live->link = &watch->next;
-	live = watch;
-	memset(block + offset + size, POISON_ZONE, zone_size(size));
-	return block + offset;
+	if (!watch->link)
+		snprintf(freed, sizeof(freed), ", freed from %p", watch->freed_by);
+	panic("%s(%p): %s (%u bytes at %p, allocated from %p%s)", caller, pointer, fault,
+	      watch->size, bytes_of(watch), watch->site, freed);
 }
 
 /* --- freeing ------------------------------------------------------------------------- */
@@ -191,7 +164,7 @@ static bool fits_its_block(const struct watch *watch)
 {
 	size_t offset = (char *)bytes_of(watch) - (char *)watch->block;
 	size_t room = tier_room(watch->block);
-	size_t size = watch->header.size;
+	size_t size = watch->size;
 
 	return offset <= room && size <= room - offset && zone_size(size) <= room - offset - size;
 }
@@ -207,6 +180,10 @@ const char *kmalloc_fault(const void *pointer)
 		return "nothing is allocated there: freed already?";
 	if (watch->header.magic == DEAD)
 		return "it is free already";
+	//% if debug.poison
+	if (!poison_broken(&watch->header, sizeof(watch->header), POISON_FREE))
+		return "it is free already";
+	//% endif
 	if (watch->header.magic != kmalloc_magic(pointer, watch->header.size))
 		return "its header does not have the magic: overwritten, or not a start";
 	if (!virt_to_phys(watch->link) || *watch->link != watch)
@@ -214,24 +191,50 @@ const char *kmalloc_fault(const void *pointer)
 	fault = tier_fault(watch->block);
 	if (fault)
 		return fault;
-	if (!fits_its_block(watch))
+	if (watch->header.size != watch->size || !fits_its_block(watch))
 		return "its header has a size that its block does not: overwritten?";
 	return zone_is_intact(watch) ? NULL : "bytes behind it were overwritten";
 }
 
+/* Whether memory is mapped there, as much as a watch. */
+static bool is_mapped(const struct watch *watch)
+{
+	return virt_to_phys(watch) && virt_to_phys(&watch->header.magic);
+}
+
+/*
+ * The live watch with this address in it or in its bytes, NULL if there is none: as
+ * far as the list is intact, which a wrong link would end.
+ */
+static const struct watch *owner_of(const void *pointer)
+{
+	struct watch *const *link = &live;
+	const struct watch *watch = live;
+
+	while (watch && is_mapped(watch) && watch->link == link) {
+		if ((uintptr_t)pointer - (uintptr_t)watch <= sizeof(*watch) + watch->size)
+			return watch;
+		link = &watch->next;
+		watch = watch->next;
+	}
+	return NULL;
+}
+
 static void verify(const char *caller, const void *pointer)
 {
-	const struct watch *watch = watch_of(pointer);
 	const char *fault = kmalloc_fault(pointer);
+	const struct watch *watch;
 
 	if (!fault)
 		return;
-	/* Whether the watch can be believed: else who allocated it is unknown. */
-	if (virt_to_phys(watch) && virt_to_phys(&watch->header.magic) &&
-	    IS_ALIGNED((uintptr_t)pointer, KMALLOC_ALIGNMENT) &&
-	    (watch->header.magic == DEAD ||
-	     watch->header.magic == kmalloc_magic(pointer, watch->header.size)))
-		report(caller, watch, fault);
+	watch = owner_of(pointer);
+	if (watch && bytes_of(watch) != pointer)
+		report(caller, pointer, "not the start of an allocation", watch);
+	if (!watch && is_mapped(watch_of(pointer)) && watch_of(pointer)->header.magic == DEAD &&
+	    IS_ALIGNED((uintptr_t)pointer, KMALLOC_ALIGNMENT))
+		watch = watch_of(pointer);
+	if (watch)
+		report(caller, pointer, fault, watch);
 	kmalloc_refuse(caller, pointer, fault);
 }
 
@@ -244,8 +247,8 @@ static struct {
 /* The oldest may go, if nobody wrote to it. */
 static void release(struct watch *watch)
 {
-	if (poison_broken(bytes_of(watch), watch->header.size, POISON_FREE))
-		report("quarantine", watch, "it was written after it was freed");
+	if (poison_broken(bytes_of(watch), watch->size, POISON_FREE))
+		report("quarantine", bytes_of(watch), "it was written after it was freed", watch);
 	tier_free(watch->block);
 }
 
@@ -253,11 +256,27 @@ static void retire(struct watch *watch)
 {
 	struct watch *oldest = quarantine.ring[quarantine.next];
 
-	memset(bytes_of(watch), POISON_FREE, watch->header.size);
+	memset(bytes_of(watch), POISON_FREE, watch->size);
 	quarantine.ring[quarantine.next] = watch;
 	quarantine.next = (quarantine.next + 1) % DEBUG_QUARANTINE;
 	if (oldest)
 		release(oldest);
+}
+
+/* Let go of all; whether there was anything. */
+static bool drain_quarantine(void)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < DEBUG_QUARANTINE; i++) {
+		struct watch *watch = quarantine.ring[i];
+
+		quarantine.ring[i] = NULL;
+		if (watch)
+			release(watch);
+		any |= !!watch;
+	}
+	return any;
 }
 
 //% else
@@ -266,16 +285,15 @@ static void retire(struct watch *watch)
 	tier_free(watch->block);
 }
 
+static bool drain_quarantine(void)
+{
+	return false;
+}
+
 //% endif
 size_t kmalloc_shrink(void)
 {
-	//% if debug.quarantine
-	for (unsigned i = 0; i < DEBUG_QUARANTINE; i++) {
-		if (quarantine.ring[i])
-			release(quarantine.ring[i]);
-		quarantine.ring[i] = NULL;
-	}
-	//% endif
+	drain_quarantine();
 	return tiers_shrink();
 }
 
@@ -293,6 +311,48 @@ static void free_from(const char *caller, void *pointer, site_t site)
 	watch->freed_by = site;
 	watch->header.magic = DEAD;
 	retire(watch);
+}
+
+/* --- allocating ---------------------------------------------------------------------- */
+
+void *kmalloc_from(size_t size, size_t align, const void *site)
+{
+	size_t offset = ALIGN_UP(sizeof(struct watch), MAX(align, (size_t)KMALLOC_ALIGNMENT));
+	struct watch *watch;
+	size_t whole;
+	char *block;
+
+	if (!size)
+		return ZERO_SIZE_PTR;
+	//% if debug.fail
+	if (should_fail(site)) {
+		kmalloc_counts.failures++;
+		return NULL;
+	}
+	//% endif
+	if (align & (align - 1) || !align)
+		return bad_alignment(size, align, site);
+	if (__builtin_add_overflow(size, offset + zone_size(size), &whole))
+		return out_of_memory(size, site);
+	block = tier_alloc_aligned(whole, align);
+	if (!block && drain_quarantine())
+		block = tier_alloc_aligned(whole, align);
+	if (!block)
+		return out_of_memory(size, site);
+	watch = watch_of(block + offset);
+	*watch = (struct watch){
+		.next = live,
+		.link = &live,
+		.block = block,
+		.size = size,
+		.site = site,
+		.header = { size, kmalloc_magic(block + offset, size) },
+	};
+	if (live)
+		live->link = &watch->next;
+	live = watch;
+	memset(block + offset + size, POISON_ZONE, zone_size(size));
+	return block + offset;
 }
 
 /* --- the functions that everyone calls ----------------------------------------------- */
@@ -332,7 +392,7 @@ void *krealloc(void *pointer, size_t size)
 	if (!moved)
 		return NULL;
 	if (size)
-		memcpy(moved, pointer, MIN(size, watch_of(pointer)->header.size));
+		memcpy(moved, pointer, MIN(size, watch_of(pointer)->size));
 	free_from("krealloc", pointer, site);
 	return moved;
 }
@@ -345,8 +405,8 @@ const char *kmalloc_check(void)
 		const char *fault = kmalloc_fault(bytes_of(watch));
 
 		if (fault) {
-			printk("kmalloc_check: %u bytes at %p, allocated from %p\n",
-			       watch->header.size, bytes_of(watch), watch->site);
+			printk("kmalloc_check: %u bytes at %p, allocated from %p\n", watch->size,
+			       bytes_of(watch), watch->site);
 			return fault;
 		}
 	}
@@ -366,14 +426,14 @@ void kmalloc_print_leaks(void)
 		size_t bytes = 0;
 
 		all_count++;
-		all_bytes += watch->header.size;
+		all_bytes += watch->size;
 		while (first->site != watch->site)
 			first = first->next;
 		if (first != watch)
 			continue;
 		for (const struct watch *at = watch; at; at = at->next) {
 			count += at->site == watch->site;
-			bytes += at->site == watch->site ? at->header.size : 0;
+			bytes += at->site == watch->site ? at->size : 0;
 		}
 		kgen_line("leak site=%p count=%u bytes=%u", watch->site, count, bytes);
 	}

@@ -45,7 +45,7 @@ void kblock_free(void *block, unsigned order)
 //% if debug.poison
 void poison_found(const void *where)
 {
-	char place[64];
+	char place[PLACE_MAX];
 
 	tier_describe(where, place, sizeof(place));
 	panic("free memory was written at %p: now 0x%02x (%s)", where, *(const uint8_t *)where,
@@ -71,6 +71,15 @@ static void unregister(struct kmem_cache *cache)
 	while (*at != cache)
 		at = &(*at)->next;
 	*at = cache->next;
+}
+
+bool kmem_is_cache(const struct kmem_cache *cache)
+{
+	const struct kmem_cache *at = caches;
+
+	while (at && at != cache)
+		at = at->next;
+	return at;
 }
 
 /* --- caches --------------------------------------------------------------------- */
@@ -107,13 +116,15 @@ void *kmem_cache_alloc(struct kmem_cache *cache)
 void kmem_cache_free(struct kmem_cache *cache, void *object)
 {
 	enum slab_error error;
+	char place[PLACE_MAX];
 
 	if (!object)
 		return;
-	error = kblock_is(slab_of(object), SLAB_ORDER) ? slab_free(cache, object) :
-							 SLAB_ERR_NOT_SLAB;
-	if (error)
-		panic("kmem_cache_free(%s, %p): %s", cache->name, object, slab_strerror(error));
+	error = kblock_is(object, SLAB_ORDER) ? slab_free(cache, object) : SLAB_ERR_NOT_SLAB;
+	if (!error)
+		return;
+	tier_describe(object, place, sizeof(place));
+	panic("kmem_cache_free(%s, %p): %s (%s)", cache->name, object, slab_strerror(error), place);
 }
 
 size_t kmem_cache_shrink(struct kmem_cache *cache)

@@ -34,17 +34,20 @@ DETECTORS = (
     Detector(
         "redzone=true",
         "behind",
-        r"kfree\(0x\w+\): bytes behind it were overwritten \(61 bytes, from 0xc01\w+\)",
+        r"kfree\(0x\w+\): bytes behind it were overwritten "
+        r"\(61 bytes at 0x\w+, allocated from 0xc01\w+\)",
     ),
     Detector(
         "poison=true",
         "freed",
-        r"free memory was written at 0x\w+: now 0x01 \(kmalloc-\d+, 50 bytes into an object\)",
+        r"free memory was written at 0x\w+: now 0x01 "
+        r"\(kmalloc-112, 50 bytes into an object of 112 bytes\)",
     ),
     Detector(
         "quarantine=32",
         "freed",
-        r"quarantine\(0x\w+\): it was written after it was freed \(100 bytes, from 0xc01\w+\)",
+        r"quarantine\(0x\w+\): it was written after it was freed "
+        r"\(100 bytes at 0x\w+, allocated from 0xc01\w+, freed from 0xc01\w+\)",
     ),
     Detector(
         "magic=derived", "copied", r"kfree\(0x\w+\): not the start of an object \(kmalloc-\d+, "
@@ -110,7 +113,7 @@ def test_the_allocation_that_is_to_fail_does(
     assert f"failures: {failed}" in result.log.read_text()
 
 
-@pytest.mark.parametrize("memory", ["8M", "64M"])
+@pytest.mark.parametrize("memory", ["2M", "8M", "64M"])
 def test_everything_at_once_passes_the_kernels_own_tests(
     user_kernel: UserKernel, boot: Boot, memory: str
 ) -> None:

@@ -123,7 +123,7 @@ _EDITS = {
     "kmalloc: no pages for what finds no chunk": Edit(
         KMALLOC_C,
         "void *kheap_exhausted(size_t size) { return fall_back(size);",
-        "void *kheap_exhausted(size_t size) { return out_of_memory(size);",
+        "void *kheap_exhausted(size_t size) { return out_of_memory(size, NULL);",
     ),
     "kmalloc: gives up before shrinking": Edit(
         KMALLOC_C, "if (!pointer && tiers_shrink())", "if (0)"
