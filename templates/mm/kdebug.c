@@ -169,6 +169,9 @@ static bool fits_its_block(const struct watch *watch)
 	return offset <= room && size <= room - offset && zone_size(size) <= room - offset - size;
 }
 
+static const char no_magic[] = "its header does not have the magic: overwritten, or not a start";
+static const char not_there[] = "nothing is allocated there: freed already?";
+
 const char *kmalloc_fault(const void *pointer)
 {
 	const struct watch *watch = watch_of(pointer);
@@ -177,7 +180,7 @@ const char *kmalloc_fault(const void *pointer)
 	if (!IS_ALIGNED((uintptr_t)pointer, KMALLOC_ALIGNMENT))
 		return "not the start of an allocation";
 	if (!virt_to_phys(watch) || !virt_to_phys(&watch->header.magic))
-		return "nothing is allocated there: freed already?";
+		return not_there;
 	if (watch->header.magic == DEAD)
 		return "it is free already";
 	//% if debug.poison
@@ -185,7 +188,7 @@ const char *kmalloc_fault(const void *pointer)
 		return "it is free already";
 	//% endif
 	if (watch->header.magic != kmalloc_magic(pointer, watch->header.size))
-		return "its header does not have the magic: overwritten, or not a start";
+		return no_magic;
 	if (!virt_to_phys(watch->link) || *watch->link != watch)
 		return "its header was overwritten, or copied";
 	fault = tier_fault(watch->block);
@@ -230,11 +233,15 @@ static void verify(const char *caller, const void *pointer)
 	watch = owner_of(pointer);
 	if (watch && bytes_of(watch) != pointer)
 		report(caller, pointer, "not the start of an allocation", watch);
-	if (!watch && is_mapped(watch_of(pointer)) && watch_of(pointer)->header.magic == DEAD &&
-	    IS_ALIGNED((uintptr_t)pointer, KMALLOC_ALIGNMENT))
-		watch = watch_of(pointer);
 	if (watch)
-		report(caller, pointer, fault, watch);
+		report(caller, pointer, fault == no_magic ? "its header was overwritten" : fault,
+		       watch);
+	if (is_mapped(watch_of(pointer)) && watch_of(pointer)->header.magic == DEAD &&
+	    IS_ALIGNED((uintptr_t)pointer, KMALLOC_ALIGNMENT))
+		report(caller, pointer, fault, watch_of(pointer));
+	/* Not of this layer: the tiers know what else it may be. */
+	if (fault == no_magic || fault == not_there)
+		fault = tier_fault(pointer) ?: fault;
 	kmalloc_refuse(caller, pointer, fault);
 }
 

@@ -159,20 +159,52 @@ static bool find_block(const void *pointer, struct block *block)
 	return false;
 }
 
+/* Inside of a live block of the heap everything looks overwritten. */
+static const char *heap_fault(const void *pointer, enum kheap_error error)
+{
+	struct kheap_place place;
+
+	if (kheap_locate(pointer, &place) && place.is_live && place.bytes != pointer)
+		return "not the start of an allocation";
+	return kheap_strerror(error);
+}
+
+static const char *mapping_fault(const void *pointer)
+{
+	struct vm_place place = vm_locate((uintptr_t)pointer);
+
+	if (place.state == VM_MAPPED && place.kind == VM_ALLOC)
+		return "it is vmalloc()'s: use vfree()";
+	if (place.state == VM_MAPPED && place.kind == VM_IO)
+		return "it is ioremap()'s: use iounmap()";
+	return NULL;
+}
+
+static const char *pages_fault(const void *pointer)
+{
+	size_t offset = (uintptr_t)pointer % PAGE_SIZE;
+	const char *fault = large_fault(pointer);
+
+	/* The header is in front of a multiple of the alignment, at the first there is room. */
+	if (!fault)
+		return offset & (offset - 1) ? "not the start of an allocation" : NULL;
+	return mapping_fault(pointer) ?: fault;
+}
+
 /* What is in no slab, no chunk, and not known to be large. */
 static const char *stray_fault(const void *pointer)
 {
 	struct block block;
 
 	if (!find_block(pointer, &block))
-		return "not an address of kmalloc's";
+		return mapping_fault(pointer) ?: "not an address of kmalloc's";
 	if (block.is_free)
 		return "nothing is allocated there: freed already?";
 	//% if kmalloc.mapping == "direct"
-	return "its header does not have the magic: overwritten, or not a start";
-	//% else
-	return "not an address of kmalloc's";
+	if ((uintptr_t)header_of(pointer) / PAGE_SIZE == block.start / PAGE_SIZE)
+		return "its header does not have the magic: overwritten, or not a start";
 	//% endif
+	return "not an address of kmalloc's";
 }
 
 const char *tier_fault(const void *pointer)
@@ -190,8 +222,10 @@ const char *tier_fault(const void *pointer)
 	if (kblock_is(pointer, KHEAP_ORDER))
 		error = kheap_fault(pointer);
 	if (error != KHEAP_ERR_NOT_HEAP)
-		return error ? kheap_strerror(error) : NULL;
-	return large_owns(pointer) ? large_fault(pointer) : stray_fault(pointer);
+		return error ? heap_fault(pointer, error) : NULL;
+	if (large_owns(pointer))
+		return pages_fault(pointer);
+	return stray_fault(pointer);
 }
 
 /* A place in a slab whose cache is one. */
@@ -219,6 +253,8 @@ void tier_describe(const void *pointer, char *text, size_t size)
 		snprintf(text, size, "heap, %d bytes into a %s block of %u bytes",
 			 (int)((uintptr_t)pointer - (uintptr_t)place.bytes),
 			 place.is_live ? "live" : "free", place.size);
+	else if (kblock_is(pointer, KHEAP_ORDER) && kheap_fault(pointer) != KHEAP_ERR_NOT_HEAP)
+		snprintf(text, size, "heap");
 	else if (find_block(pointer, &block))
 		snprintf(text, size, "%u bytes into %u %s pages at 0x%x",
 			 (uintptr_t)pointer - block.start, block.pages,

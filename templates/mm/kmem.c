@@ -8,6 +8,7 @@
  * This is the shell around the core: it takes blocks of pages from the direct map,
  * and panics on what the core refuses.
  */
+#include <arch/fault.h>
 #include <arch/paging.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
@@ -84,6 +85,12 @@ bool kmem_is_cache(const struct kmem_cache *cache)
 
 /* --- caches --------------------------------------------------------------------- */
 
+static void *bad_cache(const char *name, size_t size, size_t align, const char *fault)
+{
+	printk("kmem_cache_create(%s, %u, %u): %s\n", name, size, align, fault);
+	return NULL;
+}
+
 struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align,
 				     void (*ctor)(void *object))
 {
@@ -91,8 +98,10 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align
 	size_t front = ctor || size < sizeof(struct slot) ? sizeof(struct slot) : 0;
 	struct kmem_cache *cache;
 
-	if (!size || (align & (align - 1)))
-		return NULL;
+	if (align & (align - 1))
+		return bad_cache(name, size, align, "the alignment is not a power of two");
+	if (!size)
+		return bad_cache(name, size, align, "an object has no bytes");
 	if (!cache_of_caches.slabs && !cache_of_caches.current) {
 		slab_cache_init(&cache_of_caches, "kmem_cache", sizeof(*cache), 0, 0, NULL);
 		kmem_register(&cache_of_caches);
@@ -102,7 +111,7 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align
 		return NULL;
 	if (!slab_cache_init(cache, name, size, align, front, ctor)) {
 		slab_free(&cache_of_caches, cache);
-		return NULL;
+		return bad_cache(name, size, align, "two objects do not fit into a slab");
 	}
 	kmem_register(cache);
 	return cache;
@@ -110,7 +119,17 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align
 
 void *kmem_cache_alloc(struct kmem_cache *cache)
 {
+	//% if debug.quarantine
+	void *object = slab_alloc(cache);
+
+	if (!object) {
+		kmalloc_shrink();
+		object = slab_alloc(cache);
+	}
+	return object;
+	//% else
 	return slab_alloc(cache);
+	//% endif
 }
 
 void kmem_cache_free(struct kmem_cache *cache, void *object)

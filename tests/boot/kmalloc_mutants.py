@@ -140,7 +140,7 @@ KMALLOC_MUTANTS = [
         "\tif (slab->partial.next)\n\t\tring_remove(&slab->partial);\n",
         "",
         PANIC,
-        "kfree.*: not an address of kmalloc's",
+        "kfree.*: nothing is allocated there: freed already",
     ),
     Mutant(
         "slab_not_given_back",

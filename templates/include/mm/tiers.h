@@ -64,8 +64,7 @@ enum tier {
 
 enum tier tier_of(const void *pointer);
 
-/* What lies at an address, in words, for people who debug; PLACE_MAX characters at most. */
-#define PLACE_MAX 80
+/* What lies at an address, in words, for people who debug. */
 void tier_describe(const void *pointer, char *text, size_t size);
 
 /*
