@@ -129,6 +129,12 @@ static inline void *bytes_of(const struct watch *watch)
 	return (void *)(watch + 1);
 }
 
+/* Whether memory is mapped there, as much as a watch. */
+static bool is_mapped(const struct watch *watch)
+{
+	return virt_to_phys(watch) && virt_to_phys(&watch->header.magic);
+}
+
 /* Bytes of the red zone: up to the next multiple of 8, and 8 more. */
 static inline size_t zone_size(size_t size)
 {
@@ -151,7 +157,7 @@ static void report(const char *caller, const void *pointer, const char *fault,
 {
 	char freed[24] = "";
 
-	if (!watch->link)
+	if (watch->header.magic == DEAD)
 		snprintf(freed, sizeof(freed), ", freed from %p", watch->freed_by);
 	panic("%s(%p): %s (%u bytes at %p, allocated from %p%s)", caller, pointer, fault,
 	      watch->size, bytes_of(watch), watch->site, freed);
@@ -179,7 +185,7 @@ const char *kmalloc_fault(const void *pointer)
 
 	if (!IS_ALIGNED((uintptr_t)pointer, KMALLOC_ALIGNMENT))
 		return "not the start of an allocation";
-	if (!virt_to_phys(watch) || !virt_to_phys(&watch->header.magic))
+	if (!is_mapped(watch))
 		return not_there;
 	if (watch->header.magic == DEAD)
 		return "it is free already";
@@ -197,12 +203,6 @@ const char *kmalloc_fault(const void *pointer)
 	if (watch->header.size != watch->size || !fits_its_block(watch))
 		return "its header has a size that its block does not: overwritten?";
 	return zone_is_intact(watch) ? NULL : "bytes behind it were overwritten";
-}
-
-/* Whether memory is mapped there, as much as a watch. */
-static bool is_mapped(const struct watch *watch)
-{
-	return virt_to_phys(watch) && virt_to_phys(&watch->header.magic);
 }
 
 /*

@@ -72,8 +72,8 @@ KMALLOC_MUTANTS = [
     Mutant(
         "kcalloc_overflows",
         KREALLOC,
-        "if (__builtin_mul_overflow(n, size, &bytes)) {",
-        "if (bytes = n * size, !n) {",
+        "if (__builtin_mul_overflow(n, size, &bytes))",
+        "if (bytes = n * size, !n)",
         FAIL,
         "kmalloc.exhaustion_gives_null",
     ),
