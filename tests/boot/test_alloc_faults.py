@@ -289,7 +289,7 @@ def test_misuse_is_named(kernels: Kernels, boot: Boot, misuse: Misuse) -> None:
 @pytest.mark.parametrize("misuse", MISUSES, ids=str)
 def test_without_the_detector_it_is_not(kernels: Kernels, boot: Boot, misuse: Misuse) -> None:
     folder = without_the_detector(kernels, misuse)
-    result = boot(folder, append=misuse.words, timeout=4)
+    result = boot(folder, append=misuse.words, timeout=15)
     assert len(result.transcript.stages) >= 7, result.log.read_text()  # it did get that far
     assert not is_named(result, misuse), result.reasons
 
@@ -385,7 +385,7 @@ def is_answered(result: Result, request: Request) -> bool:
 
 def asked(boot: Boot, folder: Path, request: Request) -> Result:
     expect = [f"^{line}" for line in request.lines]
-    return boot(folder, append=f"do={request.what}", expect=expect, timeout=10)
+    return boot(folder, append=f"do={request.what}", expect=expect)
 
 
 @pytest.mark.parametrize("setting", ["", TRACK, DIRECT])
