@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from kgen.bench.measure import Plan, measure, variants, workloads
+from kgen.progress import Progress
 from kgen_qemu.result import Result
 
 pytestmark = pytest.mark.boot
@@ -62,6 +64,13 @@ EVERYTHING = (
     "leaks=true",
     "fail=true",
     "magic=derived",
+)
+
+
+COSTS = re.findall(
+    r"^\| `debug\.(\S+)`.*?\| (\d+) / (\d+) \|",
+    (Path(__file__).parents[2] / "docs/debugging.md").read_text(),
+    re.MULTILINE,
 )
 
 
@@ -120,3 +129,30 @@ def test_everything_at_once_passes_the_kernels_own_tests(
     folder = user_kernel("debugging.c", sets=[f"debug.{one}" for one in EVERYTHING])
     result = boot(folder, memory=memory)
     assert result.verdict == "pass", result.reasons
+
+
+def test_every_detectors_cost_is_stated() -> None:
+    assert [setting.partition("=")[0] for setting, _, _ in COSTS] == [
+        "magic",
+        "poison",
+        "track",
+        "redzone",
+        "quarantine",
+        "fail",
+    ]  # that of leaks is in the row of track
+
+
+@pytest.mark.parametrize(("setting", "alloc", "free"), COSTS)
+def test_a_detector_costs_what_the_page_says(
+    tmp_path: Path, setting: str, alloc: str, free: str
+) -> None:
+    """Within a tenth: the page need not follow each instruction of the paths below."""
+    plan = Plan(
+        sets=(f"debug.{setting}",),
+        out=tmp_path,
+        variants=variants("lists", "i686"),
+        workloads=workloads(["kmalloc.pair64"]),
+    )
+    [result] = measure(plan, Progress()).results
+    assert result.alloc == pytest.approx(int(alloc), rel=0.1)
+    assert result.free == pytest.approx(int(free), rel=0.1)

@@ -252,7 +252,7 @@ class Debug(Section):
     track: bool = Field(
         False,
         description="remember who allocated what, and name them when something is wrong; 32 "
-        "bytes, 120 instructions to allocate and 450 to free",
+        "bytes, some 120 instructions to allocate and 420 to free",
     )
     leaks: bool = Field(
         False,
