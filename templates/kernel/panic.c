@@ -91,7 +91,7 @@ static void unquote(char *text)
 void panic(const char *format, ...)
 {
 	uintptr_t eip = (uintptr_t)__builtin_return_address(0);
-	char text[120];
+	char text[160]; /* with what stands around it, a protocol line */
 	va_list args;
 
 	enter_panic();

@@ -10,11 +10,13 @@
  *   1. Allocate a block that has room for all of it, fill the red zone, put the
  *      watch into the list of live ones, with the call site.
  *   2. To free: is there a live watch in front, in the list, with the magic? Is the
- *      red zone as it was? Then note who freed it.
+ *      red zone as it was? Then note who freed it. If something is wrong, the list
+ *      tells whose allocation it is: not all of a watch is overwritten at once.
  *   3. With a quarantine the block waits, filled, until as many others as that has
  *      room for were freed. If it is not as it was left, someone wrote to freed
  *      memory: say who had it.
- *   4. Give the block back to its tier.
+ *   4. Give the block back to its tier. What the quarantine holds goes back before
+ *      a request fails.
  *
  * The red zone is at least 8 bytes and starts at the first byte that was not asked
  * for, so one byte too many is noticed: when the memory is freed, or by
@@ -46,6 +48,7 @@ struct watch {
 	struct watch *next; /* live ones */
 	struct watch **link; /* what points at this one; NULL once it is freed */
 	void *block; /* the tier's */
+	size_t size; /* bytes asked for: the header has it, too, and is overwritten first */
 	site_t site; /* who allocated it */
 	site_t freed_by;
 	//% if debug.trace
@@ -76,6 +79,12 @@ static inline void *bytes_of(const struct watch *watch)
 	return (void *)(watch + 1);
 }
 
+/* Whether memory is mapped there, as much as a watch. */
+static bool is_mapped(const struct watch *watch)
+{
+	return virt_to_phys(watch) && virt_to_phys(&watch->header.magic);
+}
+
 /* Bytes of the red zone: up to the next multiple of 8, and 8 more. */
 static inline size_t zone_size(size_t size)
 {
@@ -84,62 +93,24 @@ static inline size_t zone_size(size_t size)
 
 static bool zone_is_intact(const struct watch *watch)
 {
-	size_t size = watch->header.size;
+	size_t size = watch->size;
 
 	return !poison_broken((char *)bytes_of(watch) + size, zone_size(size), POISON_ZONE);
 }
 
-/* End with what is wrong, and who had to do with it. */
-static void report(const char *caller, const struct watch *watch, const char *fault)
-	__attribute__((noreturn, cold));
+/* End with what is wrong, and who had to do with the allocation. */
+static void report(const char *caller, const void *pointer, const char *fault,
+		   const struct watch *watch) __attribute__((noreturn, cold));
 
-static void report(const char *caller, const struct watch *watch, const char *fault)
+static void report(const char *caller, const void *pointer, const char *fault,
+		   const struct watch *watch)
 {
-	printk("%s: %u bytes at %p: allocated from %p, freed from %p\n", caller, watch->header.size,
-	       bytes_of(watch), watch->site, watch->freed_by);
-	panic("%s(%p): %s (%u bytes, from %p)", caller, bytes_of(watch), fault, watch->header.size,
-	      watch->site);
-}
+	char freed[24] = "";
 
-void *kmalloc_from(size_t size, size_t align, const void *site)
-{
-	size_t offset = ALIGN_UP(sizeof(struct watch), MAX(align, (size_t)KMALLOC_ALIGNMENT));
-	struct watch *watch;
-	size_t whole;
-	char *block;
-
-	if (!size)
-		return ZERO_SIZE_PTR;
-	//% if debug.fail
-	if (fail_from(FAIL_KMALLOC, site)) {
-		kmalloc_counts.failures++;
-		return NULL;
-	}
-	//% endif
-	if (align & (align - 1) || !align ||
-	    __builtin_add_overflow(size, offset + zone_size(size), &whole)) {
-		kmalloc_counts.failures++;
-		return NULL;
-	}
-	block = tier_alloc_aligned(whole, align);
-	if (!block)
-		return NULL;
-	watch = watch_of(block + offset);
-	*watch = (struct watch){
-		.next = live,
-		.link = &live,
-		.block = block,
-		.site = site,
-		.header = { size, kmalloc_magic(block + offset, size) },
-	};
-	//% if debug.trace
-	watch->event = ktrace_alloc(size);
-	//% endif
-	if (live)
-		live->link = &watch->next;
-	live = watch;
-	memset(block + offset + size, POISON_ZONE, zone_size(size));
-	return block + offset;
+	if (watch->header.magic == DEAD)
+		snprintf(freed, sizeof(freed), ", freed from %p", watch->freed_by);
+	panic("%s(%p): %s (%u bytes at %p, allocated from %p%s)", caller, pointer, fault,
+	      watch->size, bytes_of(watch), watch->site, freed);
 }
 
 /* --- freeing ------------------------------------------------------------------------- */
@@ -149,10 +120,13 @@ static bool fits_its_block(const struct watch *watch)
 {
 	size_t offset = (char *)bytes_of(watch) - (char *)watch->block;
 	size_t room = tier_room(watch->block);
-	size_t size = watch->header.size;
+	size_t size = watch->size;
 
 	return offset <= room && size <= room - offset && zone_size(size) <= room - offset - size;
 }
+
+static const char no_magic[] = "its header does not have the magic: overwritten, or not a start";
+static const char not_there[] = "nothing is allocated there: freed already?";
 
 const char *kmalloc_fault(const void *pointer)
 {
@@ -161,35 +135,63 @@ const char *kmalloc_fault(const void *pointer)
 
 	if (!IS_ALIGNED((uintptr_t)pointer, KMALLOC_ALIGNMENT))
 		return "not the start of an allocation";
-	if (!virt_to_phys(watch) || !virt_to_phys(&watch->header.magic))
-		return "nothing is allocated there: freed already?";
+	if (!is_mapped(watch))
+		return not_there;
 	if (watch->header.magic == DEAD)
 		return "it is free already";
+	//% if debug.poison
+	if (!poison_broken(&watch->header, sizeof(watch->header), POISON_FREE))
+		return "it is free already";
+	//% endif
 	if (watch->header.magic != kmalloc_magic(pointer, watch->header.size))
-		return "its header does not have the magic: overwritten, or not a start";
+		return no_magic;
 	if (!virt_to_phys(watch->link) || *watch->link != watch)
 		return "its header was overwritten, or copied";
 	fault = tier_fault(watch->block);
 	if (fault)
 		return fault;
-	if (!fits_its_block(watch))
+	if (watch->header.size != watch->size || !fits_its_block(watch))
 		return "its header has a size that its block does not: overwritten?";
 	return zone_is_intact(watch) ? NULL : "bytes behind it were overwritten";
 }
 
+/*
+ * The live watch with this address in it or in its bytes, NULL if there is none: as
+ * far as the list is intact, which a wrong link would end.
+ */
+static const struct watch *owner_of(const void *pointer)
+{
+	struct watch *const *link = &live;
+	const struct watch *watch = live;
+
+	while (watch && is_mapped(watch) && watch->link == link) {
+		if ((uintptr_t)pointer - (uintptr_t)watch <= sizeof(*watch) + watch->size)
+			return watch;
+		link = &watch->next;
+		watch = watch->next;
+	}
+	return NULL;
+}
+
 static void verify(const char *caller, const void *pointer)
 {
-	const struct watch *watch = watch_of(pointer);
 	const char *fault = kmalloc_fault(pointer);
+	const struct watch *watch;
 
 	if (!fault)
 		return;
-	/* Whether the watch can be believed: else who allocated it is unknown. */
-	if (virt_to_phys(watch) && virt_to_phys(&watch->header.magic) &&
-	    IS_ALIGNED((uintptr_t)pointer, KMALLOC_ALIGNMENT) &&
-	    (watch->header.magic == DEAD ||
-	     watch->header.magic == kmalloc_magic(pointer, watch->header.size)))
-		report(caller, watch, fault);
+	watch = owner_of(pointer);
+	if (watch && bytes_of(watch) != pointer)
+		report(caller, pointer, "not the start of an allocation", watch);
+	if (watch)
+		report(caller, pointer, fault == no_magic ? "its header was overwritten" : fault,
+		       watch);
+	if (is_mapped(watch_of(pointer)) && watch_of(pointer)->header.magic == DEAD &&
+	    IS_ALIGNED((uintptr_t)pointer, KMALLOC_ALIGNMENT))
+		report(caller, pointer, fault, watch_of(pointer));
+	/* Not of this layer: the tiers know what else it may be. */
+	if (fault == no_magic || fault == not_there)
+		fault = tier_fault(pointer) ?: fault;
 	kmalloc_refuse(caller, pointer, fault);
 }
 
@@ -202,8 +204,8 @@ static struct {
 /* The oldest may go, if nobody wrote to it. */
 static void release(struct watch *watch)
 {
-	if (poison_broken(bytes_of(watch), watch->header.size, POISON_FREE))
-		report("quarantine", watch, "it was written after it was freed");
+	if (poison_broken(bytes_of(watch), watch->size, POISON_FREE))
+		report("quarantine", bytes_of(watch), "it was written after it was freed", watch);
 	tier_free(watch->block);
 }
 
@@ -211,11 +213,27 @@ static void retire(struct watch *watch)
 {
 	struct watch *oldest = quarantine.ring[quarantine.next];
 
-	memset(bytes_of(watch), POISON_FREE, watch->header.size);
+	memset(bytes_of(watch), POISON_FREE, watch->size);
 	quarantine.ring[quarantine.next] = watch;
 	quarantine.next = (quarantine.next + 1) % DEBUG_QUARANTINE;
 	if (oldest)
 		release(oldest);
+}
+
+/* Let go of all; whether there was anything. */
+static bool drain_quarantine(void)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < DEBUG_QUARANTINE; i++) {
+		struct watch *watch = quarantine.ring[i];
+
+		quarantine.ring[i] = NULL;
+		if (watch)
+			release(watch);
+		any |= !!watch;
+	}
+	return any;
 }
 
 //% else
@@ -228,11 +246,7 @@ static void retire(struct watch *watch)
 size_t kmalloc_shrink(void)
 {
 	//% if debug.quarantine
-	for (unsigned i = 0; i < DEBUG_QUARANTINE; i++) {
-		if (quarantine.ring[i])
-			release(quarantine.ring[i]);
-		quarantine.ring[i] = NULL;
-	}
+	drain_quarantine();
 	//% endif
 	return tiers_shrink();
 }
@@ -254,6 +268,53 @@ static void free_from(const char *caller, void *pointer, site_t site)
 	watch->freed_by = site;
 	watch->header.magic = DEAD;
 	retire(watch);
+}
+
+/* --- allocating ---------------------------------------------------------------------- */
+
+void *kmalloc_from(size_t size, size_t align, const void *site)
+{
+	size_t offset = ALIGN_UP(sizeof(struct watch), MAX(align, (size_t)KMALLOC_ALIGNMENT));
+	struct watch *watch;
+	size_t whole;
+	char *block;
+
+	if (!size)
+		return ZERO_SIZE_PTR;
+	//% if debug.fail
+	if (fail_from(FAIL_KMALLOC, site)) {
+		kmalloc_counts.failures++;
+		return NULL;
+	}
+	//% endif
+	if (align & (align - 1) || !align)
+		return bad_alignment(size, align, site);
+	if (__builtin_add_overflow(size, offset + zone_size(size), &whole))
+		return out_of_memory(size, site);
+	block = tier_alloc_aligned(whole, align);
+	//% if debug.quarantine
+	if (!block && drain_quarantine())
+		block = tier_alloc_aligned(whole, align);
+	//% endif
+	if (!block)
+		return out_of_memory(size, site);
+	watch = watch_of(block + offset);
+	*watch = (struct watch){
+		.next = live,
+		.link = &live,
+		.block = block,
+		.size = size,
+		.site = site,
+		.header = { size, kmalloc_magic(block + offset, size) },
+	};
+	//% if debug.trace
+	watch->event = ktrace_alloc(size);
+	//% endif
+	if (live)
+		live->link = &watch->next;
+	live = watch;
+	memset(block + offset + size, POISON_ZONE, zone_size(size));
+	return block + offset;
 }
 
 /* --- the functions that everyone calls ----------------------------------------------- */
@@ -293,7 +354,7 @@ void *krealloc(void *pointer, size_t size)
 	if (!moved)
 		return NULL;
 	if (size)
-		memcpy(moved, pointer, MIN(size, watch_of(pointer)->header.size));
+		memcpy(moved, pointer, MIN(size, watch_of(pointer)->size));
 	free_from("krealloc", pointer, site);
 	return moved;
 }
@@ -306,8 +367,8 @@ const char *kmalloc_check(void)
 		const char *fault = kmalloc_fault(bytes_of(watch));
 
 		if (fault) {
-			printk("kmalloc_check: %u bytes at %p, allocated from %p\n",
-			       watch->header.size, bytes_of(watch), watch->site);
+			printk("kmalloc_check: %u bytes at %p, allocated from %p\n", watch->size,
+			       bytes_of(watch), watch->site);
 			return fault;
 		}
 	}
@@ -327,14 +388,14 @@ void kmalloc_print_leaks(void)
 		size_t bytes = 0;
 
 		all_count++;
-		all_bytes += watch->header.size;
+		all_bytes += watch->size;
 		while (first->site != watch->site)
 			first = first->next;
 		if (first != watch)
 			continue;
 		for (const struct watch *at = watch; at; at = at->next) {
 			count += at->site == watch->site;
-			bytes += at->site == watch->site ? at->header.size : 0;
+			bytes += at->site == watch->site ? at->size : 0;
 		}
 		kgen_line("leak site=%p count=%u bytes=%u", watch->site, count, bytes);
 	}

@@ -36,6 +36,31 @@ enum kheap_error kheap_fault(const void *pointer)
 	return KHEAP_OK;
 }
 
+bool kheap_locate(const void *pointer, struct kheap_place *place)
+{
+	const struct kheap_chunk *chunk = chunk_of(pointer);
+	const struct kheap_block *block = first_block(chunk);
+	const struct kheap_block *end = behind(block, CHUNK_GRANULES);
+
+	if (chunk->magic != CHUNK_MAGIC || (uintptr_t)pointer < (uintptr_t)block)
+		return false;
+	while (block < end) {
+		bool is_live = !is_free(block->tag);
+		size_t granules = is_live ? granules_for(block->size) : block->tag & GRANULES_MASK;
+
+		if (block->tag - 1 >= KHEAP_MAX && (is_live || !granules))
+			return false;
+		if ((uintptr_t)pointer < (uintptr_t)behind(block, granules)) {
+			place->bytes = &block->link;
+			place->size = is_live ? block->size : granules * KHEAP_GRANULE;
+			place->is_live = is_live;
+			return true;
+		}
+		block = behind(block, granules);
+	}
+	return false;
+}
+
 static enum kheap_error check_chunk(const struct kheap_chunk *chunk, size_t *live, size_t *free)
 {
 	const struct kheap_block *block = first_block(chunk);

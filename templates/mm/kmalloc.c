@@ -92,9 +92,9 @@ static COLD void *alloc_large(size_t size, size_t align)
 {
 	void *pointer = large_alloc(size, align);
 
-	if (!pointer && kmalloc_shrink())
+	if (!pointer && tiers_shrink())
 		pointer = large_alloc(size, align);
-	return pointer ? pointer : out_of_memory(size);
+	return pointer ? pointer : tier_exhausted(size);
 }
 
 /* There is no block for a slab or a chunk: single pages may be left. */
@@ -103,7 +103,7 @@ static COLD void *fall_back(size_t size)
 	//% if kmalloc.mapping == "vmap"
 	return alloc_large(size, KMALLOC_ALIGNMENT);
 	//% else
-	return out_of_memory(size); /* a page of the direct map would be taken for a slab's */
+	return tier_exhausted(size); /* a page of the direct map would be taken for a slab's */
 //% endif
 }
 
@@ -261,10 +261,8 @@ void *tier_alloc_aligned(size_t size, size_t align)
 {
 	if (!size)
 		return ZERO_SIZE_PTR;
-	if (!align || (align & (align - 1))) {
-		kmalloc_counts.failures++;
-		return NULL;
-	}
+	if (!align || (align & (align - 1)))
+		return bad_alignment(size, align, __builtin_return_address(0));
 	return align <= KMALLOC_ALIGNMENT ? tier_alloc(size) : alloc_aligned(size, align);
 }
 

@@ -10,6 +10,7 @@
  * Concurrency: none; one CPU, interrupts off.
  */
 #include <arch/fault.h>
+#include <arch/paging.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <mm/kheap.h>
@@ -40,29 +41,63 @@ size_t tiers_shrink(void)
 
 /* --- running out ------------------------------------------------------------------- */
 
-/* What was free when there was not enough, for people. */
-static void print_shortage(size_t size)
+/* Count a failure; whether it deserves a line: a program that goes on asking gets few. */
+static bool is_news(void)
 {
-	printk("kmalloc(%u): no memory, failure %lu; free blocks from order 0 on:", size,
-	       kmalloc_counts.failures);
+	unsigned long failures = ++kmalloc_counts.failures;
+
+	return !(failures & (failures - 1));
+}
+
+/* The end of a line about a failure. */
+static void print_caller(const void *site)
+{
+	printk(", failure %lu", kmalloc_counts.failures);
+	if (site)
+		printk(", from %p", site);
+}
+
+/* What was free when there was not enough, for people. */
+static void print_free_blocks(void)
+{
+	printk("; free blocks from order 0 on:");
 	for (unsigned i = 0; i < ZONE_COUNT; i++) {
 		printk(" %s", zones[i].name);
 		for (unsigned order = 0; order <= MAX_ORDER; order++)
 			printk("%c%u", order ? ',' : ' ', zones[i].buddy.free_count[order]);
 	}
-	printk("\n");
 }
 
-void *out_of_memory(size_t size)
+void *out_of_memory(size_t size, const void *site)
 {
-	unsigned long failures = ++kmalloc_counts.failures;
+	if (!is_news())
+		return NULL;
+	printk("kmalloc(%u): %s", size,
+	       size < ARENA_SIZE ? "no memory" : "more than there are addresses");
+	print_caller(site);
+	if (size < ARENA_SIZE)
+		print_free_blocks();
+	printk("\n");
+	return NULL;
+}
 
-	/*
-	 * One line at first, and whenever the number of failures has doubled; none for
-	 * a size that no machine could satisfy.
-	 */
-	if (!(failures & (failures - 1)) && size < ARENA_SIZE)
-		print_shortage(size);
+void *bad_alignment(size_t size, size_t align, const void *site)
+{
+	if (!is_news())
+		return NULL;
+	printk("kmalloc_aligned(%u, %u): the alignment is not a power of two", size, align);
+	print_caller(site);
+	printk("\n");
+	return NULL;
+}
+
+void *bad_product(size_t n, size_t size, const void *site)
+{
+	if (!is_news())
+		return NULL;
+	printk("kcalloc(%u, %u): so many bytes can't be counted", n, size);
+	print_caller(site);
+	printk("\n");
 	return NULL;
 }
 
@@ -101,6 +136,81 @@ static const char *small_fault(const void *pointer)
 }
 
 //% endif
+/* A block of the page allocator's in the direct map. */
+struct block {
+	uintptr_t start;
+	unsigned pages;
+	bool is_free;
+};
+
+/* The block in which an address lies; false if it is in none: the image, the arena. */
+static bool find_block(const void *pointer, struct block *block)
+{
+	for (unsigned order = 0; order <= MAX_ORDER; order++) {
+		uintptr_t start = ALIGN_DOWN((uintptr_t)pointer, PAGE_SIZE << order);
+		uint8_t state;
+
+		if (start - KERNEL_BASE >= DIRECT_MAP_LIMIT)
+			return false;
+		state = page_map[VIRT_TO_PHYS(start) / PAGE_SIZE];
+		*block = (struct block){ start, 1u << order, false };
+		if (kblock_is(pointer, order))
+			return true;
+		block->is_free = true;
+		if (state == (BUDDY_FREE | order) || (!order && state == BUDDY_CACHED))
+			return true;
+	}
+	return false;
+}
+
+/* Inside of a live block of the heap everything looks overwritten. */
+static const char *heap_fault(const void *pointer, enum kheap_error error)
+{
+	struct kheap_place place;
+
+	if (kheap_locate(pointer, &place) && place.is_live && place.bytes != pointer)
+		return "not the start of an allocation";
+	return kheap_strerror(error);
+}
+
+static const char *mapping_fault(const void *pointer)
+{
+	struct vm_place place = vm_locate((uintptr_t)pointer);
+
+	if (place.state == VM_MAPPED && place.kind == VM_ALLOC)
+		return "it is vmalloc()'s: use vfree()";
+	if (place.state == VM_MAPPED && place.kind == VM_IO)
+		return "it is ioremap()'s: use iounmap()";
+	return NULL;
+}
+
+static const char *pages_fault(const void *pointer)
+{
+	size_t offset = (uintptr_t)pointer % PAGE_SIZE;
+	const char *fault = large_fault(pointer);
+
+	/* The header is in front of a multiple of the alignment, at the first there is room. */
+	if (!fault)
+		return offset & (offset - 1) ? "not the start of an allocation" : NULL;
+	return mapping_fault(pointer) ?: fault;
+}
+
+/* What is in no slab, no chunk, and not known to be large. */
+static const char *stray_fault(const void *pointer)
+{
+	struct block block;
+
+	if (!find_block(pointer, &block))
+		return mapping_fault(pointer) ?: "not an address of kmalloc's";
+	if (block.is_free)
+		return "nothing is allocated there: freed already?";
+	//% if kmalloc.mapping == "direct"
+	if ((uintptr_t)header_of(pointer) / PAGE_SIZE == block.start / PAGE_SIZE)
+		return "its header does not have the magic: overwritten, or not a start";
+	//% endif
+	return "not an address of kmalloc's";
+}
+
 const char *tier_fault(const void *pointer)
 {
 	enum kheap_error error = KHEAP_ERR_NOT_HEAP;
@@ -116,30 +226,50 @@ const char *tier_fault(const void *pointer)
 	if (kblock_is(pointer, KHEAP_ORDER))
 		error = kheap_fault(pointer);
 	if (error != KHEAP_ERR_NOT_HEAP)
-		return error ? kheap_strerror(error) : NULL;
-	return large_owns(pointer) ? large_fault(pointer) : "not an address of kmalloc's";
+		return error ? heap_fault(pointer, error) : NULL;
+	if (large_owns(pointer))
+		return pages_fault(pointer);
+	return stray_fault(pointer);
+}
+
+/* A place in a slab whose cache is one. */
+static void describe_object(const void *pointer, char *text, size_t size)
+{
+	const struct slab *slab = slab_of(pointer);
+	const struct kmem_cache *cache = slab->cache;
+	size_t offset = (uintptr_t)pointer - (uintptr_t)slab - cache->first;
+
+	if (offset < cache->slots * cache->slot_size)
+		snprintf(text, size, "%s, %d bytes into an object of %u bytes", cache->name,
+			 (int)(offset % cache->slot_size) - (int)cache->front, cache->size);
+	else
+		snprintf(text, size, "%s, outside its objects", cache->name);
 }
 
 void tier_describe(const void *pointer, char *text, size_t size)
 {
-	uintptr_t addr = (uintptr_t)pointer;
+	struct kheap_place place;
+	struct block block;
 
-	if (in_slab(pointer)) {
-		const struct kmem_cache *cache = slab_of(pointer)->cache;
-		size_t offset = addr - (uintptr_t)slab_of(pointer) - cache->first - cache->front;
-
-		snprintf(text, size, "%s, %u bytes into an object", cache->name,
-			 offset % cache->slot_size);
-	} else if (kblock_is(pointer, KHEAP_ORDER)) {
+	if (in_slab(pointer) && kmem_is_cache(slab_of(pointer)->cache))
+		describe_object(pointer, text, size);
+	else if (kblock_is(pointer, KHEAP_ORDER) && kheap_locate(pointer, &place))
+		snprintf(text, size, "heap, %d bytes into a %s block of %u bytes",
+			 (int)((uintptr_t)pointer - (uintptr_t)place.bytes),
+			 place.is_live ? "live" : "free", place.size);
+	else if (kblock_is(pointer, KHEAP_ORDER) && kheap_fault(pointer) != KHEAP_ERR_NOT_HEAP)
 		snprintf(text, size, "heap");
-	} else {
-		describe_address(addr, text, size);
-	}
+	else if (find_block(pointer, &block))
+		snprintf(text, size, "%u bytes into %u %s pages at 0x%x",
+			 (uintptr_t)pointer - block.start, block.pages,
+			 block.is_free ? "free" : "allocated", block.start);
+	else
+		describe_address((uintptr_t)pointer, text, size);
 }
 
 void kmalloc_refuse(const char *caller, const void *pointer, const char *fault)
 {
-	char place[64];
+	char place[PLACE_MAX];
 
 	tier_describe(pointer, place, sizeof(place));
 	panic("%s(%p): %s (%s)", caller, pointer, fault, place);

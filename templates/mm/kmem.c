@@ -8,6 +8,7 @@
  * This is the shell around the core: it takes blocks of pages from the direct map,
  * and panics on what the core refuses.
  */
+#include <arch/fault.h>
 #include <arch/paging.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
@@ -30,8 +31,11 @@ void *kblock_alloc(unsigned order)
 {
 	phys_addr_t block = alloc_pages(ZONE_DIRECT, order);
 
-	/* Before giving up, ask everyone for what they do not need. */
-	if (!block && kmalloc_shrink())
+	/*
+	 * Before giving up, ask everyone for what they do not need. Not for what is in
+	 * quarantine: that may go back to the very slab that is being looked past.
+	 */
+	if (!block && tiers_shrink())
 		block = alloc_pages(ZONE_DIRECT, order);
 	if (!block)
 		return NULL;
@@ -48,7 +52,7 @@ void kblock_free(void *block, unsigned order)
 //% if debug.poison
 void poison_found(const void *where)
 {
-	char place[64];
+	char place[PLACE_MAX];
 
 	tier_describe(where, place, sizeof(place));
 	panic("free memory was written at %p: now 0x%02x (%s)", where, *(const uint8_t *)where,
@@ -76,7 +80,36 @@ static void unregister(struct kmem_cache *cache)
 	*at = cache->next;
 }
 
+bool kmem_is_cache(const struct kmem_cache *cache)
+{
+	const struct kmem_cache *at = caches;
+
+	while (at && at != cache)
+		at = at->next;
+	return at;
+}
+
 /* --- caches --------------------------------------------------------------------- */
+
+static void *bad_cache(const char *name, size_t size, size_t align, const char *fault)
+{
+	printk("kmem_cache_create(%s, %u, %u): %s\n", name, size, align, fault);
+	return NULL;
+}
+
+/* An object; what is in quarantine goes back before there is none. */
+static void *take(struct kmem_cache *cache)
+{
+	void *object = slab_alloc(cache);
+
+	//% if debug.quarantine
+	if (!object) {
+		kmalloc_shrink();
+		object = slab_alloc(cache);
+	}
+	//% endif
+	return object;
+}
 
 struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align,
 				     void (*ctor)(void *object))
@@ -85,8 +118,10 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align
 	size_t front = ctor || size < sizeof(struct slot) ? sizeof(struct slot) : 0;
 	struct kmem_cache *cache;
 
-	if (!size || (align & (align - 1)))
-		return NULL;
+	if (align & (align - 1))
+		return bad_cache(name, size, align, "the alignment is not a power of two");
+	if (!size)
+		return bad_cache(name, size, align, "an object has no bytes");
 	//% if debug.fail
 	if (fail_here(FAIL_CACHE))
 		return NULL;
@@ -95,12 +130,12 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align
 		slab_cache_init(&cache_of_caches, "kmem_cache", sizeof(*cache), 0, 0, NULL);
 		kmem_register(&cache_of_caches);
 	}
-	cache = slab_alloc(&cache_of_caches);
+	cache = take(&cache_of_caches);
 	if (!cache)
 		return NULL;
 	if (!slab_cache_init(cache, name, size, align, front, ctor)) {
 		slab_free(&cache_of_caches, cache);
-		return NULL;
+		return bad_cache(name, size, align, "two objects do not fit into a slab");
 	}
 	kmem_register(cache);
 	return cache;
@@ -112,19 +147,21 @@ void *kmem_cache_alloc(struct kmem_cache *cache)
 	if (fail_here(FAIL_CACHE))
 		return NULL;
 	//% endif
-	return slab_alloc(cache);
+	return take(cache);
 }
 
 void kmem_cache_free(struct kmem_cache *cache, void *object)
 {
 	enum slab_error error;
+	char place[PLACE_MAX];
 
 	if (!object)
 		return;
-	error = kblock_is(slab_of(object), SLAB_ORDER) ? slab_free(cache, object) :
-							 SLAB_ERR_NOT_SLAB;
-	if (error)
-		panic("kmem_cache_free(%s, %p): %s", cache->name, object, slab_strerror(error));
+	error = kblock_is(object, SLAB_ORDER) ? slab_free(cache, object) : SLAB_ERR_NOT_SLAB;
+	if (!error)
+		return;
+	tier_describe(object, place, sizeof(place));
+	panic("kmem_cache_free(%s, %p): %s (%s)", cache->name, object, slab_strerror(error), place);
 }
 
 size_t kmem_cache_shrink(struct kmem_cache *cache)

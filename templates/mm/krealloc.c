@@ -31,10 +31,8 @@ void *kcalloc(size_t n, size_t size)
 	void *pointer;
 	size_t bytes;
 
-	if (__builtin_mul_overflow(n, size, &bytes)) {
-		kmalloc_counts.failures++;
-		return NULL;
-	}
+	if (__builtin_mul_overflow(n, size, &bytes))
+		return bad_product(n, size, __builtin_return_address(0));
 	pointer = KMALLOC(bytes);
 	if (pointer && bytes)
 		memset(pointer, 0, bytes);

@@ -36,6 +36,7 @@
  * Concurrency: none; one CPU, interrupts off.
  */
 #include <arch/cpu.h>
+#include <arch/fault.h>
 #include <arch/paging.h>
 #include <arch/tlb.h>
 #include <kernel/panic.h>
@@ -315,8 +316,11 @@ static __attribute__((cold, noreturn)) void refuse(const char *caller, uintptr_t
 						   enum vm_kind kind)
 {
 	const char *fault = vm_fault(virt, kind);
+	char place[PLACE_MAX];
 
-	panic("%s(0x%x): %s", caller, virt, fault ? fault : "the mapping is of another size");
+	describe_address(virt, place, sizeof(place));
+	panic("%s(0x%x): %s (%s)", caller, virt, fault ? fault : "the mapping is of another size",
+	      place);
 }
 
 void vm_unmap(uintptr_t virt, size_t pages)

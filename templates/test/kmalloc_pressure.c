@@ -3,6 +3,7 @@
 #include <kernel/ktest.h>
 #include <mm/kmalloc.h>
 #include <mm/page.h>
+#include <mm/vmalloc.h>
 
 /* Free pages once nothing is kept that is not in use. */
 static size_t settled_free_pages(void)
@@ -114,4 +115,46 @@ KTEST(kmalloc, survives_running_out)
 		KTEST_EXPECT_EQ(test, settled_free_pages(), before);
 	}
 	KTEST_EXPECT_NULL(test, kmalloc_check());
+}
+
+#define MANY 256 /* objects of 64 bytes: several slabs */
+
+static bool fill(void **objects)
+{
+	bool all = true;
+
+	for (unsigned i = 0; i < MANY; i++) {
+		objects[i] = kmalloc(64);
+		all = all && objects[i];
+	}
+	return all;
+}
+
+static void empty(void **objects)
+{
+	for (unsigned i = 0; i < MANY; i++)
+		kfree(objects[i]);
+}
+
+/* What was freed may wait in a quarantine, to go back in the middle of a request. */
+KTEST(kmalloc, takes_back_while_it_allocates)
+{
+	static void *some[MANY];
+	static void *more[MANY];
+	size_t before = settled_free_pages();
+	void *large = kmalloc(16 * PAGE_SIZE);
+	void *rest = NULL;
+
+	KTEST_EXPECT(test, fill(some));
+	if (free_page_count() + VMALLOC_GUARD_PAGES < paging_stats.arena_pages)
+		rest = vmalloc(free_page_count() * PAGE_SIZE); /* nothing is left */
+	kfree(some[MANY - 1]);
+	some[MANY - 1] = NULL;
+	kfree(large);
+	fill(more);
+	KTEST_EXPECT_NULL(test, kmalloc_check());
+	empty(more);
+	empty(some);
+	vfree(rest);
+	KTEST_EXPECT_EQ(test, settled_free_pages(), before);
 }

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.boot.mutants import Replacement, build_broken
 
 import kgen_qemu
 from kgen.pipeline import Request, build
@@ -53,6 +54,19 @@ class Kernels:
             name,
             lambda out: self._from_default(Request(description, sets=(*settings,), out=out)),
         )
+
+    def broken(self, sound: Path, faults: Sequence[Replacement]) -> Path:
+        """The folder of a sound kernel with faults put into its sources."""
+
+        def make(out: Path) -> None:
+            if not out.exists():
+                partial = out.with_suffix(".partial")
+                shutil.rmtree(partial, ignore_errors=True)
+                build_broken(sound, partial, faults)
+                partial.rename(out)
+
+        texts = [text for fault in faults for text in (fault.source, fault.old, fault.new)]
+        return self._once(f"{sound.name}-{_digest(texts)}", make)
 
     def _from_default(self, request: Request) -> None:
         if not request.out.exists():

@@ -80,8 +80,8 @@ KMALLOC_MUTANTS = [
     Mutant(
         "kcalloc_overflows",
         KREALLOC,
-        "if (__builtin_mul_overflow(n, size, &bytes)) {",
-        "if (bytes = n * size, !n) {",
+        "if (__builtin_mul_overflow(n, size, &bytes))",
+        "if (bytes = n * size, !n)",
         FAIL,
         "kmalloc.exhaustion_gives_null",
     ),
@@ -148,7 +148,7 @@ KMALLOC_MUTANTS = [
         "\tif (slab->partial.next)\n\t\tring_remove(&slab->partial);\n",
         "",
         PANIC,
-        "kfree.*: not an address of kmalloc's",
+        "kfree.*: nothing is allocated there: freed already",
     ),
     Mutant(
         "slab_not_given_back",

@@ -6,9 +6,52 @@ Those of kmalloc and what it stands on are in :mod:`tests.boot.kmalloc_mutants`;
 
 from __future__ import annotations
 
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
+from kgen.build.folder import Folder
+from kgen.build.run import run_ninja
 from kgen_qemu.errors import Exit
+
+
+class Replacement(Protocol):
+    """A change to one rendered source: ``old``, which must be there once, becomes ``new``."""
+
+    @property
+    def source(self) -> str: ...
+
+    @property
+    def old(self) -> str: ...
+
+    @property
+    def new(self) -> str: ...
+
+
+def build_broken(sound: Path, out: Path, faults: Iterable[Replacement]) -> None:
+    """Make ``out`` a copy of a sound kernel's output folder with faults, its image unverified."""
+    folder = Folder(out)
+    shutil.copytree(sound, folder.root)
+    for fault in faults:
+        source = folder.src / fault.source
+        text = source.read_text()
+        found = text.count(fault.old)
+        assert found == 1, f"{fault.source} has this text {found} times: {fault.old!r}"
+        source.write_text(text.replace(fault.old, fault.new))
+    with folder.locked(lambda: None) as lock:
+        outcome = run_ninja(folder, lock=lock)
+    assert outcome.ok, outcome.output
+    image = folder.candidate.read_bytes()
+    manifest = json.loads(folder.manifest.read_text()) | {
+        "image": folder.candidate.relative_to(folder.root).as_posix(),
+        "image_size": len(image),
+        "image_sha256": hashlib.sha256(image).hexdigest(),
+    }
+    folder.manifest.write_text(json.dumps(manifest))
 
 
 @dataclass(frozen=True)

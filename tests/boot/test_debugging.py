@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from kgen.bench.measure import Plan, measure, variants, workloads
+from kgen.progress import Progress
 from kgen_qemu.result import Result
 
 pytestmark = pytest.mark.boot
@@ -34,17 +36,20 @@ DETECTORS = (
     Detector(
         "redzone=true",
         "behind",
-        r"kfree\(0x\w+\): bytes behind it were overwritten \(61 bytes, from 0xc01\w+\)",
+        r"kfree\(0x\w+\): bytes behind it were overwritten "
+        r"\(61 bytes at 0x\w+, allocated from 0xc01\w+\)",
     ),
     Detector(
         "poison=true",
         "freed",
-        r"free memory was written at 0x\w+: now 0x01 \(kmalloc-\d+, 50 bytes into an object\)",
+        r"free memory was written at 0x\w+: now 0x01 "
+        r"\(kmalloc-112, 50 bytes into an object of 112 bytes\)",
     ),
     Detector(
         "quarantine=32",
         "freed",
-        r"quarantine\(0x\w+\): it was written after it was freed \(100 bytes, from 0xc01\w+\)",
+        r"quarantine\(0x\w+\): it was written after it was freed "
+        r"\(100 bytes at 0x\w+, allocated from 0xc01\w+, freed from 0xc01\w+\)",
     ),
     Detector(
         "magic=derived", "copied", r"kfree\(0x\w+\): not the start of an object \(kmalloc-\d+, "
@@ -59,6 +64,13 @@ EVERYTHING = (
     "leaks=true",
     "fail=true",
     "magic=derived",
+)
+
+
+COSTS = re.findall(
+    r"^\| `debug\.(\S+)`.*?\| (\d+) / (\d+) \|",
+    (Path(__file__).parents[2] / "docs/debugging.md").read_text(),
+    re.MULTILINE,
 )
 
 
@@ -110,10 +122,38 @@ def test_the_allocation_that_is_to_fail_does(
     assert f"failures: {failed}" in result.log.read_text()
 
 
-@pytest.mark.parametrize("memory", ["8M", "64M"])
+@pytest.mark.parametrize("memory", ["2M", "8M", "64M"])
 def test_everything_at_once_passes_the_kernels_own_tests(
     user_kernel: UserKernel, boot: Boot, memory: str
 ) -> None:
     folder = user_kernel("debugging.c", sets=[f"debug.{one}" for one in EVERYTHING])
     result = boot(folder, memory=memory)
     assert result.verdict == "pass", result.reasons
+
+
+def test_every_detectors_cost_is_stated() -> None:
+    assert [setting.partition("=")[0] for setting, _, _ in COSTS] == [
+        "magic",
+        "poison",
+        "track",
+        "redzone",
+        "quarantine",
+        "trace",
+        "fail",
+    ]  # that of leaks is in the row of track
+
+
+@pytest.mark.parametrize(("setting", "alloc", "free"), COSTS)
+def test_a_detector_costs_what_the_page_says(
+    tmp_path: Path, setting: str, alloc: str, free: str
+) -> None:
+    """Within a tenth: the page need not follow each instruction of the paths below."""
+    plan = Plan(
+        sets=(f"debug.{setting}",),
+        out=tmp_path,
+        variants=variants("lists", "i686"),
+        workloads=workloads(["kmalloc.pair64"]),
+    )
+    [result] = measure(plan, Progress()).results
+    assert result.alloc == pytest.approx(int(alloc), rel=0.1)
+    assert result.free == pytest.approx(int(free), rel=0.1)

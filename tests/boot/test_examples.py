@@ -56,12 +56,14 @@ def test_minimal(tmp_path: Path) -> None:
 
 
 def test_tiny_serves_2_to_4_mib(tmp_path: Path) -> None:
-    result = built_and_booted("tiny.py", tmp_path, "--cpu", "486", "--memory", "2M")
+    result = built_and_booted("tiny.py", tmp_path, "--cpu", "386", "--memory", "2M")
     free = result["stats"]["buddy.all.free_pages"]
     # More than half of 512 pages is left: what the example's text is about.
     assert 256 < free < 512
     assert not any(key.startswith("buddy.highmem") for key in result["stats"])
     assert max(int(key.rpartition(".o")[2]) for key in result["stats"] if ".init.all." in key) == 6
+    # No slabs: of all caches only those of the tests.
+    assert not any(key.startswith("slab.kmalloc-") for key in result["stats"])
 
     largest = boot(tmp_path, "--memory", "4M")
     assert largest["verdict"] == "pass"
@@ -81,6 +83,27 @@ def test_pentium_asks_for_nothing_and_refuses_older_cpus(tmp_path: Path) -> None
     refused = boot(tmp_path, "--cpu", "486")
     assert refused["verdict"] == "panic"
     assert "needs a pentium" in refused["panic"]["message"]
+
+
+def test_server_has_4_gib_and_maps_what_it_can(tmp_path: Path) -> None:
+    result = built_and_booted("server.py", tmp_path, "--memory", "4G")
+    stats = result["stats"]
+    assert re.search(r"higher half: eip=0x801[0-9a-f]{5} ", log(result))
+    assert stats["buddy.highmem.free_pages"] > 1024 * 256  # beyond the direct map
+    assert stats["paging.large_pages"] > 350  # 1536 MiB, in steps of 4 MiB
+    assert "# kgen:cpu family=6" in log(result)
+    metadata = stats["mem.early"] - stats["paging.tables"] * 4096
+    assert metadata < 1.5 * 2**20  # a byte for each frame, and bitmaps for the free ones
+    refused = boot(tmp_path, "--cpu", "pentium", "--memory", "1G")
+    assert refused["verdict"] == "panic"
+    assert "needs a pentiumpro" in refused["panic"]["message"]
+
+
+def test_debug_finds_nothing_where_nothing_is_wrong(tmp_path: Path) -> None:
+    result = built_and_booted("debug.py", tmp_path)
+    assert result["stats"]["leaks.count"] == 0
+    failing = boot(tmp_path, "--append", "fail.nth=1")
+    assert failing["stats"]["kmalloc.failures"] == result["stats"]["kmalloc.failures"] + 1
 
 
 def test_hello_uses_command_line_and_module(tmp_path: Path) -> None:

@@ -11,19 +11,14 @@ unverified.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.boot.kmalloc_mutants import KMALLOC_MUTANTS
-from tests.boot.mutants import BUDDY, FAIL, PAGE_MUTANTS, Mutant
+from tests.boot.mutants import BUDDY, FAIL, PAGE_MUTANTS, Mutant, build_broken
 
-from kgen.build.folder import Folder
-from kgen.build.run import run_ninja
 from kgen_qemu.result import Result
 
 pytestmark = pytest.mark.boot
@@ -36,24 +31,9 @@ MUTANTS = [*PAGE_MUTANTS, *KMALLOC_MUTANTS]
 
 def built(sound: Path, folder: Path, mutant: Mutant) -> Path:
     """A sound kernel with the fault put into it: an output folder."""
-    out = Folder(folder / mutant.name)
-    shutil.copytree(sound, out.root)
-    source = out.src / mutant.source
-    text = source.read_text()
-    found = text.count(mutant.old)
-    assert found == 1, f"{mutant.source} has this text {found} times: {mutant.old!r}"
-    source.write_text(text.replace(mutant.old, mutant.new))
-    with out.locked(lambda: None) as lock:
-        outcome = run_ninja(out, lock=lock)
-    assert outcome.ok, outcome.output
-    image = out.candidate.read_bytes()
-    manifest = json.loads(out.manifest.read_text()) | {
-        "image": out.candidate.relative_to(out.root).as_posix(),
-        "image_size": len(image),
-        "image_sha256": hashlib.sha256(image).hexdigest(),
-    }
-    out.manifest.write_text(json.dumps(manifest))
-    return out.root
+    out = folder / mutant.name
+    build_broken(sound, out, [mutant])
+    return out
 
 
 def on_the_command_line(mutant: Mutant) -> str:

@@ -31,17 +31,21 @@ def wrong(kernels: Kernels) -> Path:
     return kernels.user("vmalloc.c")
 
 
+GONE = r" \(freed vmalloc mapping of \d+ pages at 0xf88\w+\)"
+THERE = r" \((?:inside a|guard after a).* mapping of \d+ pages at 0xf88\w+\)"
+
 REFUSED = {
-    "free_twice": r"vfree\(0xf88\w+\): unmapped already",
-    "free_twice_and_flushed": r"vfree\(0xf88\w+\): nothing is mapped there: unmapped already\?",
-    "free_inside": r"vfree\(0xf88\w+\): not the start of a mapping",
-    "free_unaligned": r"vfree\(0xf88\w+8\): not the start of a mapping",
-    "free_stack": r"vfree\(0xc0\w+\): not an address of the arena",
-    "free_device": r"vfree\(0xf88\w+\): it is ioremap\(\)'s",
-    "free_an_allocators": r"vfree\(0xf88\w+\): it belongs to an allocator",
-    "unmap_memory": r"iounmap\(0xf88\w+\): it is vmalloc\(\)'s",
-    "unmap_too_little": r"vm_unmap\(0xf88\w+\): the mapping is of another size",
-    "unmap_two_as_one": r"vm_unmap\(0xf88\w+\): the mapping is of another size",
+    "free_twice": r"vfree\(0xf88\w+\): unmapped already" + GONE,
+    "free_twice_and_flushed": r"vfree\(0xf88\w+\): nothing is mapped there: unmapped already\?"
+    + GONE,
+    "free_inside": r"vfree\(0xf88\w+\): not the start of a mapping" + THERE,
+    "free_unaligned": r"vfree\(0xf88\w+8\): not the start of a mapping" + THERE,
+    "free_stack": r"vfree\(0xc0\w+\): not an address of the arena \(the kernel's own data\)",
+    "free_device": r"vfree\(0xf88\w+\): it is ioremap\(\)'s" + THERE,
+    "free_an_allocators": r"vfree\(0xf88\w+\): it belongs to an allocator" + THERE,
+    "unmap_memory": r"iounmap\(0xf88\w+\): it is vmalloc\(\)'s" + THERE,
+    "unmap_too_little": r"vm_unmap\(0xf88\w+\): the mapping is of another size" + THERE,
+    "unmap_two_as_one": r"vm_unmap\(0xf88\w+\): the mapping is of another size" + THERE,
 }
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from kgen.cli import app
 from kgen.derive import STAGES
-from kgen.describe import Kernel, Zone
+from kgen.describe import Debug, Kernel, Zone
 from kgen.errors import Exit
 from kgen.reference import reference
 from kgen_qemu.errors import Exit as SessionExit
@@ -213,6 +213,26 @@ def test_every_machine_line_is_documented() -> None:
     lines = said_by_templates(r'kgen_line\("([a-z]+)')
     assert len(lines) > 5
     assert documented_words("## Serial protocol, version 1") == lines
+
+
+# --- what a kernel says -----------------------------------------------------------------
+
+
+def test_messages_about_misuse_are_what_boots_say() -> None:
+    """Each panic that the page on debugging shows is one that a boot test expects."""
+    from tests.boot.test_alloc_faults import MISUSES, REQUESTS
+
+    patterns = [misuse.message for misuse in MISUSES]
+    patterns += [line for request in REQUESTS for line in request.lines]
+    blocks = "".join(CODE_BLOCK.findall(read("docs/debugging.md")))
+    shown = [line for line in blocks.splitlines() if re.match(r"\w+\(|free memory", line)]
+    assert len(shown) > 15
+    assert [line for line in shown if not any(re.fullmatch(one, line) for one in patterns)] == []
+
+
+def test_every_detector_is_explained() -> None:
+    headings = re.findall(r"^### `debug\.(\w+)`$", read("docs/debugging.md"), re.MULTILINE)
+    assert headings == list(Debug.model_fields)
 
 
 # --- tables that repeat what code says ----------------------------------------------

@@ -224,12 +224,12 @@ class Debug(Section):
     magic: Literal["constant", "derived"] = Field(
         "constant",
         description="what headers hold: 'constant' (kmalloc.magic) or 'derived' (from that, the "
-        "address and the size: a copied header is caught; 3 instructions more per call)",
+        "address and the size: a copied header is caught; 6 instructions more per call)",
     )
     poison: bool = Field(
         False,
-        description="fill free memory of slabs and heap, and check it when it is used again; "
-        "costs as much as clearing all that is allocated or freed, twice",
+        description="fill free memory of slabs and heap, and compare it when it is used again: "
+        "some 5 instructions for each byte that is allocated",
     )
     redzone: bool = Field(
         False,
@@ -246,7 +246,7 @@ class Debug(Section):
     track: bool = Field(
         False,
         description="remember who allocated what, and name them when something is wrong; 32 "
-        "bytes an allocation",
+        "bytes, some 130 instructions to allocate and 420 to free",
     )
     leaks: bool = Field(
         False,

@@ -103,6 +103,16 @@ enum kheap_error kheap_fault(const void *pointer);
 /* Bytes that a live block has room for: as many as asked for, or more. */
 size_t kheap_room(const void *pointer);
 
+/* The block in which an address lies. */
+struct kheap_place {
+	const void *bytes; /* behind its header */
+	size_t size; /* live: asked for; free: all it has */
+	bool is_live;
+};
+
+/* Where in its chunk an address lies; false if it is in none, or blocks before it are broken. */
+bool kheap_locate(const void *pointer, struct kheap_place *place);
+
 /* Return the chunks without live blocks; how many they were. */
 size_t kheap_shrink(void);
 

@@ -9,6 +9,9 @@
 /* Add a cache to the list of those that are verified, counted and shrunk. */
 void kmem_register(struct kmem_cache *cache);
 
+/* Whether there is such a cache. */
+bool kmem_is_cache(const struct kmem_cache *cache);
+
 /*
  * Whether a block of 2^order pages that is allocated begins where such a block
  * with this address in it would: the page map knows.

@@ -71,11 +71,23 @@ enum tier {
 
 enum tier tier_of(const void *pointer);
 
-/* A live allocation's block: its place in words, for people who debug. */
+/* What lies at an address, in words, for people who debug. */
 void tier_describe(const void *pointer, char *text, size_t size);
 
-/* The request can't be met: count it, say what was free, return NULL. */
-void *out_of_memory(size_t size) COLD;
+/*
+ * A request can't be met: count it, say why the first time and whenever the number of
+ * failures has doubled, return NULL. `site` is who asked, NULL if that is not known.
+ */
+void *out_of_memory(size_t size, const void *site) COLD;
+void *bad_alignment(size_t size, size_t align, const void *site) COLD;
+void *bad_product(size_t n, size_t size, const void *site) COLD;
+
+/* A tier's last words. */
+//% if derived.watched
+#define tier_exhausted(size) ((void)(size), NULL) /* mm/kdebug.c may have something to give back */
+//% else
+#define tier_exhausted(size) out_of_memory(size, NULL)
+//% endif
 
 /* End with what is wrong with a pointer, and what lies there. */
 void kmalloc_refuse(const char *caller, const void *pointer, const char *fault)
