@@ -31,12 +31,8 @@ void kmalloc_account(long pages)
 
 size_t tiers_shrink(void)
 {
-	size_t before = free_page_count();
-	size_t frames;
-
 	vm_purge();
-	frames = free_page_count() - before;
-	return frames + kmem_shrink() + kheap_shrink();
+	return kmem_shrink() + kheap_shrink();
 }
 
 /* --- running out ------------------------------------------------------------------- */

@@ -168,6 +168,12 @@ void vm_purge(void)
 {
 }
 
+struct vm_place vm_locate(uintptr_t addr)
+{
+	(void)addr;
+	return (struct vm_place){ VM_UNUSED, VM_NONE, 0, 0 };
+}
+
 /* --- the program -------------------------------------------------------------------- */
 
 struct cpu cpu = { .family = 6 };
