@@ -243,6 +243,7 @@ static void stat_counters(const struct kmalloc_stats *kmalloc)
 	kgen_stat(kmalloc->allocs, "kmalloc.allocs");
 	kgen_stat(kmalloc->frees, "kmalloc.frees");
 	kgen_stat(kmalloc->failures, "kmalloc.failures");
+	kgen_stat(kmem_failures, "slab.failures");
 	kgen_stat(kmalloc->live_pages, "kmalloc.pages");
 	kgen_stat(kmalloc->peak_pages, "kmalloc.peak_pages");
 	kgen_stat(vmalloc_stats.maps, "vmalloc.maps");

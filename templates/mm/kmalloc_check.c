@@ -37,12 +37,11 @@ size_t tiers_shrink(void)
 
 /* --- running out ------------------------------------------------------------------- */
 
-/* Count a failure; whether it deserves a line: a program that goes on asking gets few. */
-static bool is_news(void)
+/* Count a failure; whether it deserves a line, as one that came so many `times`. */
+static bool failure_is_news(unsigned long *times)
 {
-	unsigned long failures = ++kmalloc_counts.failures;
-
-	return !(failures & (failures - 1));
+	kmalloc_counts.failures++;
+	return is_news(++*times);
 }
 
 /* The end of a line about a failure. */
@@ -53,33 +52,26 @@ static void print_caller(const void *site)
 		printk(", from %p", site);
 }
 
-/* What was free when there was not enough, for people. */
-static void print_free_blocks(void)
-{
-	printk("; free blocks from order 0 on:");
-	for (unsigned i = 0; i < ZONE_COUNT; i++) {
-		printk(" %s", zones[i].name);
-		for (unsigned order = 0; order <= MAX_ORDER; order++)
-			printk("%c%u", order ? ',' : ' ', zones[i].buddy.free_count[order]);
-	}
-}
-
 void *out_of_memory(size_t size, const void *site)
 {
-	if (!is_news())
+	static unsigned long times[2];
+	bool possible = size < ARENA_SIZE;
+
+	if (!failure_is_news(&times[possible]))
 		return NULL;
-	printk("kmalloc(%u): %s", size,
-	       size < ARENA_SIZE ? "no memory" : "more than there are addresses");
+	printk("kmalloc(%u): %s", size, possible ? "no memory" : "more than there are addresses");
 	print_caller(site);
-	if (size < ARENA_SIZE)
-		print_free_blocks();
+	if (possible)
+		page_print_free();
 	printk("\n");
 	return NULL;
 }
 
 void *bad_alignment(size_t size, size_t align, const void *site)
 {
-	if (!is_news())
+	static unsigned long times;
+
+	if (!failure_is_news(&times))
 		return NULL;
 	printk("kmalloc_aligned(%u, %u): the alignment is not a power of two", size, align);
 	print_caller(site);
@@ -89,7 +81,9 @@ void *bad_alignment(size_t size, size_t align, const void *site)
 
 void *bad_product(size_t n, size_t size, const void *site)
 {
-	if (!is_news())
+	static unsigned long times;
+
+	if (!failure_is_news(&times))
 		return NULL;
 	printk("kcalloc(%u, %u): so many bytes can't be counted", n, size);
 	print_caller(site);

@@ -25,6 +25,8 @@
 static struct kmem_cache cache_of_caches;
 static struct kmem_cache *caches;
 
+unsigned long kmem_failures;
+
 /* --- pages ------------------------------------------------------------------ */
 
 void *kblock_alloc(unsigned order)
@@ -111,6 +113,17 @@ static void *take(struct kmem_cache *cache)
 	return object;
 }
 
+/* There is not enough: count it, say what was free, but not each time. */
+static COLD void *no_memory(const char *name)
+{
+	if (!is_news(++kmem_failures))
+		return NULL;
+	printk("cache %s: no memory, failure %lu", name, kmem_failures);
+	page_print_free();
+	printk("\n");
+	return NULL;
+}
+
 struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align,
 				     void (*ctor)(void *object))
 {
@@ -124,7 +137,7 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align
 		return bad_cache(name, size, align, "an object has no bytes");
 	//% if debug.fail
 	if (fail_here(FAIL_CACHE))
-		return NULL;
+		return no_memory(name);
 	//% endif
 	if (!cache_of_caches.slabs && !cache_of_caches.current) {
 		slab_cache_init(&cache_of_caches, "kmem_cache", sizeof(*cache), 0, 0, NULL);
@@ -132,7 +145,7 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align
 	}
 	cache = take(&cache_of_caches);
 	if (!cache)
-		return NULL;
+		return no_memory(name);
 	if (!slab_cache_init(cache, name, size, align, front, ctor)) {
 		slab_free(&cache_of_caches, cache);
 		return bad_cache(name, size, align, "two objects do not fit into a slab");
@@ -143,11 +156,14 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align
 
 void *kmem_cache_alloc(struct kmem_cache *cache)
 {
+	void *object;
+
 	//% if debug.fail
 	if (fail_here(FAIL_CACHE))
-		return NULL;
+		return no_memory(cache->name);
 	//% endif
-	return take(cache);
+	object = take(cache);
+	return likely(object) ? object : no_memory(cache->name);
 }
 
 void kmem_cache_free(struct kmem_cache *cache, void *object)

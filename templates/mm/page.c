@@ -329,6 +329,18 @@ void free_profile_note(void)
 	free_profile_read(&free_profile_noted);
 }
 
+void page_print_free(void)
+{
+	printk("; free blocks from order 0 on:");
+	for (unsigned i = 0; i < ZONE_COUNT; i++) {
+		if (!zones[i].buddy.managed)
+			continue;
+		printk(" %s", zones[i].name);
+		for (unsigned order = 0; order <= MAX_ORDER; order++)
+			printk("%c%u", order ? ',' : ' ', zones[i].buddy.free_count[order]);
+	}
+}
+
 void page_print_profile(const char *when, const struct free_profile *profile)
 {
 	for (unsigned i = 0; i < ZONE_COUNT; i++) {

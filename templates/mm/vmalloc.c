@@ -40,6 +40,7 @@
 #include <arch/paging.h>
 #include <arch/tlb.h>
 #include <kernel/panic.h>
+#include <kernel/printk.h>
 #include <kernel/string.h>
 #include <mm/early.h>
 //% if debug.fail
@@ -133,7 +134,7 @@ void vm_purge(void)
 	vm.lazy.pages = 0;
 }
 
-/* Unmap; the frames stay in the vm.entries unless the mapping only showed them. */
+/* Unmap; the frames stay in the entries unless the mapping only showed them. */
 static void retire(struct vm_range range)
 {
 	uint32_t keep = range.kind == VM_IO ? 0 : PTE_FRAME;
@@ -177,7 +178,7 @@ static __attribute__((noinline)) uintptr_t take_from_arena(size_t reach, size_t 
 	return virt;
 }
 
-/* Addresses, with the guards' vm.entries made; 0 if there are none. */
+/* Addresses, with the guards' entries made; 0 if there are none. */
 static uintptr_t reserve(size_t pages, size_t align, size_t skew, size_t guard)
 {
 	size_t reach = pages + guard;
@@ -251,11 +252,29 @@ uintptr_t vm_map(size_t pages, size_t align, size_t skew, size_t guard)
 	return map_fresh(pages, align, skew, guard, VM_PAGES);
 }
 
+/* There is not enough: say what was free, but not each time. */
+static COLD void *fail_vmalloc(size_t size)
+{
+	static unsigned long times;
+	bool possible = size < ARENA_SIZE;
+
+	if (!size || !is_news(++times))
+		return NULL;
+	printk("vmalloc(%u): %s, failure %lu", size,
+	       possible ? "no memory or no addresses" : "more than there are addresses",
+	       vmalloc_stats.failures);
+	if (possible)
+		page_print_free();
+	printk("\n");
+	return NULL;
+}
+
 void *vmalloc(size_t size)
 {
 	size_t pages = size / PAGE_SIZE + (size % PAGE_SIZE != 0);
+	uintptr_t virt = map_fresh(pages, 1, 0, VMALLOC_GUARD_PAGES, VM_ALLOC);
 
-	return (void *)map_fresh(pages, 1, 0, VMALLOC_GUARD_PAGES, VM_ALLOC);
+	return likely(virt) ? (void *)virt : fail_vmalloc(size);
 }
 
 void *vzalloc(size_t size)

@@ -309,6 +309,8 @@ class Request:
 
 SITE = r", from 0xc01\w{5}"
 
+NOTHING_FREE = r"free blocks from order 0 on: dma 0(,0)* normal 0(,0)*"
+
 REQUESTS = [
     Request(
         "zero",
@@ -343,7 +345,7 @@ REQUESTS = [
             "still there: 1",
         ),
         9,
-        Change("mm/kmalloc_check.c", "= ++kmalloc_counts.failures;", "= kmalloc_counts.failures;"),
+        Change("mm/kmalloc_check.c", "\tkmalloc_counts.failures++;\n", ""),
     ),
     Request(
         "product",
@@ -371,6 +373,20 @@ REQUESTS = [
         ),
         4,
         Change("mm/kmalloc.c", "if (!align || (align & (align - 1)))", "if (align == 5)"),
+    ),
+    Request(
+        "no_memory",
+        (
+            rf"kmalloc\(100\): no memory, failure \d+({SITE})?; {NOTHING_FREE}",
+            r"kmalloc\(100\): NULL, 1 failed",
+            r"kmalloc\(5000\): NULL, 1 failed",
+            rf"vmalloc\(5000\): no memory or no addresses, failure \d+; {NOTHING_FREE}",
+            r"vmalloc\(5000\): NULL, 0 failed",
+            rf"cache pair: no memory, failure \d+; {NOTHING_FREE}",
+            r"kmem_cache_alloc\(pairs\): NULL, 0 failed",
+        ),
+        2,
+        Change("include/kernel/printk.h", "return !(times & (times - 1));", "return times > 2;"),
     ),
 ]
 

@@ -212,7 +212,7 @@ MUTANTS = [
     Mutant(
         "kmem_cache_create_trusts_its_cache",
         "mm/kmem.c",
-        "\tif (!cache)\n\t\treturn NULL;\n\tif (!slab_cache_init",
+        "\tif (!cache)\n\t\treturn no_memory(name);\n\tif (!slab_cache_init",
         "\tif (!slab_cache_init",
         PANIC,
         IN_A_TEST,

@@ -67,6 +67,11 @@ void panic(const char *format, ...)
 	wrong("panic: %s", panic_text);
 }
 
+void printk(const char *format, ...)
+{
+	(void)format;
+}
+
 void kgen_stat(unsigned long long value, const char *key, ...)
 {
 	(void)value;

@@ -289,6 +289,43 @@ static void alignment(void)
 	TRY(kmem_cache_create("askew", 16, 24, NULL));
 }
 
+/* All page frames, in a list that runs through them: all are mapped directly here. */
+static phys_addr_t *take_all(void)
+{
+	phys_addr_t *last = NULL;
+	phys_addr_t frame;
+
+	while ((frame = alloc_pages(ZONE_ANY, 0))) {
+		phys_addr_t *at = phys_to_virt(frame);
+
+		*at = last ? virt_to_phys(last) : PHYS_NONE;
+		last = at;
+	}
+	return last;
+}
+
+static void give_all(phys_addr_t *frames)
+{
+	while (frames) {
+		phys_addr_t next = *frames;
+
+		free_pages(virt_to_phys(frames), 0);
+		frames = next ? phys_to_virt(next) : NULL;
+	}
+}
+
+static void no_memory(void)
+{
+	phys_addr_t *frames = take_all();
+
+	TRY(kmalloc(100));
+	TRY(kmalloc(5000));
+	TRY(vmalloc(5000));
+	TRY(kmem_cache_alloc(pairs));
+	give_all(frames);
+	kfree(kmalloc(100));
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -297,6 +334,7 @@ static const struct {
 	{ "too_large", too_large },
 	{ "product", product },
 	{ "alignment", alignment },
+	{ "no_memory", no_memory },
 };
 
 void kernel_main(void)

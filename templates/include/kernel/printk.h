@@ -8,6 +8,7 @@
 #define KERNEL_PRINTK_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Longest line of the serial protocol, without its newline. */
@@ -20,6 +21,12 @@ int snprintf(char *buf, size_t size, const char *format, ...) __attribute__((for
 
 /* Write text for people. Longer than 512 bytes is cut. */
 void printk(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Whether an event that happened so often deserves a line once more: after 1, 2, 4, 8, … */
+static inline bool is_news(unsigned long times)
+{
+	return !(times & (times - 1));
+}
 
 /*
  * Write one machine line, "# kgen:" before it and a newline behind, on a line of

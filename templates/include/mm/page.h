@@ -54,7 +54,8 @@ void free_block(phys_addr_t addr, unsigned order);
 
 /*
  * A block of 2^order page frames from `zone`, or from the next lower one that has
- * it. Returns its physical address, PHYS_NONE if there is none: never panics.
+ * it. Returns its physical address, PHYS_NONE if there is none: never panics. That is
+ * counted; the line in the log is left to kmalloc() and others, who may know a way out.
  * What it holds is not defined. Frames above ZONE_DIRECT are not in the direct map.
  *
  * Before it fails it drains the hot list and purges what vmalloc unmapped. What slabs
@@ -105,6 +106,9 @@ void free_profile_read(struct free_profile *profile);
 /* The profile at the moment of the last free_profile_note(). */
 extern struct free_profile free_profile_noted;
 void free_profile_note(void);
+
+/* For people: what is free in which orders, as the end of a line about a failure. */
+void page_print_free(void);
 
 /* Print counters as `# kgen:stat` lines: page.WHEN.ZONE.oN for each order. */
 void page_print_profile(const char *when, const struct free_profile *profile);

@@ -44,6 +44,9 @@ void kmem_cache_destroy(struct kmem_cache *cache);
 /* The oldest of all caches; `next` leads to the others. */
 const struct kmem_cache *kmem_caches(void);
 
+/* Requests for a cache, or for an object of one, that returned NULL for want of memory. */
+extern unsigned long kmem_failures;
+
 /* Verify every cache. NULL, or what is wrong. */
 const char *kmem_check(void);
 
