@@ -69,7 +69,7 @@ static inline bool buddy_is_free(const buddy_t *b, size_t frame, unsigned order)
 }
 
 /* Rule 2 for a block whose buddy is free: merge as often as that is so. */
-static HOT_LEAF __attribute__((noinline)) void merge(buddy_t *b, size_t frame, unsigned order)
+static HOT_LEAF NOINLINE void merge(buddy_t *b, size_t frame, unsigned order)
 {
 	uint8_t *map = b->map;
 
@@ -154,7 +154,7 @@ size_t buddy_free_pages(const buddy_t *b)
 
 /* --- allocating -------------------------------------------------------- */
 
-static HOT_LEAF __attribute__((noinline)) uintptr_t alloc_by_halving(buddy_t *b, unsigned order)
+static HOT_LEAF NOINLINE uintptr_t alloc_by_halving(buddy_t *b, unsigned order)
 {
 	unsigned from = order;
 	size_t frame;

@@ -126,7 +126,7 @@ static inline phys_addr_t *hot_entry(size_t bytes)
 	return (phys_addr_t *)((char *)hot.frames + bytes);
 }
 
-static __attribute__((noinline, noreturn, cold)) void not_a_frame(phys_addr_t addr)
+static COLD __attribute__((noreturn)) void not_a_frame(phys_addr_t addr)
 {
 	panic("free_pages(0x%08x, 0), seen late: not the address of a page frame", addr);
 }
@@ -151,7 +151,7 @@ void pages_drain(void)
 		drain_hot(have, have);
 }
 
-static __attribute__((noinline, cold)) phys_addr_t refill_hot(void)
+static COLD phys_addr_t refill_hot(void)
 {
 	size_t count = buddy_take_cached(&hot_zone->buddy, hot.frames, HOT_BATCH);
 
@@ -162,7 +162,7 @@ static __attribute__((noinline, cold)) phys_addr_t refill_hot(void)
 	return alloc_page_hot();
 }
 
-static __attribute__((noinline, cold)) void hot_is_full(void)
+static COLD void hot_is_full(void)
 {
 	drain_hot(HOT_BATCH, HOT_FRAMES);
 }
@@ -181,11 +181,11 @@ HOT_LEAF phys_addr_t alloc_page_hot(void)
 	size_t bytes = hot.bytes;
 	phys_addr_t addr;
 
-	if (__builtin_expect(!bytes, 0))
+	if (unlikely(!bytes))
 		return refill_hot();
 	__asm__ volatile("subb %1, %0" : "+m"(hot.bytes) : "i"(sizeof(hot.frames[0])));
 	addr = hot_entry(bytes)[-1];
-	if (__builtin_expect(addr % PAGE_SIZE, 0))
+	if (unlikely(addr % PAGE_SIZE))
 		not_a_frame(addr);
 	page_map[addr / PAGE_SIZE] = BUDDY_ALLOCATED;
 	return addr;
@@ -196,7 +196,7 @@ HOT_LEAF void free_page_hot(phys_addr_t addr)
 	uint8_t *state = &page_map[addr / PAGE_SIZE];
 
 	/* BUDDY_ALLOCATED is 0, and so is the low byte of a frame's address. */
-	if (__builtin_expect(*state != (uint8_t)addr, 0)) {
+	if (unlikely(*state != (uint8_t)addr)) {
 		free_cold(addr, 0);
 		return;
 	}
@@ -275,7 +275,7 @@ HOT_LEAF phys_addr_t alloc_block(enum zone_id id, unsigned order)
 	return uncached(buddy_alloc(&first_zone[id]->buddy, 0));
 }
 
-static __attribute__((noinline, cold)) void free_cold(phys_addr_t addr, unsigned order)
+static COLD void free_cold(phys_addr_t addr, unsigned order)
 {
 	struct zone *zone = zone_of(addr);
 	uint8_t *state = &page_map[addr / PAGE_SIZE];

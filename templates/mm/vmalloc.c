@@ -165,7 +165,7 @@ static void unmap(size_t page, size_t pages, enum vm_kind kind)
 /* --- the beginning -------------------------------------------------------------- */
 
 /* Addresses that nobody else had for long: from the arena. 0 if there are none. */
-static __attribute__((noinline)) uintptr_t take_from_arena(size_t reach, size_t align, size_t skew)
+static NOINLINE uintptr_t take_from_arena(size_t reach, size_t align, size_t skew)
 {
 	uintptr_t virt = arena_alloc(&vm.arena, reach, align, skew);
 

@@ -13,7 +13,7 @@ _HOT = {
     # --- allocating
     "no other zone is asked": Edit(
         PAGE_H,
-        "__builtin_expect(!addr, 0) ? alloc_elsewhere(zone, order) : addr;",
+        "unlikely(!addr) ? alloc_elsewhere(zone, order) : addr;",
         "addr;",
     ),
     "a lower zone before the hot list": Edit(PAGE_C, "if (first_zone[id] == hot_zone)", "if (0)"),
@@ -50,7 +50,7 @@ _HOT = {
     # --- freeing
     "freed frames are not marked": Edit(PAGE_C, "*state = BUDDY_CACHED;", ""),
     "a frame's address is not looked at": Edit(PAGE_C, "*state != (uint8_t)addr", "*state"),
-    "an odd address is handed out": Edit(PAGE_C, "__builtin_expect(addr % PAGE_SIZE, 0)", "0"),
+    "an odd address is handed out": Edit(PAGE_C, "unlikely(addr % PAGE_SIZE)", "0"),
     "an odd address is drained": Edit(PAGE_C, "if (given < count)", "if (0)"),
     "a block's address is not looked at": Edit(PAGE_C, "|| addr % PAGE_SIZE || order", "|| order"),
     "a block's state is not looked at": Edit(

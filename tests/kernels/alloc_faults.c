@@ -17,8 +17,6 @@
 #include <mm/slab.h>
 #include <mm/vmalloc.h>
 
-#define NOINLINE __attribute__((noinline))
-
 /* --- tiers ------------------------------------------------------------------------ */
 
 struct tier {

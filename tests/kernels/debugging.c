@@ -38,12 +38,12 @@ static void copy_header(void)
 	kfree(kept);
 }
 
-static __attribute__((noinline)) void forget(void)
+static NOINLINE void forget(void)
 {
 	kept = kmalloc(123);
 }
 
-static __attribute__((noinline)) char *third(void)
+static NOINLINE char *third(void)
 {
 	return kmalloc(33);
 }

@@ -26,7 +26,7 @@ static void jump_out(void)
 	__asm__ volatile("ljmp $8, $_rodata");
 }
 
-static __attribute__((noinline)) int recurse(volatile int *outer)
+static NOINLINE int recurse(volatile int *outer)
 {
 	volatile int mine[64] = { *outer };
 

@@ -4,7 +4,7 @@
 
 static void *volatile kept;
 
-static __attribute__((noinline)) void *wrapper(size_t size)
+static NOINLINE void *wrapper(size_t size)
 {
 	return kmalloc(size);
 }

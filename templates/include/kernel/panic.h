@@ -19,7 +19,7 @@ void kernel_end(bool passed) __attribute__((noreturn));
 
 #define BUG_ON(condition)                                                       \
 	do {                                                                    \
-		if (__builtin_expect(!!(condition), 0))                         \
+		if (unlikely(condition))                                        \
 			panic("BUG at %s:%d: " #condition, __FILE__, __LINE__); \
 	} while (0)
 

@@ -73,7 +73,7 @@ static inline phys_addr_t alloc_pages(enum zone_id zone, unsigned order)
 	if (zone == ZONE_ANY && !order)
 		return alloc_page_hot();
 	addr = alloc_block(zone, order);
-	return __builtin_expect(!addr, 0) ? alloc_elsewhere(zone, order) : addr;
+	return unlikely(!addr) ? alloc_elsewhere(zone, order) : addr;
 }
 
 /* Give a block back. Panics on one that was not handed out with this order. */
