@@ -55,6 +55,11 @@ class Kernels:
             lambda out: self._from_default(Request(description, sets=(*settings,), out=out)),
         )
 
+    def faults(self, sets: Sequence[str] = ()) -> Path:
+        """The folder of the kernel that makes mistakes on demand."""
+        names = ("faults", "cpu_faults", "kmalloc_faults", "buddy_faults")
+        return self.user(*(f"{name}.c" for name in names), sets=sets)
+
     def broken(self, sound: Path, faults: Sequence[Replacement]) -> Path:
         """The folder of a sound kernel with faults put into its sources."""
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 import pytest
+from tests.boot.conftest import Kernels
 
 from kgen.paths import templates_dir
 from kgen.pipeline import Request as Build
@@ -27,12 +27,6 @@ pytestmark = pytest.mark.boot
 Boot = Callable[..., Result]
 MiB = 1 << 20
 GiB = 1 << 30
-
-
-class Kernels(Protocol):
-    """What the fixture ``kernels`` offers (conftest.py)."""
-
-    def user(self, *sources: str, sets: Sequence[str] = ()) -> Path: ...
 
 
 def assert_accounted(result: Result, figures: int = 40) -> None:

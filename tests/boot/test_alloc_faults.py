@@ -9,13 +9,12 @@ every kernel has, one in which they are taken out of the sources (``BLIND``).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import pytest
-from tests.boot.mutants import Replacement
+from tests.boot.conftest import Kernels
 
 from kgen_qemu.errors import Exit
 from kgen_qemu.result import Result
@@ -24,14 +23,6 @@ from kgen_qemu.symbols import symbolise
 pytestmark = pytest.mark.boot
 
 Boot = Callable[..., Result]
-
-
-class Kernels(Protocol):
-    """What the fixture ``kernels`` offers (conftest.py)."""
-
-    def user(self, *sources: str, sets: Sequence[str] = ()) -> Path: ...
-
-    def broken(self, sound: Path, faults: Sequence[Replacement]) -> Path: ...
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 import pytest
+from tests.boot.conftest import Kernels
 from tests.boot.test_machines import SIZES
 
 import kgen_qemu
@@ -29,12 +29,6 @@ from kgen_qemu.result import Result
 pytestmark = pytest.mark.boot
 
 Boot = Callable[..., Result]
-
-
-class Kernels(Protocol):
-    """What the fixture ``kernels`` offers (conftest.py)."""
-
-    def user(self, *sources: str, sets: Sequence[str] = ()) -> Path: ...
 
 
 @pytest.fixture(scope="session")

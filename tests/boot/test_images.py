@@ -15,9 +15,10 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
+from tests.boot.conftest import Kernels
 
 import kgen_qemu
 from kgen import cli, image
@@ -32,12 +33,6 @@ ODD_BIOS = Path(__file__).parent / "odd_bios" / "odd_bios.S"
 SECTOR = 512
 KiB, MiB = 1 << 10, 1 << 20
 AVAILABLE = 1
-
-
-class Kernels(Protocol):
-    """What the fixture ``kernels`` offers (conftest.py)."""
-
-    def user(self, *sources: str, sets: Sequence[str] = ()) -> Path: ...
 
 
 @pytest.fixture(scope="module")

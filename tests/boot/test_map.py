@@ -10,9 +10,9 @@ import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import pytest
+from tests.boot.conftest import Kernels
 
 from kgen_qemu.accounting import AVAILABLE, within
 from kgen_qemu.errors import Exit
@@ -28,12 +28,6 @@ EXAMPLES = sorted((Path(__file__).parents[2] / "examples" / "maps").glob("*.json
 PAGE = 4096
 MiB = 1 << 20
 GiB = 1 << 30
-
-
-class Kernels(Protocol):
-    """What the fixture ``kernels`` offers (conftest.py)."""
-
-    def user(self, *sources: str, sets: Sequence[str] = ()) -> Path: ...
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.boot.conftest import Kernels
 from tests.boot.kmalloc_mutants import KMALLOC_MUTANTS
 from tests.boot.mutants import BUDDY, FAIL, PAGE_MUTANTS, Mutant, build_broken
 
@@ -24,7 +25,6 @@ from kgen_qemu.result import Result
 pytestmark = pytest.mark.boot
 
 Boot = Callable[..., Result]
-UserKernel = Callable[..., Path]
 
 MUTANTS = [*PAGE_MUTANTS, *KMALLOC_MUTANTS]
 
@@ -42,9 +42,9 @@ def on_the_command_line(mutant: Mutant) -> str:
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_every_mutant_is_caught(
-    default: Path, user_kernel: UserKernel, boot: Boot, tmp_path: Path, mutant: Mutant
+    default: Path, kernels: Kernels, boot: Boot, tmp_path: Path, mutant: Mutant
 ) -> None:
-    folder = built(user_kernel("faults.c") if mutant.trip else default, tmp_path, mutant)
+    folder = built(kernels.faults() if mutant.trip else default, tmp_path, mutant)
     modules = []
     if mutant.module is not None:
         modules.append(tmp_path / "module")
@@ -71,10 +71,10 @@ def test_a_copy_without_a_fault_passes(default: Path, boot: Boot, tmp_path: Path
     sorted({(mutant.trip, mutant.expect) for mutant in MUTANTS if mutant.trip}),
 )
 def test_mistakes_are_noticed_without_a_fault(
-    user_kernel: UserKernel, boot: Boot, trip: str, expect: str
+    kernels: Kernels, boot: Boot, trip: str, expect: str
 ) -> None:
     """The same control for the kernel that makes mistakes: a sound one says what is expected."""
-    result = boot(user_kernel("faults.c"), append=f"trip={trip}", expect=[expect])
+    result = boot(kernels.faults(), append=f"trip={trip}", expect=[expect])
     assert result.verdict == "panic"
     assert all(one.holds for one in result.assertions)
 

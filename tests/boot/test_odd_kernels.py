@@ -7,22 +7,15 @@ in one of these kernels at least.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import combinations
-from pathlib import Path
-from typing import Protocol
 
 import pytest
+from tests.boot.conftest import Kernels
 
 from kgen_qemu.result import Result
 
 Boot = Callable[..., Result]
-
-
-class Kernels(Protocol):
-    """What the fixture ``kernels`` offers (conftest.py)."""
-
-    def user(self, *sources: str, sets: Sequence[str] = ()) -> Path: ...
 
 
 _TABLE = """

@@ -1,7 +1,7 @@
 """Every mistake that a kernel can notice ends in a panic that says what, and where in whose code.
 
-The mistakes are tests/kernels/faults.c; the command line chooses one. All of them are one kernel,
-so each costs a boot and no build.
+The mistakes are tests/kernels/faults.c and the files that it names; the command line chooses one.
+All of them are one kernel, so each costs a boot and no build.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.boot.conftest import Kernels
 
 from kgen.derive import TRAPS
 from kgen_qemu.errors import Exit
@@ -20,16 +21,14 @@ from kgen_qemu.result import Result
 pytestmark = pytest.mark.boot
 
 Boot = Callable[..., Result]
-UserKernel = Callable[..., Path]
 
 PUSHES_ERROR = {8, 10, 11, 12, 13, 14, 17, 21}
 """Intel SDM vol. 3, table 6-1."""
 
 
 @pytest.fixture(scope="module")
-def faults(user_kernel: UserKernel) -> Path:
-    """The kernel that makes mistakes on demand."""
-    return user_kernel("faults.c")
+def faults(kernels: Kernels) -> Path:
+    return kernels.faults()
 
 
 def trip(boot: Boot, folder: Path, name: str, **options: Any) -> Result:
@@ -110,7 +109,7 @@ def test_vectors_with_an_error_code(faults: Path, boot: Boot, vector: int) -> No
 
 
 REFUSED = [
-    # trip, message, function of faults.c in which it happened
+    # trip, message, function in which it happened
     # small: in a slab
     ("free_twice", r"kfree\(0xc3\w+8\): it is free already \(kmalloc-112, 0 bytes into", ""),
     ("free_inside", r"kfree\(0xc3\w+\): not the start of an object \(kmalloc-112, 64 bytes", ""),

@@ -77,7 +77,7 @@ def test_a_screen_shows_the_log(kernels: Kernels, tmp_path: Path) -> None:
 
 def test_a_screen_shows_a_panic(kernels: Kernels, tmp_path: Path) -> None:
     """The cause in words and the registers."""
-    folder = kernels.user("faults.c", sets=["console.vga=true"])
+    folder = kernels.faults(sets=["console.vga=true"])
     with machine(folder, "trip=read_null") as qemu:
         rows = wait_for(qemu, tmp_path / "screen", lambda rows: "cr2=" in "".join(rows), SECONDS)
     at = next(i for i, row in enumerate(rows) if row.startswith("kernel panic: "))

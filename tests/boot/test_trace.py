@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,13 +71,18 @@ def test_nothing_is_recorded_unless_asked_for(
     assert "--set debug.trace=true" in capfd.readouterr().err
 
 
+def proposed(result: Result, classes: int, capfd: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """What ``kgen tune`` makes of a boot's log."""
+    capfd.readouterr()
+    assert kgen(["tune", str(result.log), "--classes", str(classes), "--json"]) == 0
+    proposal: dict[str, Any] = json.loads(capfd.readouterr().out)
+    return proposal
+
+
 def test_classes_for_a_log(
     user_kernel: UserKernel, boot: Boot, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    log = boot(user_kernel("trace.c", sets=ALONE)).log
-    capfd.readouterr()
-    assert kgen(["tune", str(log), "--classes", "6", "--json"]) == 0
-    proposal = json.loads(capfd.readouterr().out)
+    proposal = proposed(boot(user_kernel("trace.c", sets=ALONE)), 6, capfd)
     assert len(proposal["classes"]) == 6
     assert proposal["efficiency"] > 0.8
     assert proposal["larger"] > 0.5
@@ -94,10 +100,7 @@ def test_the_predicted_gain_comes_true(
     user_kernel: UserKernel, boot: Boot, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Classes for a log, and the same load with them, not watched: the kernel's own counters."""
-    log = boot(user_kernel("load.c", sets=ALONE)).log
-    capfd.readouterr()
-    assert kgen(["tune", str(log), "--classes", "8", "--json"]) == 0
-    proposal = json.loads(capfd.readouterr().out)
+    proposal = proposed(boot(user_kernel("load.c", sets=ALONE)), 8, capfd)
     without_tests = ["features.tests=false"]
     before = boot(user_kernel("load.c", sets=without_tests))
     after = boot(user_kernel("load.c", sets=[*without_tests, proposal["setting"]]))

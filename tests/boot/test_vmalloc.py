@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 import pytest
+from tests.boot.conftest import Kernels
 
 from kgen_qemu.errors import Exit
 from kgen_qemu.result import Result
@@ -15,14 +15,6 @@ from kgen_qemu.result import Result
 pytestmark = pytest.mark.boot
 
 Boot = Callable[..., Result]
-
-
-class Kernels(Protocol):
-    """What the fixture ``kernels`` offers (conftest.py)."""
-
-    def default(self) -> Path: ...
-
-    def user(self, *sources: str, sets: Sequence[str] = ()) -> Path: ...
 
 
 @pytest.fixture(scope="module")
