@@ -115,29 +115,7 @@ void describe_address(uintptr_t addr, char *text, size_t size)
 	snprintf(text, size, "0x%x", addr);
 }
 
-/* --- what prints: nobody reads it ---------------------------------------------------- */
-
-void printk(const char *format, ...)
-{
-	(void)format;
-}
-
-void kgen_stat(unsigned long long value, const char *key, ...)
-{
-	(void)value;
-	(void)key;
-}
-
 /* --- the beginning ------------------------------------------------------------------- */
-
-void *early_alloc(size_t size, size_t align)
-{
-	void *memory = fresh_pages((size + PAGE_SIZE - 1) / PAGE_SIZE);
-
-	if (!IS_ALIGNED((uintptr_t)memory, align))
-		wrong("metadata wants %lu", (unsigned long)align);
-	return memset(memory, 0xa5, size);
-}
 
 void machine_begin(size_t ram, size_t arena)
 {

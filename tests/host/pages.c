@@ -67,26 +67,6 @@ void panic(const char *format, ...)
 	wrong("panic: %s", panic_text);
 }
 
-void printk(const char *format, ...)
-{
-	(void)format;
-}
-
-void kgen_stat(unsigned long long value, const char *key, ...)
-{
-	(void)value;
-	(void)key;
-}
-
-void *early_alloc(size_t size, size_t align)
-{
-	void *memory = fresh_pages((size + PAGE_SIZE - 1) / PAGE_SIZE);
-
-	if (!IS_ALIGNED((uintptr_t)memory, align))
-		wrong("metadata wants %lu", (unsigned long)align);
-	return memset(memory, 0xa5, size);
-}
-
 /* --- the model --------------------------------------------------------------------- */
 
 static unsigned zone_of_frame(size_t frame)

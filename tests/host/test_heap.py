@@ -20,7 +20,10 @@ CORES = tuple(
 HEAP = replace(
     BARE,
     compile=(*BARE.compile, "-fno-sanitize=alignment,pointer-overflow"),
-    own=(*BARE.own, "machine.c", "heap_model.c"),
+    own=(
+        *(*BARE.own, "shell.c", "machine.c"),
+        *("heap_model.c", "heap_corners.c", "heap_wrong.c"),
+    ),
 )
 """Wrong pointers are asked about as well: odd ones, and what lies in front of NULL."""
 

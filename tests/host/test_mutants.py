@@ -24,7 +24,7 @@ from tests.host.test_heap import CORES as HEAP_CORES
 from tests.host.test_heap import HEAP, LAYOUT
 from tests.host.test_lib import misprint
 from tests.host.test_pages import CORES as PAGE_CORES
-from tests.host.test_pages import RAM, settings, walk_of
+from tests.host.test_pages import PAGES, RAM, settings, walk_of
 
 SECONDS = 10
 """Many times what a search takes that ends. A mutant that hangs is noticed by that."""
@@ -33,6 +33,7 @@ MEMMAP_C, MEMBLOCK_C, ARENA_C = (f"mm/{name}.c" for name in ("memmap", "memblock
 STRING_C, PRINTF_C, DIV_C = (f"lib/{name}.c" for name in ("string", "vsnprintf", "div64"))
 
 QUICK_BARE = replace(BARE, compile=(*BARE.compile, "-Wno-error"))
+QUICK_PAGES = replace(PAGES, compile=(*PAGES.compile, "-Wno-error"))
 QUICK_HEAP = replace(HEAP, compile=(*HEAP.compile, "-Wno-error"))
 
 
@@ -93,7 +94,7 @@ def pages(*, hot: bool) -> Callable[[Workshop, Path, Edit | None], str]:
 
     def run(workshop: Workshop, src: Path, edit: Edit | None) -> str:
         src = workshop.sources(**settings("lists", hot=hot))
-        program = workshop.program(src, "pages.c", PAGE_CORES, QUICK_BARE, edit)
+        program = workshop.program(src, "pages.c", PAGE_CORES, QUICK_PAGES, edit)
         for late, ram in enumerate(RAM.values()):
             text = walk_of(ram, seed=1, rounds=1500, hot=hot, late=late % 4 * hot)
             done = program.run(stdin=text, seconds=SECONDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from tests.host.native import BARE, Program, Workshop
 
 CORES = ("mm/page.c", "mm/buddy.c", "mm/memblock.c")
+
+PAGES = replace(BARE, own=(*BARE.own, "shell.c"))
 
 INDEXES = ("lists", "bitmaps")
 
@@ -78,7 +81,7 @@ def test_a_walk_through_the_zones(
     """Zone, failures, counts and refusals of each call; the first blocks in the end."""
     assert bare_src
     src = workshop.sources(**settings(index, hot=hot, order=order))
-    program = workshop.program(src, "pages.c", CORES, BARE)
+    program = workshop.program(src, "pages.c", CORES, PAGES)
     walk(program, walk_of(RAM[ram], seed=order, rounds=3000, hot=hot), hot=hot)
 
 
@@ -91,7 +94,7 @@ def test_a_long_walk_through_the_zones(
     """The same for a minute."""
     assert bare_src
     src = workshop.sources(**settings(index, hot=hot))
-    program = workshop.program(src, "pages.c", CORES, BARE)
+    program = workshop.program(src, "pages.c", CORES, PAGES)
     for seed in range(20):
         walk(program, walk_of(RAM[ram], seed=seed, rounds=50_000, hot=hot), hot=hot, seconds=600)
 
@@ -103,5 +106,5 @@ def test_what_a_free_lets_through_is_seen_late(
     """An address in the middle of a frame, at a multiple of 256: nobody is given it."""
     assert bare_src
     src = workshop.sources(**settings(index, hot=True))
-    program = workshop.program(src, "pages.c", CORES, BARE)
+    program = workshop.program(src, "pages.c", CORES, PAGES)
     walk(program, walk_of(RAM["all zones"], seed=1, rounds=500, hot=True, late=late), hot=True)
