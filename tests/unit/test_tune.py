@@ -124,8 +124,8 @@ def test_a_trace_that_is_not_there(tmp_path: Path) -> None:
         read_trace(tmp_path / "gone")
     with pytest.raises(KgenError, match="is a folder"):
         read_trace(tmp_path)
+    (tmp_path / "file").touch()
     with pytest.raises(KgenError, match="cannot be read: Not a directory"):
-        (tmp_path / "file").touch()
         read_trace(tmp_path / "file" / "trace")
 
 
