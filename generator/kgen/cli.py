@@ -428,7 +428,7 @@ def tune(
 
         kgen build --set debug.trace=true && kgen boot
         kgen tune kernel_out/boot/pc-qemu32-64M.log
-        kgen tune trace.txt examples/tiny.py --classes 12
+        kgen tune trace.txt examples/server.py --classes 12
 
     TRACE is the log of a kernel with debug.trace, or text with lines `a SIZE ID` (allocated), `f
     ID` (freed), or `SIZE COUNT` (that many live); # begins a remark. The proposal wastes the least

@@ -314,7 +314,8 @@ class Derived:
     def features(self) -> tuple[str, ...]:
         """Names of the optional parts that this kernel has."""
         flags = self.kernel.features
-        return tuple(name for name in type(flags).model_fields if getattr(flags, name))
+        names = [name for name in type(flags).model_fields if getattr(flags, name)]
+        return (*names, "fail") if self.kernel.debug.fail else tuple(names)
 
 
 def derive(kernel: Kernel, origin: str = "description") -> Derived:

@@ -281,6 +281,7 @@ def _unknown(kernel: Kernel, path: str, where: str) -> KgenError:
     known = list(paths(kernel))
     last = path.rsplit(".", 1)[-1]
     near = [name for name in known if name.rsplit(".", 1)[-1] == last]
+    near = near or [name for name in known if path.startswith(f"{name}_")]  # too long
     near = near or difflib.get_close_matches(path, known, 1, 0.8)  # a slip
     near = near or difflib.get_close_matches(path, known, 3, 0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else "`kgen describe` lists all fields"

@@ -11,6 +11,8 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from kgen.errors import KgenError
+
 if TYPE_CHECKING:
     from rich.status import Status
 
@@ -68,10 +70,13 @@ def say(text: str) -> None:
     """Print to standard output; a reader that went away (``| head``) is no error of ours."""
     try:
         print(text, flush=True)
-    except BrokenPipeError:
+    except OSError as error:
         # Python flushes standard output once more when it exits; give it somewhere to go.
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            what = f"standard output cannot be written: {error.strerror}"
+            raise KgenError(what, "free some space where it goes, or send it elsewhere") from None
 
 
 def say_error(text: str) -> None:

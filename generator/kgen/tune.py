@@ -44,8 +44,14 @@ SCHEMA = 1
 STEP = 8
 """Classes are multiples of this many bytes: kmalloc aligns so, and tells sizes apart so finely."""
 
-_LOG = "# kgen:hello "
+_LOG = re.compile(r"^# kgen:[a-z]+ ", re.MULTILINE)
 _TRACE = re.compile(r"# kgen:trace i=(\d+) ops=(\S+)$")
+
+
+_HINT = "TRACE is a boot's log, or text: see kgen tune --help"
+
+_WORD = 40
+"""Characters of a wrong word or line that a message repeats."""
 
 
 @dataclass(frozen=True)
@@ -124,12 +130,16 @@ def read_trace(path: Path) -> dict[int, float]:
     """Size in bytes → how many are live on average. KgenError names the line that is wrong."""
     try:
         text = path.read_text(encoding="utf-8", errors="backslashreplace")
+    except IsADirectoryError:
+        raise KgenError(f"{shown(path)} is a folder, not a trace", _HINT) from None
     except FileNotFoundError:
-        raise KgenError(f"{shown(path)}: there is no such trace", "see kgen tune --help") from None
+        raise KgenError(f"{shown(path)}: there is no such trace", _HINT) from None
     except OSError as error:
-        raise KgenError(f"{shown(path)} cannot be read: {error}") from None
+        raise KgenError(f"{shown(path)} cannot be read: {error.strerror}", _HINT) from None
+    if "\0" in text:
+        raise KgenError(f"{shown(path)} is not text", _HINT)
     events = _Events()
-    is_log = _LOG in text
+    is_log = _LOG.search(text) is not None
     add = events.add_recorded if is_log else events.add_written
     hint = "boot the kernel again" if is_log else "a line is `a SIZE ID`, `f ID` or `SIZE COUNT`"
     for number, line in enumerate(text.split("\n"), 1):
@@ -137,10 +147,12 @@ def read_trace(path: Path) -> dict[int, float]:
             add(line.rstrip())
         except ValueError as error:
             raise KgenError(f"{shown(path)}:{number}: {error}", hint) from None
+    if is_log and _TRACE.match(text[text.rfind("\n") + 1 :]):
+        raise KgenError(f"{shown(path)} ends in the middle of a trace line", hint)
     weights = events.average_live()
     if not weights:
         unrecorded = "build the kernel with --set debug.trace=true, and boot it"
-        hint = unrecorded if is_log else "see kgen tune --help"
+        hint = unrecorded if is_log else _HINT
         raise KgenError(f"{shown(path)}: no allocation in it", hint)
     return weights
 
@@ -180,18 +192,18 @@ class _Events:
         """One event, or a size that is live all the time."""
         match words:
             case ["a", size]:
-                self._immortal.append((_positive(size), self._now))
+                self._immortal.append((_size(size), self._now))
             case ["a", size, name]:
                 if name in self._born:
                     raise ValueError(f"{name} is allocated already")
-                self._born[name] = (_positive(size), self._now)
+                self._born[name] = (_size(size), self._now)
             case ["f", name]:
                 self._free(name)
             case [size, count] if size != "f":
-                self._always[_positive(size)] += _positive(count)
+                self._always[_size(size)] += _positive(count)
                 return
             case _:
-                raise ValueError(f"`{' '.join(words)}` is no event")
+                raise ValueError(f"`{_excerpt(' '.join(words))}` is no event")
         self._now += 1
 
     def _free(self, name: str) -> None:
@@ -215,10 +227,24 @@ class _Events:
         return {size: average.get(size, 0) + weights[size] for size in {*average, *weights}}
 
 
+def _size(text: str) -> int:
+    size = _positive(text)
+    if size >= 1 << 32:
+        raise ValueError(f"{_excerpt(text)} bytes are more than an i386 has addresses for")
+    return size
+
+
 def _positive(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text)):
-        raise ValueError(f"{text!r} is not a positive number")
+    # Python refuses to read numbers of thousands of digits.
+    if not (text.isascii() and text.isdigit() and len(text) <= _WORD and int(text)):
+        raise ValueError(f"{_excerpt(text)!r} is not a positive number")
     return int(text)
+
+
+def _excerpt(text: str) -> str:
+    """No more of it than a message has room for, and nothing that a terminal would obey."""
+    short = text if len(text) <= _WORD else text[:_WORD] + "…"
+    return "".join(char if char.isprintable() else "?" for char in short)
 
 
 # --- the classes ------------------------------------------------------------------

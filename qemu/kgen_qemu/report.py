@@ -20,7 +20,9 @@ _COLOURS = {"pass": "bold green", "fail": "bold red", "note": "dim", "bad": "red
 
 def print_report(result: Result, file: TextIO | None = None) -> None:
     """Print the verdict on ``file`` (stdout)."""
-    file = sys.stdout if file is None else file
+    file = file or sys.stdout
+    if file is None:  # standard output is closed: kgen boot >&-
+        return
     lines = report_lines(result)
     if not file.isatty() or os.environ.get("NO_COLOR"):
         file.writelines(f"{text}\n" for _, text in lines)

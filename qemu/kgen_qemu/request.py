@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from kgen_qemu import cpus
+from kgen_qemu import cpus, words
 from kgen_qemu.errors import BootError, Exit, did_you_mean, usage
 from kgen_qemu.firmware import firmware as find_firmware
 from kgen_qemu.machine import (
@@ -98,6 +98,7 @@ def boot_request(directory: Path = Path("kernel_out"), **options: Any) -> Reques
     binary, machine = (_dosbox if asked.engine == "dosbox-x" else _qemu)(asked, manifest, size)
     replayed = [write_module(entries, directory)] if entries else []
     modules = tuple(_module(str(module), directory) for module in (*asked.modules, *replayed))
+    words.check(machine.append, manifest)
     watched = None
     if asked.engine == "qemu":
         watched = trace(
@@ -179,9 +180,9 @@ def _command(asked: Options, directory: Path, size: int) -> str:
     """``kgen boot`` as one would type it; CPU, memory and machine are said in any case."""
     plain = Options()
     always = {"cpu", "memory", "machine"} if asked.engine == "qemu" else {"cpu", "memory"}
-    words = ["kgen", "boot"]
+    typed = ["kgen", "boot"]
     if directory != Path("kernel_out"):
-        words += ["-o", str(directory)]
+        typed += ["-o", str(directory)]
     for field in fields(Options):
         value = size_text(size) if field.name == "memory" else getattr(asked, field.name)
         if field.name == "answers" or (
@@ -191,8 +192,8 @@ def _command(asked: Options, directory: Path, size: int) -> str:
         option = "--module" if field.name == "modules" else f"--{field.name}"
         several = value if isinstance(value, (list, tuple)) else [value]
         for one in several:
-            words += [option, f"{one:g}" if isinstance(one, float) else str(one)]
-    return shlex.join(words)
+            typed += [option, f"{one:g}" if isinstance(one, float) else str(one)]
+    return shlex.join(typed)
 
 
 def _one_of(option: str, word: str, known: tuple[str, ...]) -> None:

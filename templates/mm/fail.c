@@ -54,26 +54,37 @@ struct fail_counts fail_counts;
 
 /* --- the command line -------------------------------------------------------------- */
 
-static uint32_t number(const char *text)
+/* Whether the text is a number of 32 bits, decimal or hexadecimal behind 0x. */
+static bool is_number(const char *text, uint32_t *value)
 {
 	unsigned base = text[0] == '0' && text[1] == 'x' ? 16 : 10;
-	uint32_t value = 0;
+	uint64_t sum = 0;
 
-	for (text += base == 16 ? 2 : 0; *text; text++) {
+	text += base == 16 ? 2 : 0;
+	if (!*text)
+		return false;
+	for (; *text; text++) {
 		unsigned digit = *text <= '9' ? *text - '0' : (*text | ' ') - 'a' + 10;
 
 		if (digit >= base)
-			break;
-		value = value * base + digit;
+			return false;
+		sum = sum * base + digit;
+		if (sum >> 32)
+			return false;
 	}
-	return value;
+	*value = sum;
+	return true;
 }
 
 static uint32_t option(const char *key, uint32_t otherwise)
 {
+	uint32_t value = otherwise;
 	char text[16] = "";
 
-	return boot_option(key, text, sizeof(text)) ? number(text) : otherwise;
+	if (boot_option(key, text, sizeof(text)) && !is_number(text, &value))
+		refuse_boot("%s=%s: it must be a number of 32 bits, such as 5 or 0xc0100000", key,
+			    text);
+	return value;
 }
 
 /* The kinds that fail.of= names, as bits. */

@@ -137,10 +137,19 @@ def test_kinds_of_requests_fail_by_themselves(
     assert result.transcript.stats.get("fail.injected") == 1, result.reasons
 
 
+NUMBER = "it must be a number of 32 bits, such as 5 or 0xc0100000"
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [
         ("fail.of=heap", "fail.of=heap: it must be kmalloc, cache, page, address or all"),
+        ("fail.nth=abc", f"fail.nth=abc: {NUMBER}"),
+        ("fail.nth=", f"fail.nth=: {NUMBER}"),
+        ("fail.times=-1", f"fail.times=-1: {NUMBER}"),
+        ("fail.rate=4294967296", f"fail.rate=4294967296: {NUMBER}"),
+        ("fail.site=c0112e8c", f"fail.site=c0112e8c: {NUMBER}"),
+        ("fail.seed=0x", f"fail.seed=0x: {NUMBER}"),
         ("fail.until=morning", "fail.until=morning: it must be tests"),
         ("fail.sweep=full fail.suite=x", "fail.suite=x: there is no such suite of tests"),
         ("fail.sweep=long", "fail.sweep=long: it must be short or full"),

@@ -59,6 +59,12 @@ def test_a_name_serves_again_when_it_is_free(tmp_path: Path) -> None:
         ("64 many\n", "'many' is not a positive number"),
         ("f\n", "`f` is no event"),
         ("a 1 2 3\n", "`a 1 2 3` is no event"),
+        ("a 4294967296 1\n", "1: 4294967296 bytes are more than an i386 has addresses for"),
+        ("4294967296 1\n", "1: 4294967296 bytes are more"),
+        ("a " + 5000 * "9", "1: '" + 40 * "9" + "…' is not a positive number"),
+        (50 * "x" + " y z\n", "1: `" + 40 * "x" + "…` is no event"),
+        ("\x1b[2J\n", "1: `?[2J` is no event"),
+        ("\x7fELF\0\1\n", " is not text"),
         ("# nothing\n", "no allocation in it"),
         ("", "no allocation in it"),
     ],
@@ -85,6 +91,10 @@ def test_a_log_has_the_events_of_its_trace_lines(tmp_path: Path) -> None:
     assert trace(tmp_path, log)[64] == 4 / 6
 
 
+def test_the_trace_lines_alone_are_a_log(tmp_path: Path) -> None:
+    assert trace(tmp_path, "# kgen:trace i=0 ops=64,24\n") == {64: 1, 24: 1}
+
+
 @pytest.mark.parametrize(
     ("lines", "why", "hint"),
     [
@@ -97,6 +107,8 @@ def test_a_log_has_the_events_of_its_trace_lines(tmp_path: Path) -> None:
         ("# kgen:trace i=0 ops=64,-1,-2\n", "2: 0 is not allocated", "boot"),
         ("# kgen:trace i=0 ops=64,-0\n", "2: '0' is not a positive number", "boot"),
         ("# kgen:trace i=0 ops=64,x\n", "2: 'x' is not a positive number", "boot"),
+        ("# kgen:trace i=0 ops=64,4294967296\n", "2: 4294967296 bytes are more", "boot"),
+        ("# kgen:trace i=0 ops=64,40", " ends in the middle of a trace line", "boot"),
         ("64 1200\n", "no allocation in it", "--set debug.trace=true"),
     ],
 )
@@ -110,8 +122,11 @@ def test_what_is_wrong_with_a_log(tmp_path: Path, lines: str, why: str, hint: st
 def test_a_trace_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(KgenError, match="there is no such trace"):
         read_trace(tmp_path / "gone")
-    with pytest.raises(KgenError, match="cannot be read"):
+    with pytest.raises(KgenError, match="is a folder"):
         read_trace(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(KgenError, match="cannot be read: Not a directory"):
+        read_trace(tmp_path / "file" / "trace")
 
 
 # --- classes --------------------------------------------------------------------------

@@ -227,6 +227,22 @@ def test_an_interrupt_is_exit_130(kgen: Kgen, monkeypatch: pytest.MonkeyPatch) -
     assert (ran.code, ran.err.strip()) == (Exit.INTERRUPTED, "kgen: interrupted")
 
 
+def test_a_standard_output_that_is_full() -> None:
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(
+            [sys.executable, "-c", "import kgen.cli; kgen.cli.main()", "describe"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (ran.returncode, ran.stderr) == (
+        Exit.USAGE,
+        "kgen: error: standard output cannot be written: No space left on device\n"
+        "    free some space where it goes, or send it elsewhere\n",
+    )
+
+
 def test_a_reader_that_left_is_no_error(here: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)

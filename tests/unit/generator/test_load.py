@@ -169,6 +169,11 @@ def test_the_last_of_two_settings_wins(here: Path) -> None:
     [
         ("buddy.max_ordr=8", "there is no field buddy.max_ordr", "did you mean buddy.max_order?"),
         ("max_order=8", "there is no field max_order", "did you mean buddy.max_order?"),
+        (
+            "vmalloc.lazy_pages=8",
+            "there is no field vmalloc.lazy_pages",
+            "did you mean vmalloc.lazy?",
+        ),
         ("minimum=8", "there is no field minimum", "did you mean ram.minimum or cpu.minimum?"),
         ("name.x=8", "there is no field name.x", ""),
         ("=8", "there is no field (empty)", ""),

@@ -63,6 +63,14 @@ def shown(one: Result, file: io.StringIO | None = None) -> str:
     return file.getvalue()
 
 
+def test_a_standard_output_that_is_closed(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``kgen boot >&-``: the verdict is the exit code."""
+    monkeypatch.setattr("sys.stdout", None)
+    print_report(result(recorded("pass"), 33))
+
+
 def test_pass(recorded: Recorded) -> None:
     assert shown(result(recorded("pass"), 33)) == (
         "PASS: 8 stages, 6 tests passed, 0 failed, 1 skipped, 0.12 s\n"

@@ -1,6 +1,7 @@
 """Every wrong option is refused before anything starts, with what to write instead."""
 
 import math
+import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from kgen_qemu.errors import BootError, Exit
 from kgen_qemu.request import Request, boot_request
+from kgen_qemu.words import FAILURES, MOST
 
 Built = Callable[..., Path]
 
@@ -66,6 +68,11 @@ def test_defaults(built: Built) -> None:
         ({"firmware": "/nonexistent.rom"}, "--firmware /nonexistent.rom: no such", "qboot"),
         ({"firmware": "qboot", "via": "floppy"}, "reads no disks", "seabios"),
         ({"cpu": "pentum"}, "no such CPU model", "did you mean 'pentium'?"),
+        ({"append": "fail.nth=5"}, "'default' was built without failure", "--set debug.fail=true"),
+        ({"append": "a=b fail.nht=5"}, "no option fail.nht", "did you mean 'fail.nth'?"),
+        ({"append": "fail.nth 5"}, "--append fail.nth: there is no value", "fail.nth=VALUE"),
+        ({"append": "x" * 239}, "a command line of 256 bytes, it keeps 255", "by 1"),
+        ({"append": "x" * 238, "cpu": "386", "audit": "off"}, "of 263 bytes", "by 8"),
         ({"cpu": "z80"}, "no such CPU model", "known: 386, 486, pentium"),
     ],
 )
@@ -74,6 +81,21 @@ def test_refusals(built: Built, options: dict[str, Any], what: str, hint: str) -
     assert error.exit_code == Exit.USAGE
     assert what in error.what
     assert hint in error.hint
+
+
+def test_words_that_the_kernel_heeds(built: Built) -> None:
+    folder = built(features=["tests", "fail"])
+    for append in ("", "x" * 238, "failure=1 stats", *(f"{name}=1" for name in FAILURES)):
+        assert boot_request(folder, append=append).machine.append == append
+
+
+def test_the_kernel_says_the_same_of_its_command_line() -> None:
+    """The words and the room for them stand in the kernel's sources as well."""
+    templates = Path(__file__).parents[3] / "templates"
+    text = "".join((templates / name).read_text() for name in ("mm/fail.c", "kernel/sweep.c"))
+    assert {*re.findall(r'option\("(fail\.\w+)"', text)} == {*FAILURES}
+    room = (templates / "include/kernel/boot_info.h").read_text()
+    assert f"#define CMDLINE_MAX {MOST + 1} " in room
 
 
 def test_a_module_with_a_space_in_its_path(built: Built, tmp_path: Path) -> None:

@@ -1,0 +1,48 @@
+"""The kernel's command line: what can be told of it before the boot.
+
+A kernel passes over words that it does not know, and keeps no more than it has
+room for. Who mistypes an option, or gives it to a kernel that was built without,
+would see a boot that passes and proves nothing; so ``fail.``, which is kgen's,
+is looked at here.
+"""
+
+from kgen_qemu.errors import did_you_mean, usage
+from kgen_qemu.manifest import Manifest
+
+MOST = 255
+"""Characters that a kernel keeps: CMDLINE_MAX in its kernel/boot_info.h, less the NUL."""
+
+FAILURES = tuple(
+    f"fail.{word}"
+    for word in ("of", "nth", "times", "site", "rate", "seed", "until", "sweep", "suite")
+)
+"""Options of kernels with ``debug.fail`` (mm/fail.c, kernel/sweep.c)."""
+
+FEATURE = "fail"
+"""What the manifest of such a kernel has among its features."""
+
+
+def check(append: str, manifest: Manifest) -> None:
+    """Refuse (usage) what the kernel would cut off, or pass over in silence."""
+    whole = len(f"{manifest.image} {append}".encode())
+    if whole > MOST:
+        raise usage(
+            f"--append: the kernel would cut a command line of {whole} bytes, it keeps {MOST}",
+            f"shorten it by {whole - MOST}",
+        )
+    for word in append.split():
+        if word.startswith("fail."):
+            _failure(word, manifest)
+
+
+def _failure(word: str, manifest: Manifest) -> None:
+    name, equals, _ = word.partition("=")
+    if name not in FAILURES:
+        raise usage(f"--append {word}: there is no option {name}", did_you_mean(name, FAILURES))
+    if not equals:
+        raise usage(f"--append {word}: there is no value", f"write {name}=VALUE")
+    if FEATURE not in manifest.features:
+        raise usage(
+            f"--append {word}: {manifest.name!r} was built without failure injection",
+            f"run: {manifest.build_command} --set debug.fail=true",
+        )
