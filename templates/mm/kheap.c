@@ -95,6 +95,10 @@ static inline void take(struct kheap_block *block)
 	struct kheap_block *next = block->next;
 	struct kheap_block **link = block->link;
 
+	//% if debug.poison
+	if (*link != block) /* the caller's first word, while the block was live */
+		poison_found(&block->link);
+	//% endif
 	*link = next;
 	if (next)
 		next->link = link;
@@ -139,6 +143,10 @@ static inline struct kheap_block *take_from(size_t list)
 			break;
 		clear_bit(kheap.filled, list);
 	}
+	//% if debug.poison
+	if (block->link != &kheap.lists[list])
+		poison_found(&block->link);
+	//% endif
 	next = block->next;
 	kheap.lists[list] = next;
 	if (next)
@@ -325,6 +333,14 @@ static inline void release(struct kheap_block *block, size_t granules)
 		release_large(block, granules);
 }
 
+/* Granules of a free block, 0 if it is live; as in release(), both ends must say so. */
+static inline size_t free_granules(const struct kheap_block *block)
+{
+	size_t granules = is_free(block->tag) ? block->tag & GRANULES_MASK : 0;
+
+	return *tail_before(behind(block, granules)) == block->tag ? granules : 0;
+}
+
 bool kheap_resize(void *pointer, size_t size)
 {
 	struct kheap_block *block = kheap_block_of(pointer);
@@ -333,7 +349,7 @@ bool kheap_resize(void *pointer, size_t size)
 	struct kheap_block *next = behind(block, have);
 
 	if (granules > have) {
-		size_t room = is_free(next->tag) ? next->tag & GRANULES_MASK : 0;
+		size_t room = free_granules(next);
 
 		if (granules > have + room)
 			return false;

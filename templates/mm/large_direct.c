@@ -7,8 +7,8 @@
  *
  * Quick, and fit for devices that know no paging; but a block is a power of two,
  * so up to half of it may be wasted, memory outside the direct map is out of reach,
- * nothing guards the end, and fragmented memory has no large blocks. An alignment
- * of a page and more costs a page, or as much as the alignment, in front.
+ * nothing guards the end, and fragmented memory has no large blocks. An alignment of
+ * a page costs a page in front; more can't be had.
  *
  * Concurrency: none; one CPU, interrupts off.
  */
@@ -62,6 +62,7 @@ void *large_alloc(size_t size, size_t align)
 	if (!block)
 		return NULL;
 	pointer = block + offset;
+	*(uint32_t *)block = 0; /* what was a slab or a chunk once is none now */
 	*header_of(pointer) = (block_header_t){ size, kmalloc_magic(pointer, size) };
 	large_stats.allocs++;
 	return pointer;

@@ -124,6 +124,8 @@ static void check_poison(const struct kmem_cache *cache, const struct slot *slot
 
 	if (slot->mark != SLOT_FREE)
 		broken = slot;
+	else if (slot->next && !slab_has(slab_of(slot), slot->next))
+		broken = &slot->next;
 	else if (!cache->ctor)
 		broken = poison_broken(slot + 1, cache->slot_size - sizeof(*slot), POISON_FREE);
 	if (broken)
@@ -279,16 +281,20 @@ HOT_LEAF void slab_settle(struct slab *slab)
 
 size_t slab_shrink(struct kmem_cache *cache)
 {
-	size_t before = cache->slabs;
+	size_t returned = 0;
 
-	if (cache->spare)
+	if (cache->spare) {
 		return_slab(cache->spare);
-	cache->spare = NULL;
+		cache->spare = NULL;
+		returned++;
+	}
+	/* Perhaps a lender's: cache->slabs would not tell. */
 	if (cache->current != &no_slab && cache->current->used == SLAB_HELD) {
 		return_slab(cache->current);
 		cache->current = &no_slab;
+		returned++;
 	}
-	return before - cache->slabs;
+	return returned;
 }
 
 /* --- verifying ------------------------------------------------------------------- */

@@ -153,6 +153,33 @@ out:
 	heap_free(pointer);
 }
 
+/* What was written before the block behind does not make it free. */
+KTEST(kheap, grows_into_what_is_free_alone)
+{
+	char *pointer = heap_alloc(1000);
+	char *wall = heap_alloc(1000);
+	struct kheap_block *block;
+	struct kheap_block saved;
+
+	KTEST_ASSERT_OR(test, pointer && wall, out);
+	block = behind(pointer, 1000);
+	if (block != kheap_block_of(wall))
+		goto out;
+	saved = *block;
+	memset(wall, 0, 1000);
+	block->tag = KHEAP_FREE | 2;
+	block->next = NULL; /* so that taking it would break nothing else */
+	block->link = &block->next;
+	KTEST_EXPECT(test, !kheap_resize(pointer, 1000 + 2 * KHEAP_GRANULE));
+	*block = saved;
+	KTEST_EXPECT_EQ(test, kheap_fault(pointer), KHEAP_OK);
+	KTEST_EXPECT_EQ(test, kheap_fault(wall), KHEAP_OK);
+out:
+	heap_free(wall);
+	heap_free(pointer);
+	KTEST_EXPECT_EQ(test, kheap_check(), KHEAP_OK);
+}
+
 KTEST(kheap, aligns)
 {
 	for (size_t align = 1; align <= KHEAP_CHUNK / 4; align *= 2) {

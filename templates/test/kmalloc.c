@@ -3,8 +3,14 @@
 #include <arch/paging.h>
 #include <kernel/ktest.h>
 #include <kernel/string.h>
+//% if kmalloc.mapping == "direct"
+#include <mm/kheap_block.h>
+//% endif
 #include <mm/kmalloc.h>
 #include <mm/page.h>
+//% if kmalloc.mapping == "direct"
+#include <mm/slab.h>
+//% endif
 
 static bool is_filled(const unsigned char *bytes, size_t size, unsigned char value)
 {
@@ -25,8 +31,8 @@ static size_t settled_free_pages(void)
 //% if kmalloc.mapping == "vmap"
 #define LARGEST ((size_t)1 << 20) /* that is asked for here */
 //% else
-#define LARGEST \
-	((PAGE_SIZE << MAX_ORDER) - MAX(KMALLOC_ALIGNMENT, 64ul)) /* a block's, less a header */
+/* A block's, less a header, or a watch and a red zone. */
+#define LARGEST ((PAGE_SIZE << MAX_ORDER) - 2 * MAX(KMALLOC_ALIGNMENT, 64ul) - 16)
 //% endif
 
 /* Sizes of each tier, and the first and last of each. */
@@ -39,9 +45,9 @@ static const size_t sizes[] = {
 	KMALLOC_SLAB_LIMIT + !KMALLOC_SLAB_LIMIT,
 	KMALLOC_SLAB_LIMIT + 1,
 	1000,
-	5000,
+	MIN(5000ul, LARGEST),
 	KMALLOC_HEAP_LIMIT + !KMALLOC_HEAP_LIMIT,
-	KMALLOC_HEAP_LIMIT + 1,
+	MIN(KMALLOC_HEAP_LIMIT + 1ul, LARGEST),
 	MIN(70000ul, LARGEST),
 };
 
@@ -57,13 +63,15 @@ KTEST(kmalloc, gives_distinct_writable_memory)
 	size_t before = settled_free_pages();
 
 	for (unsigned i = 0; i < ARRAY_SIZE(blocks); i++) {
-		blocks[i] = kmalloc(i * 300 + 1);
+		size_t size = MIN(i * 300 + 1, LARGEST);
+
+		blocks[i] = kmalloc(size);
 		KTEST_ASSERT_OR(test, blocks[i], out);
 		KTEST_EXPECT(test, IS_ALIGNED((uintptr_t)blocks[i], KMALLOC_ALIGNMENT));
-		memset(blocks[i], i + 1, i * 300 + 1);
+		memset(blocks[i], i + 1, size);
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(blocks); i++)
-		KTEST_EXPECT(test, is_filled(blocks[i], i * 300 + 1, i + 1));
+		KTEST_EXPECT(test, is_filled(blocks[i], MIN(i * 300 + 1, LARGEST), i + 1));
 	KTEST_EXPECT_NULL(test, kmalloc_check());
 out:
 	for (unsigned i = 0; i < ARRAY_SIZE(blocks); i++) {
@@ -172,7 +180,7 @@ KTEST(kmalloc, refuses_wrong_frees)
 KTEST(kmalloc, forgets_freed_headers)
 {
 	char *small = kmalloc(64);
-	char *pointer = kmalloc(2 * PAGE_SIZE);
+	char *pointer = kmalloc(MIN(2ul * PAGE_SIZE, LARGEST));
 	char *inner = pointer + PAGE_SIZE;
 	bool both = small && pointer;
 
@@ -180,7 +188,7 @@ KTEST(kmalloc, forgets_freed_headers)
 	kfree(pointer);
 	KTEST_ASSERT(test, both);
 	kmalloc_shrink();
-	pointer = kmalloc(PAGE_SIZE - 64);
+	pointer = kmalloc(MIN(PAGE_SIZE - 64ul, LARGEST));
 	KTEST_ASSERT(test, pointer);
 	/* Believed only where it is the new allocation's: that may lie where another lay. */
 	KTEST_EXPECT_EQ(test, !kmalloc_fault(inner), inner == pointer);
@@ -248,8 +256,9 @@ KTEST(kmalloc, aligns)
 		for (unsigned i = 0; i < ARRAY_SIZE(lengths); i++) {
 			unsigned char *pointer = kmalloc_aligned(lengths[i], align);
 
-			if (!pointer) { /* so far apart, small arenas run out */
-				KTEST_EXPECT_GE(test, align, 2 * PAGE_SIZE);
+			if (!pointer) { /* so far apart, small arenas run out; blocks are too small */
+				KTEST_EXPECT(test, align >= 2 * PAGE_SIZE ||
+							   lengths[i] + 2 * align > LARGEST);
 				continue;
 			}
 			KTEST_EXPECT(test, IS_ALIGNED((uintptr_t)pointer, align));
@@ -264,6 +273,35 @@ KTEST(kmalloc, aligns)
 	KTEST_EXPECT_NULL(test, kmalloc_check());
 }
 
+//% if kmalloc.mapping == "direct"
+/* Behind a header that is not at its start, a block keeps what others wrote there. */
+KTEST(kmalloc, forgets_what_its_pages_were)
+{
+	static const struct {
+		unsigned order;
+		uint32_t magic;
+	} once[] = { { SLAB_ORDER, SLAB_MAGIC }, { KHEAP_ORDER, CHUNK_MAGIC } };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(once); i++) {
+		size_t size = (PAGE_SIZE << once[i].order) - 512;
+		phys_addr_t block = alloc_pages(ZONE_DIRECT, once[i].order);
+		const char *fault;
+		char *pointer;
+
+		KTEST_ASSERT(test, block);
+		*(uint32_t *)phys_to_virt(block) = once[i].magic;
+		free_pages(block, once[i].order);
+		pointer = kmalloc_aligned(size, 64); /* the same block, if it has one to itself */
+		KTEST_ASSERT(test, pointer);
+		fault = kmalloc_fault(pointer);
+		KTEST_EXPECT_NULL(test, fault);
+		if (fault)
+			*(uint32_t *)phys_to_virt(block) = 0; /* else kfree() would panic */
+		kfree(pointer);
+	}
+}
+
+//% endif
 /* From each size to each: as much stays as both have. */
 KTEST(kmalloc, reallocates)
 {

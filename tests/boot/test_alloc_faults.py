@@ -219,6 +219,9 @@ TRACKED = [
 
 QUARANTINE = "debug.quarantine=32"
 
+POISON = "debug.poison=true"
+STALE = r"free memory was written at 0x\w{8}: now 0x01 "
+
 CHOSEN = [
     *(
         Misuse("debug.redzone=true", "behind", tier, KFREE + "bytes behind it.*" + known(tier))
@@ -234,12 +237,19 @@ CHOSEN = [
     Misuse(f"{TRACK} {HEADERLESS}", "twice", "slab", KFREE + "it is free .*" + known("slab", True)),
     Misuse(QUARANTINE, "twice", "pages", KFREE + "it is free already" + known("pages", freed=True)),
     *(
-        Misuse("debug.poison=true", "stale", tier, rf"free memory .* 0x\w{{8}}: now 0x01 {place}")
+        Misuse(POISON, "stale", tier, STALE + place)
         for tier, place in (
             ("slab", SMALL.format(40)),
             ("heap", MIDDLE.format(40, "free")),
             ("cache", PAIR.format(40)),
         )
+    ),
+    Misuse(POISON, "stale_first", "heap", STALE + MIDDLE.format(0, "free")),
+    Misuse(
+        f"{POISON} {HEADERLESS}",
+        "stale_second",
+        "slab",
+        STALE + r"\(kmalloc-\d+, 4 bytes into an object of \d+ bytes\)",
     ),
     Misuse("debug.magic=derived", "copied", "slab", KFREE + "not the start .*" + SMALL.format(32)),
     Misuse("debug.magic=derived", "copied", "pages", KFREE + f"{NO_MAGIC} {MAPPED}"),

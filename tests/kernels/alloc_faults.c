@@ -155,16 +155,32 @@ static void far_behind(const struct tier *tier)
 	tier->give(MIN(pointer, next));
 }
 
-static void stale(const struct tier *tier)
+static void write_stale(const struct tier *tier, unsigned where)
 {
 	volatile char *pointer = tier->get();
 
 	tier->give((void *)pointer);
-	pointer[40] = 1;
+	pointer[where] = 1;
 	for (unsigned i = 0; i < 400; i++) /* until it is used again, or let go */
 		tier->give(tier->get());
 	for (unsigned i = 0; i < 200; i++)
 		tier->get();
+}
+
+static void stale(const struct tier *tier)
+{
+	write_stale(tier, 40);
+}
+
+/* Where a free one may have its links. */
+static void stale_first(const struct tier *tier)
+{
+	write_stale(tier, 0);
+}
+
+static void stale_second(const struct tier *tier)
+{
+	write_stale(tier, 4);
 }
 
 /* A live header, inside another allocation. */
@@ -208,10 +224,20 @@ static const struct {
 	const char *name;
 	void (*run)(const struct tier *tier);
 } misuses[] = {
-	{ "null", null },     { "twice", twice },   { "middle", middle },
-	{ "page", page },     { "stack", stack },   { "text", text },
-	{ "before", before }, { "behind", behind }, { "far_behind", far_behind },
-	{ "stale", stale },   { "copied", copied }, { "foreign", foreign },
+	{ "null", null },
+	{ "twice", twice },
+	{ "middle", middle },
+	{ "page", page },
+	{ "stack", stack },
+	{ "text", text },
+	{ "before", before },
+	{ "behind", behind },
+	{ "far_behind", far_behind },
+	{ "stale", stale },
+	{ "copied", copied },
+	{ "foreign", foreign },
+	{ "stale_first", stale_first },
+	{ "stale_second", stale_second },
 };
 
 /* --- sizes and alignments: nothing to panic about ------------------------------------------ */
@@ -328,11 +354,8 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } requests[] = {
-	{ "zero", zero },
-	{ "too_large", too_large },
-	{ "product", product },
-	{ "alignment", alignment },
-	{ "no_memory", no_memory },
+	{ "zero", zero },	    { "too_large", too_large }, { "product", product },
+	{ "alignment", alignment }, { "no_memory", no_memory },
 };
 
 void kernel_main(void)
