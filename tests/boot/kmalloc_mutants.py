@@ -124,8 +124,8 @@ KMALLOC_MUTANTS = [
         SLAB,
         "\t\tring_append(&cache->partial, &slab->partial);\n",
         "",
-        FAIL,
-        "kmalloc.survives_running_out",
+        PANIC,
+        r"kmem_cache_free\(lender, 0x\w+\): it belongs to another cache",
     ),
     Mutant(
         "empty_slab_forgotten",
