@@ -151,7 +151,7 @@ def read_trace(path: Path) -> dict[int, float]:
         raise KgenError(f"{shown(path)} ends in the middle of a trace line", hint)
     weights = events.average_live()
     if not weights:
-        unrecorded = "build the kernel with --set debug.trace=true, and boot it"
+        unrecorded = "build the kernel with --set debug.trace=true, and boot it to the end"
         hint = unrecorded if is_log else _HINT
         raise KgenError(f"{shown(path)}: no allocation in it", hint)
     return weights
