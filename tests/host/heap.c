@@ -71,7 +71,7 @@ static void judge_kmalloc_failure(size_t size, size_t align)
 static void try_alloc(void)
 {
 	size_t size = some_size();
-	size_t align = draw(6) ? KMALLOC_ALIGNMENT : 1u << draw(18);
+	size_t align = draw(3) ? KMALLOC_ALIGNMENT : 1u << draw(18);
 	unsigned how = draw(3);
 	unsigned char *pointer;
 

@@ -45,7 +45,9 @@ _EDITS = {
     "slab: double free accepted": Edit(
         SLAB_C, "return SLAB_ERR_DOUBLE; return SLAB_OK;", "return SLAB_OK; return SLAB_OK;"
     ),
-    "slab: middle of an object accepted": Edit(SLAB_C, "i * cache->slot_size != offset))", "0))"),
+    "slab: middle of an object accepted": Edit(
+        SLAB_H, "return i < cache->slots && i * cache->slot_size == offset;", "return true;"
+    ),
     "slab: another cache's object accepted": Edit(
         SLAB_C, "if (unlikely(slab->cache != cache))", "if (0)"
     ),

@@ -374,3 +374,10 @@ def test_a_fault_is_noticed(mutant: str, request: pytest.FixtureRequest) -> None
     """By the test that is there for it, in its short form."""
     test, edit = MUTANTS[mutant]
     assert complaint(test, edit, request), f"nobody noticed: {mutant}"
+
+
+def test_a_fault_that_waits_for_a_campaign_still_has_its_place(bare_src: Path) -> None:
+    """Else nobody would know until then that the source has changed under it."""
+    for name in FOR_CAMPAIGNS:
+        _, edit = MUTANTS[name]
+        edit.apply((bare_src / edit.file).read_text())
