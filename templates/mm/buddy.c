@@ -270,9 +270,6 @@ static size_t give_run(buddy_t *b, const phys_addr_t *frames, const phys_addr_t 
 	return run;
 }
 
-/* As in Linux: gcc forgets how a variable came about, and keeps it in a register. */
-#define OPTIMIZER_HIDE_VAR(var) __asm__("" : "+r"(var))
-
 /* Where the buddy begins, and whether it is free as a whole. */
 static inline bool finds_free_buddy(const uint8_t *map, size_t frame, unsigned order, size_t *buddy)
 {

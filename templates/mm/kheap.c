@@ -69,7 +69,7 @@ static inline void put(struct kheap_block *block, size_t granules, size_t list)
 	struct kheap_block *next;
 	uint32_t tag = KHEAP_FREE | granules;
 
-	__asm__("" : "+r"(head)); /* gcc would compute it anew at each use */
+	OPTIMIZER_HIDE_VAR(head); /* gcc would compute it anew at each use */
 	next = *head;
 	*head = block;
 	block->tag = tag;

@@ -76,7 +76,8 @@ void tier_describe(const void *pointer, char *text, size_t size);
 
 /*
  * A request can't be met: count it, say why the first time and whenever the number of
- * failures for that reason has doubled, return NULL. `site` is who asked, NULL if that is not known.
+ * failures for that reason has doubled, return NULL. `site` is who asked, NULL if that
+ * is not known.
  */
 void *out_of_memory(size_t size, const void *site) COLD;
 void *bad_alignment(size_t size, size_t align, const void *site) COLD;
