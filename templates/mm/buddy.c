@@ -48,19 +48,6 @@
 #include <mm/buddy.h>
 #include <mm/buddy_index.h>
 
-static inline size_t block_pages(unsigned order)
-{
-	return (size_t)1 << order;
-}
-
-/* Put a block into the index and mark it. */
-static inline void add_free(buddy_t *b, size_t frame, unsigned order)
-{
-	b->map[frame] = BUDDY_FREE | order;
-	index_add(b, frame, order);
-	b->free_count[order]++;
-}
-
 /* The buddy of a block lies in the same largest block, so within the map. */
 static inline bool buddy_is_free(const buddy_t *b, size_t frame, unsigned order)
 {
@@ -179,7 +166,7 @@ HOT_LEAF uintptr_t buddy_alloc(buddy_t *b, unsigned order)
 {
 	size_t frame;
 
-	if (order > MAX_ORDER)
+	if (order > b->max_order)
 		return PHYS_NONE;
 	if (!b->free_count[order])
 		return alloc_by_halving(b, order);
@@ -270,65 +257,20 @@ static size_t give_run(buddy_t *b, const phys_addr_t *frames, const phys_addr_t 
 	return run;
 }
 
-/* Where the buddy begins, and whether it is free as a whole. */
-static inline bool finds_free_buddy(const uint8_t *map, size_t frame, unsigned order, size_t *buddy)
-{
-	*buddy = frame ^ block_pages(order);
-	OPTIMIZER_HIDE_VAR(*buddy);
-	return map[*buddy] == (BUDDY_FREE | order);
-}
-
-/* Take a free buddy out of the index; the first frame of the block that both form. */
-static inline size_t absorb(buddy_t *b, uint8_t *map, size_t frame, size_t buddy, unsigned order)
-{
-	OPTIMIZER_HIDE_VAR(buddy);
-	map[buddy] = BUDDY_NOTHING;
-	index_remove(b, buddy, order);
-	b->free_count[order]--;
-	return frame & buddy;
-}
-
-/*
- * Rule 2 for a single frame where the largest order is MAX_ORDER. There is about one
- * merge for each frame, so this is what freeing in random order costs: every order
- * has code of its own, and map and frame stay in registers.
- */
-static inline __attribute__((always_inline)) void release_frame(buddy_t *b, uint8_t *map,
-								size_t frame)
-{
-	size_t buddy;
-	unsigned order;
-
-	if (!MAX_ORDER || !finds_free_buddy(map, frame, 0, &buddy)) {
-		add_free(b, frame, 0);
-		return;
-	}
-	OPTIMIZER_HIDE_VAR(frame);
-	map[frame] = BUDDY_NOTHING;
-	frame = absorb(b, map, frame, buddy, 0);
-#pragma GCC unroll 16
-	for (order = 1; order != MAX_ORDER; order++) {
-		if (!finds_free_buddy(map, frame, order, &buddy))
-			break;
-		frame = absorb(b, map, frame, buddy, order);
-	}
-	add_free(b, frame, order);
-}
-
-HOT_LEAF size_t buddy_give_cached(buddy_t *b, const phys_addr_t *frames, size_t count)
+void buddy_give_cached(buddy_t *b, const phys_addr_t *frames, size_t count)
 {
 	const phys_addr_t *end = frames + count;
-	const phys_addr_t *at = frames;
 
 	/* Where one run begins, there are often more. */
-	if (b->max_order != MAX_ORDER || (count > 1 && frames[1] == frames[0] + PAGE_SIZE)) {
-		while (at < end && IS_ALIGNED(*at, PAGE_SIZE))
-			at += give_run(b, at, end);
+	if (count > 1 && frames[1] == frames[0] + PAGE_SIZE) {
+		while (frames < end)
+			frames += give_run(b, frames, end);
+	} else if (b->max_order == MAX_ORDER) {
+		buddy_give_unrolled(b, frames, count);
 	} else {
-		for (; at < end && IS_ALIGNED(*at, PAGE_SIZE); at++)
-			release_frame(b, b->map, (*at - b->base) / PAGE_SIZE);
+		for (; frames < end; frames++)
+			release(b, (*frames - b->base) / PAGE_SIZE, 0);
 	}
-	return at - frames;
 }
 
 /* --- verifying --------------------------------------------------------- */

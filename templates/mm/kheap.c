@@ -66,11 +66,9 @@ static inline unsigned list_above(size_t granules)
 static inline void put(struct kheap_block *block, size_t granules, size_t list)
 {
 	struct kheap_block **head = &kheap.lists[list];
-	struct kheap_block *next;
+	struct kheap_block *next = *head;
 	uint32_t tag = KHEAP_FREE | granules;
 
-	OPTIMIZER_HIDE_VAR(head); /* gcc would compute it anew at each use */
-	next = *head;
 	*head = block;
 	block->tag = tag;
 	*tail_before(behind(block, granules)) = tag;
@@ -105,7 +103,7 @@ static inline void take(struct kheap_block *block)
 }
 
 /* The first list behind this one's row that may have blocks; 0 if there is none. */
-static NOINLINE HOT_LEAF size_t list_beyond(size_t list)
+static NOINLINE size_t list_beyond(size_t list)
 {
 	uint32_t rows = kheap.rows & (UINT32_MAX << 1 << (list / 32));
 
@@ -278,7 +276,7 @@ static COLD void *alloc_from_new_chunk(size_t size)
 	return add_chunk() ? kheap_alloc(size) : kheap_exhausted(size);
 }
 
-HOT_LEAF void *kheap_alloc(size_t size)
+void *kheap_alloc(size_t size)
 {
 	void *pointer = try_alloc(size);
 
@@ -400,7 +398,7 @@ void *kheap_alloc_aligned(size_t size, size_t align)
 
 /* --- freeing --------------------------------------------------------------------- */
 
-HOT_LEAF void kheap_free(void *pointer)
+void kheap_free(void *pointer)
 {
 	struct kheap_block *block = kheap_block_of(pointer);
 	size_t granules = granules_for(block->size);

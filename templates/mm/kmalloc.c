@@ -128,7 +128,7 @@ static COLD void *alloc_aligned(size_t size, size_t align)
 }
 
 /* A size beyond the slabs', or 0. */
-static NOINLINE HOT_LEAF void *alloc_middle(size_t size)
+static NOINLINE void *alloc_middle(size_t size)
 {
 	//% if derived.heap_limit
 	if (unlikely(size - 1 >= KMALLOC_HEAP_LIMIT))
@@ -206,7 +206,7 @@ static NOINLINE void *alloc_from_other(size_t size)
 }
 
 /* The cache's current slab is full. */
-static NOINLINE HOT_LEAF void *alloc_small(size_t size)
+static NOINLINE void *alloc_small(size_t size)
 {
 	struct kmem_cache *cache = kmalloc_cache_for[(size - 1) / CLASS_STEP];
 	struct slab *slab = slab_take_partial(cache);
@@ -227,7 +227,7 @@ static void *alloc_small(size_t size)
 //% endif
 /* --- the functions that everyone calls ----------------------------------------------- */
 
-HOT_LEAF void *tier_alloc(size_t size)
+void *tier_alloc(size_t size)
 {
 	//% if kmalloc.classes
 	//% if derived.quick
@@ -269,7 +269,7 @@ void *tier_alloc_aligned(size_t size, size_t align)
 //% if kmalloc.classes and derived.quick
 //% if not kmalloc.header
 /* Not in a slab: then there is a header. */
-static NOINLINE HOT_LEAF void free_middle(void *pointer)
+static NOINLINE void free_middle(void *pointer)
 {
 	const block_header_t *header = header_of(pointer);
 
@@ -281,7 +281,7 @@ static NOINLINE HOT_LEAF void free_middle(void *pointer)
 }
 
 //% endif
-HOT_LEAF void tier_free(void *pointer)
+void tier_free(void *pointer)
 {
 	union front *front = (union front *)((char *)pointer - KMALLOC_SLAB_FRONT);
 	struct slab *slab = slab_of(pointer);
@@ -320,20 +320,8 @@ HOT_LEAF void tier_free(void *pointer)
 	front->slot.next = next;
 	front->slot.mark = SLOT_FREE;
 	slab->free = &front->slot;
-	if (unlikely(!next))
-		goto settle;
-	/* gcc would load, subtract, store and compare. */
-	__asm__ goto("decl %0\n\t"
-		     "jz %l[empty]"
-		     :
-		     : "m"(slab->used)
-		     : "memory", "cc"
-		     : empty);
-	return;
-settle:
-	slab->used--;
-empty:
-	slab_settle(slab);
+	if (unlikely(!--slab->used) || unlikely(!next))
+		slab_settle(slab);
 }
 //% else
 void tier_free(void *pointer)

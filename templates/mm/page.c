@@ -11,8 +11,8 @@
  * saves splitting and merging for what is asked for most. It is filled with 32
  * frames of one block, and when full gives its 32 oldest back:
  *
- *     hot.frames   [ oldest | … | newest ]          64 entries of 4 bytes
- *     hot.bytes                           ^         how far it is filled, mod 256
+ *     hot.frames   [ oldest | … | newest |    64 entries of 4 bytes    ]
+ *     hot.count                           ^   how far it is filled
  *
  * A frame in it is CACHED in the page map: allocated to the buddy, free to us. A
  * frame of another zone is UNCACHED while allocated, so that it goes back to its
@@ -113,104 +113,66 @@ static void free_cold(phys_addr_t addr, unsigned order);
 //% if buddy.hot
 /* --- the hot list ---------------------------------------------------------- */
 
-#define HOT_FRAMES 64 /* 256 bytes: a byte counts them and overflows when it is full */
+#define HOT_FRAMES 64 /* entries of 4 bytes */
 #define HOT_BATCH 32
 
 static struct {
-	uint8_t bytes;
+	size_t count;
 	phys_addr_t frames[HOT_FRAMES];
 } hot;
 
-static inline phys_addr_t *hot_entry(size_t bytes)
+/* Give the `count` oldest frames back to the buddy. */
+static void drain_hot(size_t count)
 {
-	return (phys_addr_t *)((char *)hot.frames + bytes);
-}
-
-static COLD __attribute__((noreturn)) void not_a_frame(phys_addr_t addr)
-{
-	panic("free_pages(0x%08x, 0), seen late: not the address of a page frame", addr);
-}
-
-/* Give the `count` oldest of `have` frames back to the buddy. */
-static void drain_hot(size_t count, size_t have)
-{
-	size_t given = buddy_give_cached(&hot_zone->buddy, hot.frames, count);
-
-	if (given < count)
-		not_a_frame(hot.frames[given]);
-	memmove(hot.frames, hot.frames + count, (have - count) * sizeof(hot.frames[0]));
-	hot.bytes = (have - count) * sizeof(hot.frames[0]);
+	buddy_give_cached(&hot_zone->buddy, hot.frames, count);
+	hot.count -= count;
+	memmove(hot.frames, hot.frames + count, hot.count * sizeof(hot.frames[0]));
 	page_stats.drains++;
 }
 
 void pages_drain(void)
 {
-	size_t have = hot.bytes / sizeof(hot.frames[0]);
-
-	if (have)
-		drain_hot(have, have);
+	if (hot.count)
+		drain_hot(hot.count);
 }
 
 static COLD phys_addr_t refill_hot(void)
 {
-	size_t count = buddy_take_cached(&hot_zone->buddy, hot.frames, HOT_BATCH);
-
-	if (!count)
+	hot.count = buddy_take_cached(&hot_zone->buddy, hot.frames, HOT_BATCH);
+	if (!hot.count)
 		return alloc_elsewhere(ZONE_ANY, 0);
 	page_stats.refills++;
-	hot.bytes = count * sizeof(hot.frames[0]);
 	return alloc_page_hot();
 }
 
 static COLD void hot_is_full(void)
 {
-	drain_hot(HOT_BATCH, HOT_FRAMES);
+	drain_hot(HOT_BATCH);
 }
 
-/*
- * The two functions for which every instruction counts. As leaves without a frame
- * of their own, and with read-modify-write instructions on the counter, which gcc
- * would not choose, they take 11 and 10.
- *
- * For that, free_page_hot() looks at the low byte of the address alone, and lets
- * through what lies in a frame at a multiple of 256, or just as far in as the
- * frame's state says. Nobody gets it: alloc_page_hot() and a drain look at all of it.
- */
-HOT_LEAF phys_addr_t alloc_page_hot(void)
+phys_addr_t alloc_page_hot(void)
 {
-	size_t bytes = hot.bytes;
 	phys_addr_t addr;
 
-	if (unlikely(!bytes))
+	if (unlikely(!hot.count))
 		return refill_hot();
-	__asm__ volatile("subb %1, %0" : "+m"(hot.bytes) : "i"(sizeof(hot.frames[0])));
-	addr = hot_entry(bytes)[-1];
-	if (unlikely(addr % PAGE_SIZE))
-		not_a_frame(addr);
+	addr = hot.frames[--hot.count];
 	page_map[addr / PAGE_SIZE] = BUDDY_ALLOCATED;
 	return addr;
 }
 
-HOT_LEAF void free_page_hot(phys_addr_t addr)
+void free_page_hot(phys_addr_t addr)
 {
 	uint8_t *state = &page_map[addr / PAGE_SIZE];
 
-	/* BUDDY_ALLOCATED is 0, and so is the low byte of a frame's address. */
-	if (unlikely(*state != (uint8_t)addr)) {
+	if (unlikely(!IS_ALIGNED(addr, PAGE_SIZE)) || unlikely(*state != BUDDY_ALLOCATED)) {
 		free_cold(addr, 0);
 		return;
 	}
 	*state = BUDDY_CACHED;
-	*hot_entry(hot.bytes) = addr;
-	__asm__ goto("addb %1, %0\n\t"
-		     "jc %l[full]"
-		     :
-		     : "m"(hot.bytes), "i"(sizeof(hot.frames[0]))
-		     : "memory", "cc"
-		     : full);
-	return;
-full:
-	hot_is_full();
+	hot.frames[hot.count++] = addr;
+	if (unlikely(hot.count == HOT_FRAMES))
+		hot_is_full();
 }
 
 //% else
@@ -305,7 +267,7 @@ HOT_LEAF void free_block(phys_addr_t addr, unsigned order)
 size_t free_page_count(void)
 {
 	//% if buddy.hot
-	size_t count = hot.bytes / sizeof(hot.frames[0]);
+	size_t count = hot.count;
 	//% else
 	size_t count = 0;
 	//% endif

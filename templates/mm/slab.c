@@ -261,7 +261,7 @@ enum slab_error slab_free(struct kmem_cache *cache, void *object)
 	return SLAB_OK;
 }
 
-HOT_LEAF void slab_settle(struct slab *slab)
+void slab_settle(struct slab *slab)
 {
 	struct kmem_cache *cache = slab->cache;
 

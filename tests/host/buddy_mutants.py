@@ -29,7 +29,7 @@ BUDDY_MUTANTS = {
             "} while (from > order); b->map[frame] = BUDDY_ALLOCATED;",
         ),
     ),
-    "no such order": ("search", Edit(BUDDY_C, "if (order > MAX_ORDER)", "if (0)")),
+    "no such order": ("search", Edit(BUDDY_C, "if (order > b->max_order) return PHYS_NONE;", "")),
     "free blocks not counted": (
         "search",
         Edit(BUDDY_C, "(b, from); b->free_count[from]--;", "(b, from);"),

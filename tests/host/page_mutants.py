@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from tests.host.native import Edit
 
-BUDDY_C, PAGE_C, PAGE_H = "mm/buddy.c", "mm/page.c", "include/mm/page.h"
+BUDDY_C, UNROLLED_C = "mm/buddy.c", "mm/buddy_unrolled.c"
+PAGE_C, PAGE_H = "mm/page.c", "include/mm/page.h"
 
 _HOT = {
     # --- allocating
@@ -23,12 +24,14 @@ _HOT = {
     "the hot list for any zone": Edit(PAGE_H, "if (zone == ZONE_ANY && !order)", "if (!order)"),
     "the hot list for nobody": Edit(PAGE_H, "if (zone == ZONE_ANY && !order)", "if (0)"),
     "an empty hot zone is the end": Edit(
-        PAGE_C, "if (!count) return alloc_elsewhere(ZONE_ANY, 0);", "if (!count) return PHYS_NONE;"
+        PAGE_C,
+        "if (!hot.count) return alloc_elsewhere(ZONE_ANY, 0);",
+        "if (!hot.count) return PHYS_NONE;",
     ),
     "a refill is counted twice": Edit(
         PAGE_C,
-        "hot.bytes = count * sizeof",
-        "hot.bytes = 2 * count * sizeof",
+        "hot.count = buddy_take_cached(",
+        "hot.count = 2 * buddy_take_cached(",
     ),
     "a frame handed out stays cached": Edit(
         PAGE_C, "page_map[addr / PAGE_SIZE] = BUDDY_ALLOCATED;", ""
@@ -49,9 +52,13 @@ _HOT = {
     ),
     # --- freeing
     "freed frames are not marked": Edit(PAGE_C, "*state = BUDDY_CACHED;", ""),
-    "a frame's address is not looked at": Edit(PAGE_C, "*state != (uint8_t)addr", "*state"),
-    "an odd address is handed out": Edit(PAGE_C, "unlikely(addr % PAGE_SIZE)", "0"),
-    "an odd address is drained": Edit(PAGE_C, "if (given < count)", "if (0)"),
+    "a frame's address is not looked at": Edit(
+        PAGE_C, "unlikely(!IS_ALIGNED(addr, PAGE_SIZE)) || unlikely(*state", "unlikely(*state"
+    ),
+    "a frame's state is not looked at": Edit(PAGE_C, "unlikely(*state != BUDDY_ALLOCATED)", "0"),
+    "the hot list overflows": Edit(
+        PAGE_C, "if (unlikely(hot.count == HOT_FRAMES))", "if (unlikely(hot.count > HOT_FRAMES))"
+    ),
     "a block's address is not looked at": Edit(PAGE_C, "|| addr % PAGE_SIZE || order", "|| order"),
     "a block's state is not looked at": Edit(
         PAGE_C, "if (state != (BUDDY_ALLOCATED | order) ||", "if ((state & ~order) ||"
@@ -73,43 +80,37 @@ _HOT = {
         PAGE_C, "addr < zones[i].buddy.base", "addr <= zones[i].buddy.base"
     ),
     # --- draining
-    "an odd address is released": Edit(
-        BUDDY_C, "for (; at < end && IS_ALIGNED(*at, PAGE_SIZE); at++)", "for (; at < end; at++)"
-    ),
-    "an odd address begins a run": Edit(
-        BUDDY_C, "while (at < end && IS_ALIGNED(*at, PAGE_SIZE)) at +=", "while (at < end) at +="
-    ),
     "a run is cut short": Edit(BUDDY_C, "release_range(b, first, first + run);", ";"),
     "frames of a run stay cached": Edit(BUDDY_C, "memset(b->map + first, BUDDY_NOTHING, run);", ""),
     "any frame is a neighbour": Edit(
         BUDDY_C, "frames[run] == *frames + run * PAGE_SIZE)", "frames[run] > *frames)"
     ),
     "frames do not merge": Edit(
-        BUDDY_C, "!MAX_ORDER || !finds_free_buddy(map, frame, 0, &buddy)", "1"
+        UNROLLED_C, "!MAX_ORDER || !finds_free_buddy(map, frame, 0, &buddy)", "1"
     ),
     "frames merge once only": Edit(
-        BUDDY_C, "if (!finds_free_buddy(map, frame, order, &buddy)) break;", "break;"
+        UNROLLED_C, "if (!finds_free_buddy(map, frame, order, &buddy)) break;", "break;"
     ),
     "frames merge with what is allocated": Edit(
-        BUDDY_C, "return map[*buddy] == (BUDDY_FREE | order);", "return !(map[*buddy] & 0x1f);"
+        UNROLLED_C, "return map[*buddy] == (BUDDY_FREE | order);", "return !(map[*buddy] & 0x1f);"
     ),
     "a merged frame stays cached": Edit(
-        BUDDY_C, "map[frame] = BUDDY_NOTHING; frame = absorb", "frame = absorb"
+        UNROLLED_C, "map[frame] = BUDDY_NOTHING; frame = absorb", "frame = absorb"
     ),
     "an absorbed buddy stays free": Edit(
-        BUDDY_C, "map[buddy] = BUDDY_NOTHING; index_remove", "index_remove"
+        UNROLLED_C, "map[buddy] = BUDDY_NOTHING; index_remove", "index_remove"
     ),
     "an absorbed buddy stays in the index": Edit(
-        BUDDY_C, "BUDDY_NOTHING; index_remove(b, buddy, order);", "BUDDY_NOTHING;"
+        UNROLLED_C, "BUDDY_NOTHING; index_remove(b, buddy, order);", "BUDDY_NOTHING;"
     ),
     "an absorbed buddy is counted": Edit(
-        BUDDY_C, "b->free_count[order]--; return frame & buddy;", "return frame & buddy;"
+        UNROLLED_C, "b->free_count[order]--; return frame & buddy;", "return frame & buddy;"
     ),
     "a merged block begins at its upper half": Edit(
-        BUDDY_C, "return frame & buddy;", "return frame | buddy;"
+        UNROLLED_C, "return frame & buddy;", "return frame | buddy;"
     ),
     "the largest order is not reached": Edit(
-        BUDDY_C,
+        UNROLLED_C,
         "order != MAX_ORDER; order++",
         "order + 1 < MAX_ORDER; order++",
     ),
@@ -128,14 +129,12 @@ _HOT = {
         "memmove(hot.frames, hot.frames + count, ",
         "memmove(hot.frames, hot.frames, ",
     ),
-    "all forgotten after half is drained": Edit(
-        PAGE_C, "hot.bytes = (have - count) * sizeof(hot.frames[0]);", "hot.bytes = 0;"
-    ),
+    "all forgotten after half is drained": Edit(PAGE_C, "hot.count -= count;", "hot.count = 0;"),
     "a profile without the hot list's frames": Edit(
         PAGE_C, "{ pages_drain(); for (unsigned i", "{ for (unsigned i"
     ),
     "the hot list's frames are not free": Edit(
-        PAGE_C, "size_t count = hot.bytes / sizeof(hot.frames[0]);", "size_t count = 0;"
+        PAGE_C, "size_t count = hot.count;", "size_t count = 0;"
     ),
 }
 

@@ -10,7 +10,7 @@ from tests.host.native import FAST, Program, Workshop
 
 from kgen import Kernel, footprint
 
-CORES = ("mm/buddy.c",)
+CORES = ("mm/buddy.c", "mm/buddy_unrolled.c")
 
 INDEXES = ("lists", "bitmaps")
 
@@ -119,6 +119,19 @@ def test_every_state_of_fourteen_pages_is_right(
     program = workshop.program(default_src, "buddy_states.c", CORES, FAST)
     for case in HUGE[index]:
         assert states(program, case, seconds=900) > 100_000
+
+
+@pytest.mark.parametrize("order", [0, 1, 5, 10])
+def test_the_unrolled_merge_leaves_what_the_plain_one_does(
+    order: int, index: str, workshop: Workshop
+) -> None:
+    """Allocator, map and index, byte for byte, under the sanitizers."""
+    src = workshop.sources(buddy={"max_order": order, "index": index})
+    program = workshop.program(src, "buddy_unrolled.c", CORES)
+    for seed, pages in enumerate((1, 33, 1000, 5003)):
+        found = re.fullmatch(r"released (\d+)\n", program.check(seed, pages, 20))
+        assert found
+        assert int(found[1]) >= 3 * pages
 
 
 def test_check_sees_every_fault(index: str, workshop: Workshop) -> None:

@@ -14,7 +14,7 @@ from tests.host.buddy_model import BUDDY_TALKS
 from tests.host.models import Talk, arena_talk, map_talk, memblock_talk
 from tests.host.native import Pipe, Program, Workshop
 
-CORES = ("mm/memmap.c", "mm/memblock.c", "mm/arena.c", "mm/buddy.c")
+CORES = ("mm/memmap.c", "mm/memblock.c", "mm/arena.c", "mm/buddy.c", "mm/buddy_unrolled.c")
 
 MAP_ROOM = 8
 MEMBLOCK_ROOM = 16

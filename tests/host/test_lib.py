@@ -105,7 +105,7 @@ def test_an_index_takes_what_kgen_predicts(
     assert bare_src
     src = workshop.sources(buddy={"index": index})
     kernel = Kernel.model_validate({"buddy": {"index": index, "max_order": order}})
-    program = workshop.program(src, "sizes.c", ("mm/buddy.c",), BARE)
+    program = workshop.program(src, "sizes.c", ("mm/buddy.c", "mm/buddy_unrolled.c"), BARE)
     pages = [*range(70), 1023, 1024, 1025, 4096, 28672, 229376, (1 << 20) - 1]
     answers = program.check(stdin="".join(f"{count} {order}\n" for count in pages)).split()
     assert [int(a) for a in answers] == [footprint.index_bytes(p, kernel) for p in pages]

@@ -95,8 +95,8 @@ def pages(*, hot: bool) -> Callable[[Workshop, Path, Edit | None], str]:
     def run(workshop: Workshop, src: Path, edit: Edit | None) -> str:
         src = workshop.sources(**settings("lists", hot=hot))
         program = workshop.program(src, "pages.c", PAGE_CORES, QUICK_PAGES, edit)
-        for late, ram in enumerate(RAM.values()):
-            text = walk_of(ram, seed=1, rounds=1500, hot=hot, late=late % 4 * hot)
+        for ram in RAM.values():
+            text = walk_of(ram, seed=1, rounds=1500, hot=hot)
             done = program.run(stdin=text, seconds=SECONDS)
             if done.returncode:
                 return done.stdout or f"status {done.returncode}"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.host.native import BARE, Program, Workshop
 
-CORES = ("mm/page.c", "mm/buddy.c", "mm/memblock.c")
+CORES = ("mm/page.c", "mm/buddy.c", "mm/buddy_unrolled.c", "mm/memblock.c")
 
 PAGES = replace(BARE, own=(*BARE.own, "shell.c"))
 
@@ -43,11 +43,9 @@ def settings(index: str, *, hot: bool, order: int = 5) -> dict[str, Any]:
     }
 
 
-def walk_of(
-    ram: Sequence[tuple[int, int]], *, seed: int, rounds: int, hot: bool, late: int = 0
-) -> str:
+def walk_of(ram: Sequence[tuple[int, int]], *, seed: int, rounds: int, hot: bool) -> str:
     """What the program reads."""
-    words = [seed, rounds, HOT_FRAMES * hot, late, *(frame for region in ram for frame in region)]
+    words = [seed, rounds, HOT_FRAMES * hot, *(frame for region in ram for frame in region)]
     return " ".join(map(str, words)) + "\n"
 
 
@@ -97,14 +95,3 @@ def test_a_long_walk_through_the_zones(
     program = workshop.program(src, "pages.c", CORES, PAGES)
     for seed in range(20):
         walk(program, walk_of(RAM[ram], seed=seed, rounds=50_000, hot=hot), hot=hot, seconds=600)
-
-
-@pytest.mark.parametrize("late", [1, 2, 3], ids=["alloc", "drain", "drain two"])
-def test_what_a_free_lets_through_is_seen_late(
-    late: int, index: str, bare_src: Path, workshop: Workshop
-) -> None:
-    """An address in the middle of a frame, at a multiple of 256: nobody is given it."""
-    assert bare_src
-    src = workshop.sources(**settings(index, hot=True))
-    program = workshop.program(src, "pages.c", CORES, PAGES)
-    walk(program, walk_of(RAM["all zones"], seed=1, rounds=500, hot=True, late=late), hot=True)

@@ -14,6 +14,7 @@ ARCHITECTURES = {"386": "i386", "486": "i486", "pentium": "pentium", "pentiumpro
 _TARGET = (
     "-m32",
     "-std=gnu11",
+    "-mtune=i386",  # -march says what may be used; tuning for newer ones splits DECL on memory
     "-mregparm=3",  # the first three arguments in registers, as in Linux: assembly heeds it
     "-ffreestanding",  # no hosted library to assume
     "-fno-pic",  # the kernel is linked at one address

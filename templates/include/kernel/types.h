@@ -34,9 +34,6 @@ typedef uint32_t phys_addr_t;
 #define NOINLINE __attribute__((noinline))
 #define COLD __attribute__((noinline, cold))
 
-/* As in Linux: gcc forgets how a variable came about, and keeps it in a register. */
-#define OPTIMIZER_HIDE_VAR(var) __asm__("" : "+r"(var))
-
 /* A leaf function on a hot path: without a stack frame of its own. */
 #define HOT_LEAF __attribute__((optimize("omit-frame-pointer"), hot))
 

@@ -9,11 +9,7 @@
 #include <generated/config.h>
 #include <kernel/types.h>
 
-/*
- * A page frame's byte in the map: what begins there. ALLOCATED is 0, so that
- * free_page_hot() can check with one comparison that a frame is allocated and, but
- * for rare cases, its address aligned.
- */
+/* A page frame's byte in the map: what begins there. */
 enum buddy_state {
 	BUDDY_ALLOCATED = 0x00, /* | order of the block */
 	BUDDY_UNCACHED = 0x20, /* one frame, allocated, not for the cache in front */
@@ -116,11 +112,8 @@ void buddy_release(buddy_t *b, size_t frame, unsigned order);
  */
 size_t buddy_take_cached(buddy_t *b, phys_addr_t *frames, size_t count);
 
-/*
- * Give frames back from the cache, in state CACHED; in ascending order is cheapest.
- * Stops at an address that is not a frame's; returns how many were given back.
- */
-size_t buddy_give_cached(buddy_t *b, const phys_addr_t *frames, size_t count);
+/* Give frames back from the cache, in state CACHED; in ascending order is cheapest. */
+void buddy_give_cached(buddy_t *b, const phys_addr_t *frames, size_t count);
 
 /* Verify all invariants stated in buddy.c. */
 enum buddy_error buddy_check(const buddy_t *b);

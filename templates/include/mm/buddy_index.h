@@ -1,6 +1,6 @@
 /*
- * The buddy's index: where the free blocks of each order are. Only buddy.c
- * includes it; it keeps the map, the counters and `orders`.
+ * The buddy's index: where the free blocks of each order are. Only the buddy's own
+ * files include it (buddy.c, buddy_unrolled.c).
  *
 //% if buddy.index == "lists"
  * Lists: a doubly linked list for each order, last in, first out. The node of a
@@ -227,5 +227,23 @@ static inline bool index_agrees(const buddy_t *b, unsigned order, size_t count)
 	return true;
 }
 //% endif
+
+/* --- what buddy.c and buddy_unrolled.c share --------------------------------- */
+
+static inline size_t block_pages(unsigned order)
+{
+	return (size_t)1 << order;
+}
+
+/* Put a block into the index and mark it. */
+static inline void add_free(buddy_t *b, size_t frame, unsigned order)
+{
+	b->map[frame] = BUDDY_FREE | order;
+	index_add(b, frame, order);
+	b->free_count[order]++;
+}
+
+/* Release single cached frames one by one; b->max_order must be MAX_ORDER. */
+void buddy_give_unrolled(buddy_t *b, const phys_addr_t *frames, size_t count);
 
 #endif /* MM_BUDDY_INDEX_H */
