@@ -16,7 +16,7 @@ FAILURES = tuple(
     f"fail.{word}"
     for word in ("of", "nth", "times", "site", "rate", "seed", "until", "sweep", "suite")
 )
-"""Options of kernels with ``debug.fail`` (mm/fail.c, kernel/sweep.c)."""
+"""Options of kernels with ``debug.fail`` (base/fail.c, kernel/sweep.c)."""
 
 FEATURE = "fail"
 """What the manifest of such a kernel has among its features."""

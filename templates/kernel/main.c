@@ -6,20 +6,16 @@
  * once there is a serial line to do so.
  */
 #include <arch/cpu.h>
-#include <arch/gdt.h>
 #include <arch/io.h>
+#include <arch/machine.h>
 #include <arch/mmu.h>
 #include <arch/paging.h>
 #include <arch/sections.h>
-#include <arch/serial.h>
 //% if cpu.minimum == "386"
 #include <arch/text.h>
 //% endif
 #include <arch/tlb.h>
-#include <arch/trap.h>
-//% if console.vga
-#include <arch/vga.h>
-//% endif
+#include <entry/trap.h>
 #include <generated/build.h>
 #include <generated/config.h>
 #include <generated/stages.h>
@@ -27,6 +23,7 @@
 #include <kernel/bench.h>
 //% endif
 #include <kernel/boot_info.h>
+#include <kernel/cmdline.h>
 #include <kernel/ktest.h>
 #include <kernel/main.h>
 #include <kernel/meminfo.h>
@@ -38,7 +35,7 @@
 //% endif
 #include <mm/early.h>
 //% if debug.fail
-#include <mm/fail.h>
+#include <kernel/fail.h>
 //% endif
 #include <mm/kmalloc.h>
 //% if debug.trace
@@ -88,7 +85,7 @@ static void report_boot_info(void)
 	replay_map();
 	printk("multiboot: flags=0x%x, %u map entries%s, %u modules, command line \"%s\"\n",
 	       boot_info.flags, map->count, boot_info.map_made ? " made from mem_upper" : "",
-	       boot_info.module_count, boot_info.cmdline);
+	       boot_info.module_count, cmdline);
 	for (unsigned i = 0; i < map->count; i++) {
 		const struct memmap_entry *entry = &map->entries[i];
 
@@ -218,11 +215,7 @@ void kmain(uint32_t magic, phys_addr_t info)
 	struct free_profile initial;
 	bool passed;
 
-	serial_init();
-	//% if console.vga
-	vga_init();
-	//% endif
-	gdt_init();
+	machine_init(); /* the log */
 	trap_init();
 	kgen_line("hello proto=%d name=%s build=%s base=i386", PROTO_VERSION, KERNEL_NAME,
 		  BUILD_ID);

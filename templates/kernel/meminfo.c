@@ -20,11 +20,11 @@
 #include <arch/paging.h>
 #include <arch/tlb.h>
 #include <generated/config.h>
-#include <kernel/boot_info.h>
+#include <kernel/cmdline.h>
 #include <kernel/meminfo.h>
 #include <kernel/printk.h>
 //% if debug.fail
-#include <mm/fail.h>
+#include <kernel/fail.h>
 //% endif
 //% if debug.leaks
 #include <mm/kdebug.h>

@@ -16,16 +16,16 @@
  *
  *     k        1 2 3 … 16 20 25 31 38 … 1027 1283 …
  *
- * Requests are those of mm/fail.h, of all kinds together.
+ * Requests are those of kernel/fail.h, of all kinds together.
  */
 #include <arch/paging.h>
-#include <kernel/boot_info.h>
+#include <kernel/cmdline.h>
+#include <kernel/fail.h>
 #include <kernel/ktest.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
 #include <kernel/sweep.h>
-#include <mm/fail.h>
 #include <mm/kmalloc.h>
 #include <mm/page.h>
 #include <mm/vmalloc.h>
@@ -185,18 +185,8 @@ static void sweep_test(const struct ktest_case *c, struct ktest *test)
 	KTEST_EXPECT_NULL(test, paging_check());
 }
 
-bool sweep_run(void)
-{
-	bool passed;
-
-	printk("sweep: %s\n", full ? "every request of every test fails" :
-				     "the first 16 requests of every test fail, then fewer");
-	passed = ktest_run_by(sweep_test);
-	now.test = NULL;
-	return passed;
-}
-
-void sweep_print(void)
+/* For people: which test was running, and which of its requests failed. */
+static void print_place(void)
 {
 	if (now.test && now.k)
 		printk("sweep: in %s.%s, with request %lu failing%s\n", now.test->suite,
@@ -204,4 +194,17 @@ void sweep_print(void)
 	else if (now.test)
 		printk("sweep: at %s.%s, with no request failing\n", now.test->suite,
 		       now.test->name);
+}
+
+bool sweep_run(void)
+{
+	static struct panic_note note = { .print = print_place };
+	bool passed;
+
+	panic_add_note(&note);
+	printk("sweep: %s\n", full ? "every request of every test fails" :
+				     "the first 16 requests of every test fail, then fewer");
+	passed = ktest_run_by(sweep_test);
+	now.test = NULL;
+	return passed;
 }

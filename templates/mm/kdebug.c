@@ -31,7 +31,7 @@
 #include <kernel/printk.h>
 #include <kernel/string.h>
 //% if debug.fail
-#include <mm/fail.h>
+#include <kernel/fail.h>
 //% endif
 #include <mm/kdebug.h>
 #include <mm/kmalloc.h>

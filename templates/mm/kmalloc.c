@@ -29,7 +29,7 @@
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 //% if debug.fail
-#include <mm/fail.h>
+#include <kernel/fail.h>
 //% endif
 #include <mm/kheap.h>
 #include <mm/kmalloc.h>

@@ -9,7 +9,6 @@
  *
  * Concurrency: none; one CPU, interrupts off.
  */
-#include <arch/fault.h>
 #include <arch/paging.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
@@ -18,6 +17,7 @@
 #include <mm/kmem.h>
 #include <mm/large.h>
 #include <mm/page.h>
+#include <mm/place.h>
 #include <mm/tiers.h>
 #include <mm/vmalloc.h>
 

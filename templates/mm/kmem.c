@@ -8,13 +8,13 @@
  * This is the shell around the core: it takes blocks of pages from the direct map,
  * and panics on what the core refuses.
  */
-#include <arch/fault.h>
 #include <arch/paging.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
+#include <mm/place.h>
 //% if debug.fail
-#include <mm/fail.h>
+#include <kernel/fail.h>
 //% endif
 #include <mm/kmalloc.h>
 #include <mm/kmem.h>

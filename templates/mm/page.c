@@ -21,6 +21,9 @@
  * This is the shell around the buddy core: it panics on what the core refuses.
  */
 #include <arch/paging.h>
+//% if debug.fail
+#include <kernel/fail.h>
+//% endif
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
@@ -188,6 +191,16 @@ phys_addr_t alloc_page_hot(void)
 void free_page_hot(phys_addr_t addr)
 {
 	free_cold(addr, 0);
+}
+
+//% endif
+//% if debug.fail
+bool page_request_fails(void)
+{
+	bool injected = fail_here(FAIL_PAGE);
+
+	page_stats.failures += injected;
+	return injected;
 }
 
 //% endif

@@ -36,15 +36,15 @@
  * Concurrency: none; one CPU, interrupts off.
  */
 #include <arch/cpu.h>
-#include <arch/fault.h>
 #include <arch/paging.h>
 #include <arch/tlb.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
 #include <mm/early.h>
+#include <mm/place.h>
 //% if debug.fail
-#include <mm/fail.h>
+#include <kernel/fail.h>
 //% endif
 #include <mm/page.h>
 #include <mm/vm_state.h>

@@ -124,11 +124,11 @@ KTEST(memmap, every_byte_is_accounted_for)
 
 KTEST(memmap, finds_options)
 {
-	static struct boot_info saved;
+	static char saved[CMDLINE_MAX];
 	char value[4];
 
-	saved = boot_info;
-	snprintf(boot_info.cmdline, CMDLINE_MAX, "kernel.elf acpu=1 cpu=386 quiet cpu=4867");
+	memcpy(saved, cmdline, sizeof(saved));
+	snprintf(cmdline, CMDLINE_MAX, "kernel.elf acpu=1 cpu=386 quiet cpu=4867");
 	KTEST_EXPECT(test, boot_option("cpu", value, sizeof(value)));
 	KTEST_EXPECT(test, !strcmp(value, "486"));
 	KTEST_EXPECT(test, !boot_option("quiet", value, sizeof(value)));
@@ -137,5 +137,5 @@ KTEST(memmap, finds_options)
 	KTEST_EXPECT(test, !boot_word("qui"));
 	KTEST_EXPECT(test, !boot_word("quieter"));
 	KTEST_EXPECT(test, !boot_word("cpu"));
-	boot_info = saved;
+	memcpy(cmdline, saved, sizeof(saved));
 }

@@ -275,7 +275,7 @@ PAGE_MUTANTS = [
     # --- memory map, memblock ---
     Mutant(
         "map_stride_of_24",
-        "kernel/multiboot.c",
+        "mm/multiboot.c",
         "at += entry.size + sizeof(entry.size);",
         "at += 24;",
         FAIL,

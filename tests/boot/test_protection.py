@@ -23,7 +23,7 @@ pytestmark = pytest.mark.boot
 Boot = Callable[..., Result]
 UserKernel = Callable[..., Path]
 
-PAGING, GDT, TRAP = "arch/i386/paging.c", "arch/i386/gdt.c", "arch/i386/trap.c"
+PAGING, GDT, TRAP = "arch/i386/paging.c", "arch/i386/gdt.c", "entry/trap.c"
 VMALLOC = "mm/vmalloc.c"
 
 

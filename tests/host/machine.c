@@ -1,13 +1,13 @@
 /* The machine of machine.h. */
 #include <arch/arena_table.h>
 #include <arch/cpu.h>
-#include <arch/fault.h>
 #include <arch/paging.h>
 #include <arch/tlb.h>
 #include <kernel/panic.h>
 #include <mm/early.h>
 #include <mm/kmalloc.h>
 #include <mm/page.h>
+#include <mm/place.h>
 #include <mm/vmalloc.h>
 
 #include "bare.h"

@@ -61,7 +61,7 @@ BARE = Kind(
     ),
     ("-m32", "-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none"),
     own=("bare.c",),
-    kernel=("lib/string.c", "lib/vsnprintf.c", "lib/div64.c"),
+    kernel=("base/string.c", "base/vsnprintf.c", "base/div64.c"),
 )
 """For what only an i386 can run: as in the kernel, with traps where behaviour is undefined."""
 

@@ -30,7 +30,7 @@ SECONDS = 10
 """Many times what a search takes that ends. A mutant that hangs is noticed by that."""
 
 MEMMAP_C, MEMBLOCK_C, ARENA_C = (f"mm/{name}.c" for name in ("memmap", "memblock", "arena"))
-STRING_C, PRINTF_C, DIV_C = (f"lib/{name}.c" for name in ("string", "vsnprintf", "div64"))
+STRING_C, PRINTF_C, DIV_C = (f"base/{name}.c" for name in ("string", "vsnprintf", "div64"))
 
 QUICK_BARE = replace(BARE, compile=(*BARE.compile, "-Wno-error"))
 QUICK_PAGES = replace(PAGES, compile=(*PAGES.compile, "-Wno-error"))

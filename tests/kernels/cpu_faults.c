@@ -9,7 +9,7 @@
 #include <arch/io.h>
 #include <arch/mmu.h>
 #include <arch/sections.h>
-#include <arch/trap.h>
+#include <entry/trap.h>
 #include <generated/layout.h>
 
 static void divide(void)

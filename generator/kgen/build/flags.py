@@ -62,7 +62,15 @@ LINK = (
 """The linker's flags. No library: the distribution's libgcc begins its functions with ENDBR32."""
 
 
-BEFORE_CPU_CHECK = ("arch/*", "boot/*", "kernel/*", "lib/*", "mm/memmap.c")
+BEFORE_CPU_CHECK = (
+    "base/*",
+    "arch/*",
+    "boot/*",
+    "entry/*",
+    "kernel/*",
+    "mm/memmap.c",
+    "mm/multiboot.c",
+)
 """Sources that run before the kernel has looked at its CPU, and those that say why it refuses
 one (patterns of paths below ``src``): for a 386, whatever ``cpu.minimum`` says."""
 

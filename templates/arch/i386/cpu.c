@@ -14,7 +14,7 @@
 #include <arch/io.h>
 #include <arch/mmu.h>
 #include <generated/config.h>
-#include <kernel/boot_info.h>
+#include <kernel/cmdline.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>

@@ -58,7 +58,7 @@ static struct descriptor describe_task(const struct tss *tss)
 	return describe((uintptr_t)tss, sizeof(*tss) - 1, ACCESS_TSS, FLAGS_BYTES);
 }
 
-void gdt_init(void)
+void gdt_init(void (*double_fault)(void))
 {
 	uint32_t text_last_page = ((uintptr_t)_etext - 1) / PAGE_SIZE;
 	struct {
@@ -72,7 +72,7 @@ void gdt_init(void)
 	gdt[TASK_DOUBLE_FAULT / 8] = describe_task(&tss_double_fault);
 	tss_main.io_map = sizeof(tss_main);
 	tss_double_fault = (struct tss){
-		.eip = (uintptr_t)trap_double_fault_task,
+		.eip = (uintptr_t)double_fault,
 		.esp = (uintptr_t)double_fault_stack + sizeof(double_fault_stack),
 		.eflags = 2, /* the bit that is always set */
 		.cs = KERNEL_CS,

@@ -27,13 +27,10 @@ struct tss {
 /* What the CPU saves here when it leaves for the double-fault task. */
 extern struct tss tss_main;
 
-/* Load table and main task. */
-void gdt_init(void);
+/* Load table and main task. A double fault enters `double_fault`, on a stack of its own. */
+void gdt_init(void (*double_fault)(void));
 
 /* The double-fault task must use the page directory that CR3 holds now. */
 void gdt_follow_cr3(void);
-
-/* Entry of the double-fault task, in vectors.S. */
-void trap_double_fault_task(void) __attribute__((noreturn));
 
 #endif /* ARCH_GDT_H */

@@ -6,11 +6,11 @@
 #define KERNEL_BOOT_INFO_H
 
 #include <generated/config.h>
+#include <kernel/cmdline.h>
 #include <kernel/types.h>
 #include <mm/memmap.h>
 
-#define CMDLINE_MAX 256 /* bytes, with the NUL; what is longer is cut */
-#define MODULE_NAME_MAX 64 /* likewise */
+#define MODULE_NAME_MAX 64 /* bytes, with the NUL; what is longer is cut */
 
 /* A file that the loader put in memory beside the kernel. */
 struct boot_module {
@@ -21,7 +21,6 @@ struct boot_module {
 
 struct boot_info {
 	uint32_t flags; /* Multiboot's: which of its fields are valid */
-	char cmdline[CMDLINE_MAX];
 	struct memmap map; /* as reported, or made from mem_lower and mem_upper */
 	bool map_made; /* the latter */
 	unsigned module_count;
@@ -43,14 +42,5 @@ void multiboot_read(uint32_t magic, phys_addr_t info);
  * that cannot be one, or is cut short.
  */
 void multiboot_read_map(phys_addr_t from, uint32_t length, struct memmap *map);
-
-/*
- * Value of the option `key=value` on the command line, cut to size bytes with
- * the NUL; the last one wins. False if there is none.
- */
-bool boot_option(const char *key, char *value, size_t size);
-
-/* Whether the command line has this word, by itself. */
-bool boot_word(const char *text);
 
 #endif /* KERNEL_BOOT_INFO_H */

@@ -13,7 +13,4 @@ bool sweep_is_wanted(void);
 /* Run it instead of the tests, and report it as the tests are; false if one failed. */
 bool sweep_run(void);
 
-/* For people: which test was running, and which of its requests failed. */
-void sweep_print(void);
-
 #endif /* KERNEL_SWEEP_H */

@@ -9,9 +9,6 @@
 #include <generated/zones.h>
 #include <kernel/types.h>
 #include <mm/buddy.h>
-//% if debug.fail
-#include <mm/fail.h>
-//% endif
 
 struct zone {
 	const char *name;
@@ -52,6 +49,11 @@ phys_addr_t alloc_block(enum zone_id zone, unsigned order);
 phys_addr_t alloc_elsewhere(enum zone_id zone, unsigned order);
 void free_block(phys_addr_t addr, unsigned order);
 
+//% if debug.fail
+/* Whether the request that the caller of this function makes is to fail. Counts it. */
+bool page_request_fails(void);
+
+//% endif
 /*
  * A block of 2^order page frames from `zone`, or from the next lower one that has
  * it. Returns its physical address, PHYS_NONE if there is none: never panics. That is
@@ -67,7 +69,7 @@ static inline phys_addr_t alloc_pages(enum zone_id zone, unsigned order)
 	phys_addr_t addr;
 
 	//% if debug.fail
-	if (fail_page())
+	if (page_request_fails())
 		return PHYS_NONE;
 	//% endif
 	if (zone == ZONE_ANY && !order)

@@ -3,7 +3,7 @@
  *
  * Below the public functions are the tiers: slabs, heap, pages. Without debugging
  * the tiers' functions are the public ones; else mm/kdebug.c stands between, or
- * mm/fail.c in front of those that allocate.
+ * mm/kmalloc_fail.c in front of those that allocate.
  */
 #ifndef MM_TIERS_H
 #define MM_TIERS_H

@@ -134,6 +134,6 @@ def test_what_runs_before_the_cpu_is_known_is_for_a_386() -> None:
         "src/kernel/main.c",
         "src/arch/i386/cpu.c",
         "src/boot/boot.S",
-        "src/lib/div64.c",
+        "src/base/div64.c",
     ):
         assert cpu_flag("pentiumpro", source) == "-march=i386"

@@ -19,17 +19,17 @@
  *     # kgen:clock ticks=… ns=…
  */
 #include <arch/cpu.h>
-#include <arch/fault.h>
 #include <arch/paging.h>
-#include <arch/serial.h>
 #include <kernel/bench.h>
-#include <kernel/boot_info.h>
+#include <kernel/cmdline.h>
+#include <kernel/console.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
 #include <mm/early.h>
 #include <mm/kmalloc.h>
 #include <mm/page.h>
+#include <mm/place.h>
 #include <mm/vmalloc.h>
 
 #define RAM 0x10000000u /* 256 MiB */
@@ -66,7 +66,7 @@ static void __attribute__((noreturn)) leave(int status)
 
 /* --- the serial line, and ends ------------------------------------------------- */
 
-void serial_putc(char c)
+static void write_char(char c)
 {
 	static char line[1024];
 	static size_t length;
@@ -78,6 +78,8 @@ void serial_putc(char c)
 		length = 0;
 	}
 }
+
+static struct console output = { .putc = write_char, .for_programs = true };
 
 void panic(const char *format, ...)
 {
@@ -178,18 +180,6 @@ struct vm_place vm_locate(uintptr_t addr)
 
 struct cpu cpu = { .family = 6 };
 
-static const char *argument;
-
-bool boot_option(const char *key, char *value, size_t size)
-{
-	size_t length = strlen(key);
-
-	if (!argument || strncmp(argument, key, length) || argument[length] != '=')
-		return false;
-	snprintf(value, size, "%s", argument + length + 1);
-	return true;
-}
-
 static uint64_t nanoseconds(void)
 {
 	long time[2]; /* seconds, nanoseconds */
@@ -213,7 +203,9 @@ void host_main(const char *const *words)
 	uint64_t first_ticks = ticks();
 	uint64_t first_ns = nanoseconds();
 
-	argument = words[1];
+	console_register(&output);
+	if (words[1])
+		snprintf(cmdline, sizeof(cmdline), "%s", words[1]);
 	map(KERNEL_BASE, RAM);
 	zones_reserve(RAM);
 	zones_init();

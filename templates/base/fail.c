@@ -15,13 +15,11 @@
  *
  * Concurrency: none; one CPU, interrupts off.
  */
-#include <kernel/boot_info.h>
+#include <kernel/cmdline.h>
+#include <kernel/fail.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
-#include <mm/fail.h>
-#include <mm/page.h>
-#include <mm/tiers.h>
 
 static const char *const kind_names[FAIL_KINDS] = {
 	[FAIL_KMALLOC] = "kmalloc",
@@ -102,10 +100,21 @@ static uint32_t kinds_wanted(void)
 	refuse_boot("fail.of=%s: it must be kmalloc, cache, page, address or all", text);
 }
 
+static void print_injected(void)
+{
+	if (fail_counts.injected)
+		printk("fail: %lu of %lu requests failed on demand, the last was number %lu: %s "
+		       "from %p\n",
+		       fail_counts.injected, fail_counts.requests, last.number,
+		       kind_names[last.kind], last.site);
+}
+
 void fail_init(void)
 {
+	static struct panic_note note = { .print = print_injected };
 	char until[8] = "";
 
+	panic_add_note(&note);
 	fail.kinds = kinds_wanted();
 	fail.nth = option("fail.nth", 0);
 	fail.times = option("fail.times", 1);
@@ -152,14 +161,6 @@ bool fail_from(enum fail_kind kind, const void *site)
 	return injected;
 }
 
-bool fail_page(void)
-{
-	bool injected = fail_here(FAIL_PAGE);
-
-	page_stats.failures += injected;
-	return injected;
-}
-
 void fail_arm(unsigned long nth, enum fail_reach reach)
 {
 	memset(&fail, 0, sizeof(fail));
@@ -175,35 +176,3 @@ void fail_boot_is_over(void)
 	if (fail.until_tests)
 		memset(&fail, 0, sizeof(fail));
 }
-
-void fail_print(void)
-{
-	if (fail_counts.injected)
-		printk("fail: %lu of %lu requests failed on demand, the last was number %lu: %s "
-		       "from %p\n",
-		       fail_counts.injected, fail_counts.requests, last.number,
-		       kind_names[last.kind], last.site);
-}
-
-//% if not derived.watched
-/* --- kmalloc, in front of the tiers ------------------------------------------------- */
-
-void *kmalloc_from(size_t size, size_t align, const void *site)
-{
-	if (size && fail_from(FAIL_KMALLOC, site)) {
-		kmalloc_counts.failures++;
-		return NULL;
-	}
-	return tier_alloc_aligned(size, align);
-}
-
-void *kmalloc(size_t size)
-{
-	return kmalloc_from(size, KMALLOC_ALIGNMENT, __builtin_return_address(0));
-}
-
-void *kmalloc_aligned(size_t size, size_t align)
-{
-	return kmalloc_from(size, align, __builtin_return_address(0));
-}
-//% endif

@@ -1,40 +1,42 @@
 /*
- * The log: all of it on the serial line and, if the description says so, what is
- * for people on the screen, too.
+ * The log: all of it goes to the consoles that take lines for programs (the serial
+ * line), text for people to the others (the screen), too.
  *
  * A machine line is formatted whole, then written on a line of its own, so that
  * text which someone left without a newline can't run into it.
  */
-#include <arch/serial.h>
-//% if console.vga
-#include <arch/vga.h>
-//% endif
+#include <kernel/console.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
 #include <kernel/types.h>
 
 #define PREFIX "# kgen:"
 
-static bool mid_line; /* the last byte on the serial line was not a newline */
+static struct console *consoles;
+static bool mid_line; /* the last byte for programs was not a newline */
 
-static void write_serial(const char *text)
+void console_register(struct console *console)
 {
-	for (; *text; text++) {
-		if (*text == '\n')
-			serial_putc('\r');
-		serial_putc(*text);
-		mid_line = *text != '\n';
-	}
+	console->next = consoles;
+	consoles = console;
 }
 
-//% if console.vga
-static void write_screen(const char *text)
+static void write_to(const struct console *console, const char *text)
 {
 	for (; *text; text++)
-		vga_putc(*text);
+		console->putc(*text);
 }
 
-//% endif
+static void write_log(const char *text, bool for_people)
+{
+	for (const struct console *console = consoles; console; console = console->next) {
+		if (for_people || console->for_programs)
+			write_to(console, text);
+	}
+	if (*text)
+		mid_line = text[strlen(text) - 1] != '\n';
+}
+
 void printk(const char *format, ...)
 {
 	char text[512];
@@ -43,10 +45,7 @@ void printk(const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	write_serial(text);
-	//% if console.vga
-	write_screen(text);
-	//% endif
+	write_log(text, true);
 }
 
 /* Protocol lines are printable ASCII. */
@@ -57,9 +56,9 @@ static void write_line(char *line)
 			*at = '?';
 	}
 	if (mid_line)
-		write_serial("\n");
-	write_serial(line);
-	write_serial("\n");
+		write_log("\n", false);
+	write_log(line, false);
+	write_log("\n", false);
 }
 
 void kgen_line(const char *format, ...)

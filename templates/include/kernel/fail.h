@@ -2,8 +2,8 @@
  * Failures on demand, in kernels with `debug.fail`: who hands out memory asks here
  * whether it is to fail this time.
  */
-#ifndef MM_FAIL_H
-#define MM_FAIL_H
+#ifndef KERNEL_FAIL_H
+#define KERNEL_FAIL_H
 
 #include <kernel/types.h>
 
@@ -24,9 +24,6 @@ bool fail_from(enum fail_kind kind, const void *site);
 
 /* The same for whoever calls the caller of this macro. */
 #define fail_here(kind) fail_from(kind, __builtin_return_address(0))
-
-/* The same for the function in which alloc_pages() stands. */
-bool fail_page(void);
 
 /* What fails together with a request. */
 enum fail_reach {
@@ -49,7 +46,4 @@ struct fail_counts {
 
 extern struct fail_counts fail_counts;
 
-/* For people: what was made to fail so far, if anything was. */
-void fail_print(void);
-
-#endif /* MM_FAIL_H */
+#endif /* KERNEL_FAIL_H */

@@ -12,6 +12,7 @@
  */
 #include <arch/fixmap.h>
 #include <kernel/boot_info.h>
+#include <kernel/cmdline.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
@@ -114,7 +115,7 @@ void multiboot_read(uint32_t magic, phys_addr_t info)
 	phys_read(info, &raw, sizeof(raw));
 	boot_info.flags = raw.flags;
 	if (raw.flags & INFO_CMDLINE)
-		read_string(raw.cmdline, boot_info.cmdline, sizeof(boot_info.cmdline));
+		read_string(raw.cmdline, cmdline, sizeof(cmdline));
 	if (raw.flags & INFO_MMAP) {
 		multiboot_read_map(raw.mmap_addr, raw.mmap_length, &boot_info.map);
 	} else if (raw.flags & INFO_MEMORY) {
@@ -125,44 +126,4 @@ void multiboot_read(uint32_t magic, phys_addr_t info)
 	}
 	if (raw.flags & INFO_MODULES)
 		read_modules(raw.mods_addr, raw.mods_count);
-}
-
-/* The word of the command line behind this one; empty at the end. */
-static const char *next_word(const char *word)
-{
-	while (*word && *word != ' ')
-		word++;
-	while (*word == ' ')
-		word++;
-	return word;
-}
-
-bool boot_word(const char *text)
-{
-	size_t length = strlen(text);
-
-	for (const char *word = boot_info.cmdline; *word; word = next_word(word)) {
-		if (!strncmp(word, text, length) && (word[length] == ' ' || !word[length]))
-			return true;
-	}
-	return false;
-}
-
-bool boot_option(const char *key, char *value, size_t size)
-{
-	size_t length = strlen(key);
-	bool found = false;
-
-	for (const char *word = boot_info.cmdline; *word; word = next_word(word)) {
-		const char *from = word + length + 1;
-		size_t i;
-
-		if (strncmp(word, key, length) || word[length] != '=')
-			continue;
-		for (i = 0; i + 1 < size && from[i] && from[i] != ' '; i++)
-			value[i] = from[i];
-		value[i] = '\0';
-		found = true;
-	}
-	return found;
 }

@@ -4,9 +4,11 @@
  * Interrupts proper stay masked: the kernel polls what it needs.
  */
 #include <arch/gdt.h>
+#include <arch/io.h>
 #include <arch/mmu.h>
-#include <arch/trap.h>
+#include <entry/trap.h>
 #include <kernel/panic.h>
+#include <kernel/printk.h>
 
 extern void (*const trap_vectors[TRAP_COUNT])(void);
 extern const char *const trap_names[TRAP_COUNT];
@@ -32,6 +34,7 @@ void trap_init(void)
 		uint32_t base;
 	} __attribute__((packed)) pointer = { sizeof(idt) - 1, (uintptr_t)idt };
 
+	gdt_init(trap_double_fault_task);
 	for (unsigned i = 0; i < TRAP_COUNT; i++) {
 		uintptr_t entry = (uintptr_t)trap_vectors[i];
 
@@ -44,6 +47,34 @@ void trap_init(void)
 const char *trap_name(unsigned vector)
 {
 	return vector < TRAP_COUNT ? trap_names[vector] : "unknown";
+}
+
+/* A panic with the registers of the frame, and the stack pointer at the fault. */
+static COLD __attribute__((noreturn)) void panic_trap(const struct trap_frame *frame, uintptr_t esp)
+{
+	uint32_t cr2 = read_cr2();
+	char text[120];
+	char details[256];
+	char fields[64];
+
+	panic_enter();
+	describe_fault(frame, cr2, text, sizeof(text));
+	snprintf(details, sizeof(details),
+		 "  eip=%08x eflags=%08x error=%x\n"
+		 "  eax=%08x ebx=%08x ecx=%08x edx=%08x\n"
+		 "  esi=%08x edi=%08x ebp=%08x esp=%08x\n"
+		 "  cr0=%08x cr2=%08x cr3=%08x\n",
+		 frame->eip, frame->eflags, frame->error, frame->eax, frame->ebx, frame->ecx,
+		 frame->edx, frame->esi, frame->edi, frame->ebp, esp, read_cr0(), cr2, read_cr3());
+	snprintf(fields, sizeof(fields), "vec=%u err=0x%x eip=0x%x cr2=0x%x", frame->vector,
+		 frame->error, frame->eip, cr2);
+	panic_end(&(struct panic_report){
+		.text = text,
+		.details = details,
+		.fields = fields,
+		.where = &frame->eip,
+		.frame = frame->ebp,
+	});
 }
 
 void trap_handler(const struct trap_frame *frame)

@@ -1,6 +1,6 @@
 /* CPU exceptions. */
-#ifndef ARCH_TRAP_H
-#define ARCH_TRAP_H
+#ifndef ENTRY_TRAP_H
+#define ENTRY_TRAP_H
 
 #include <kernel/types.h>
 
@@ -16,16 +16,22 @@ struct trap_frame {
 	uint32_t eip, cs, eflags; /* pushed by the CPU */
 };
 
-/* Load an IDT whose first 32 gates lead to trap_handler(). */
+/* Load GDT and IDT; the first 32 gates lead to trap_handler(). */
 void trap_init(void);
 
 /* Called by vectors.S. Nothing in the kernel faults on purpose: it panics. */
 void trap_handler(const struct trap_frame *frame) __attribute__((noreturn));
 
+/* Entry of the double-fault task, in vectors.S. */
+void trap_double_fault_task(void) __attribute__((noreturn));
+
 /* The same for the double-fault task, which finds the registers in tss_main. */
 void trap_double_fault(void) __attribute__((noreturn));
+
+/* One line without quotes: what was tried, and in which region, by name. */
+void describe_fault(const struct trap_frame *frame, uint32_t cr2, char *text, size_t size);
 
 /* "page fault", "general protection", … */
 const char *trap_name(unsigned vector);
 
-#endif /* ARCH_TRAP_H */
+#endif /* ENTRY_TRAP_H */

@@ -1,0 +1,8 @@
+/* What the ground floor needs of a PC: consoles, the exit port, the stack. */
+#ifndef ARCH_MACHINE_H
+#define ARCH_MACHINE_H
+
+/* Call first of all: nothing is printed, and nothing may panic, before. */
+void machine_init(void);
+
+#endif /* ARCH_MACHINE_H */
