@@ -10,7 +10,7 @@ from kgen_qemu.errors import did_you_mean, usage
 from kgen_qemu.manifest import Manifest
 
 MOST = 255
-"""Characters that a kernel keeps: CMDLINE_MAX in its kernel/boot_info.h, less the NUL."""
+"""Characters that a kernel keeps: CMDLINE_MAX in its kernel/cmdline.h, less the NUL."""
 
 FAILURES = tuple(
     f"fail.{word}"

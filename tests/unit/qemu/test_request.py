@@ -94,7 +94,7 @@ def test_the_kernel_says_the_same_of_its_command_line() -> None:
     templates = Path(__file__).parents[3] / "templates"
     text = "".join((templates / name).read_text() for name in ("base/fail.c", "kernel/sweep.c"))
     assert {*re.findall(r'option\("(fail\.\w+)"', text)} == {*FAILURES}
-    room = (templates / "include/kernel/boot_info.h").read_text()
+    room = (templates / "include/kernel/cmdline.h").read_text()
     assert f"#define CMDLINE_MAX {MOST + 1} " in room
 
 
