@@ -31,6 +31,7 @@ MEMORY: dict[str, Any] = {
     "map_entries": 12,
     "regions": 128,
     "modules": 2,
+    "module_line": 64,
     "max_order": 10,
     "index": "lists",
     "node_size": 8,
