@@ -17,6 +17,10 @@ PAGE = 4096
 MiB = 1 << 20
 FOUR_GIB = 1 << 32
 
+FIELD = "memblock.module_line"
+MOST = 144
+"""The description's field that says what is kept, and its largest value."""
+
 
 def as_seen(text: str, directory: Path) -> str:
     """``FILE ARGUMENTS…`` with FILE as seen from ``directory``, where QEMU runs.
@@ -52,8 +56,8 @@ def check_lines(lines: Iterable[str], manifest: Manifest) -> None:
             raise usage(
                 f"--module {line!r}: {length} bytes, and {manifest.name!r} keeps {most} of a "
                 "module's command line",
-                f"shorten it by {length - most}, or build with --set "
-                f"memblock.module_line={length + 1}",
+                f"shorten it by {length - most}"
+                + (f", or build with --set {FIELD}={length + 1}" if length < MOST else ""),
             )
 
 

@@ -171,7 +171,7 @@ bool memmap_has(const struct memmap *map, uint64_t start, uint64_t end)
 			struct memmap_range range = clip(&map->entries[i], 1);
 
 			if (range.type != MEMORY_AVAILABLE) {
-				if (range.start < end && start < range.end)
+				if (MAX(range.start, start) < MIN(range.end, end))
 					return false;
 			} else if (range.start <= at && at < range.end) {
 				at = range.end;
