@@ -327,9 +327,13 @@ def image(out: Path, form: str, append: str, modules: tuple[str, ...], to: Path 
     from kgen import image
     from kgen.build.folder import Folder
     from kgen.files import shown
+    from kgen_qemu import words
+    from kgen_qemu.modules import check_lines
 
     manifest = kgen_qemu.load_manifest(out)
+    words.check(append, manifest)
     cargo = image.gather(manifest, append, modules)
+    check_lines([file.line for file in cargo.modules], manifest)
     path = image.write(cargo, form, Folder(out.resolve()), to)
     say(f"kgen: made {shown(path)}, {path.stat().st_size:,} bytes")
 

@@ -65,6 +65,7 @@ def _memory(derived: Derived, address_of: Callable[[str], int | None]) -> dict[s
         "map_entries": kernel.memblock.map_entries,
         "regions": kernel.memblock.regions,
         "modules": kernel.memblock.modules,
+        "module_line": kernel.memblock.module_line,
         "max_order": kernel.buddy.max_order,
         "index": kernel.buddy.index,
         "node_size": derived.node_size,

@@ -13,7 +13,7 @@ modules, each about one thing:
     verdict     what it said, how it ended → pass or why not  (pure)
     report      the verdict for people;  ``Result.to_json()`` is the one for programs
 
-``maps``, ``firmware`` and ``trace`` are parts of a request, ``dosbox`` an emulator
+``maps``, ``modules``, ``firmware`` and ``trace`` are parts of a request, ``dosbox`` an emulator
 in QEMU's place; ``i386`` says which CPU has which instruction.
 
 Everything is imported on first use, so that ``import kgen_qemu`` costs nothing

@@ -30,7 +30,8 @@ class MemoryModel:
     Addresses are physical but for ``kernel_base``; sizes are bytes unless they
     say pages. The image ends before ``image_end``; at first the kernel reaches
     what lies below ``boot_mapped_end``. ``map_entries``, ``regions`` and
-    ``modules`` are how many of each it keeps.
+    ``modules`` are how many of each it keeps, ``module_line`` how many bytes of a
+    module's command line, with the NUL.
     """
 
     kernel_base: int
@@ -43,6 +44,7 @@ class MemoryModel:
     map_entries: int
     regions: int
     modules: int
+    module_line: int
     max_order: int
     index: str
     node_size: int

@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from kgen_qemu.errors import BootError, usage
+from kgen_qemu.machine import size_text
+from kgen_qemu.manifest import Manifest
 
 MODULE = "kgen.map"
 ROOM = 4
@@ -36,6 +38,9 @@ MAX_VALUE = (1 << 64) - 1
 
 FOUR_GIB = 1 << 32
 MiB = 1 << 20
+
+FIRMWARE = 256 << 10
+"""Bytes of RAM that a firmware may keep for itself; SeaBIOS keeps 128 KiB and 1 KiB."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,27 @@ def _number(value: Any, where: str, most: int) -> int:
 
 def _no_number(where: str, value: Any, most: int) -> BootError:
     return usage(f"{where} is {value!r}", f'an integer from 0 to {most:#x}, or text such as "0x10"')
+
+
+def check_size(entries: tuple[Entry, ...], path: Path, manifest: Manifest) -> None:
+    """Refuse (usage) a map with less memory than the smallest machine that the kernel admits.
+
+    Of its RAM a PC's map offers no more than what is below 640 KiB and above 1 MiB, less
+    what the firmware keeps for itself.
+    """
+    from kgen_qemu.accounting import LEGACY, available, size, subtract, within
+    from kgen_qemu.transcript import Region
+
+    regions = [Region(entry.base, entry.length, entry.kind) for entry in entries]
+    offered = size(subtract(within(available(regions, 1), 0, FOUR_GIB), [LEGACY]))
+    least = manifest.ram_minimum - (LEGACY[1] - LEGACY[0]) - FIRMWARE
+    if offered < least:
+        raise usage(
+            f"--map {path}: {offered >> 10} KiB are available below 640 KiB and from 1 MiB to "
+            f"4 GiB; {manifest.name!r} is for machines with {size_text(manifest.ram_minimum)}, "
+            f"which offer {least >> 10} KiB or more",
+            "take the map of a larger machine",
+        )
 
 
 def memory_for(entries: tuple[Entry, ...]) -> int:

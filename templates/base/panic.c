@@ -109,7 +109,7 @@ void panic(const char *format, ...)
 
 void refuse_boot(const char *format, ...)
 {
-	char text[120];
+	char text[150]; /* with what stands around it, a protocol line */
 	va_list args;
 
 	va_start(args, format);
