@@ -26,7 +26,7 @@ DEFAULT = "qemu32"
 
 @dataclass(frozen=True)
 class Cpu:
-    """A model by QEMU's name; ``family`` is CPUID's."""
+    """A model by QEMU's name; ``family`` is CPUID's, ``lines`` its address lines in QEMU."""
 
     name: str
     family: int
@@ -35,11 +35,12 @@ class Cpu:
     invlpg: bool = True
     wp: bool = True
     cpuid: bool = True
+    lines: int = 36
 
 
 LADDER = (
-    Cpu("486", family=4, pse=True, pge=False),
-    Cpu("pentium", family=5, pse=True, pge=False),
+    Cpu("486", family=4, pse=True, pge=False, lines=32),
+    Cpu("pentium", family=5, pse=True, pge=False, lines=32),
     Cpu("pentium2", family=6, pse=True, pge=True),
     Cpu("pentium3", family=6, pse=True, pge=True),
     Cpu("qemu32", family=6, pse=True, pge=True),
@@ -56,9 +57,17 @@ def names() -> tuple[str, ...]:
     return (I386.name, *(cpu.name for cpu in LADDER))
 
 
-def model(name: str) -> str:
-    """QEMU's name for the CPU, with its flags; a 386 is played by another."""
-    return _PLAYED_BY.get(name, name)
+def model(name: str, *, above_4g: bool = False) -> str:
+    """QEMU's name for the CPU, with its flags; a 386 is played by another.
+
+    ``above_4g`` says that the machine has RAM there. From QEMU 8.2 on it must be
+    within reach of the CPU's address lines, and ``pse36`` is the flag that lends
+    those of 32 lines four more. Nothing else here depends on that flag.
+    """
+    model = _PLAYED_BY.get(name, name)
+    base, _, flags = model.partition(",")
+    short = any(cpu.name == base and cpu.lines < 36 for cpu in LADDER)
+    return f"{model},pse36=on" if above_4g and short and "pse36" not in flags else model
 
 
 def told(name: str, append: str) -> str:

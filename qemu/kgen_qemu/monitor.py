@@ -4,8 +4,10 @@ QMP is JSON, one object a line. Ours is a short dialogue: we ask for the
 machine to run (it was started halted, so that nothing can happen unheard) and
 wait. When it shuts down QEMU says why and, being told ``-no-shutdown``, keeps
 the machine as it was: we read the registers and only then let QEMU go. A kernel
-that leaves through the exit port ends QEMU at once, with no event at all. One
-that stands still is asked where, just before its end (``locate``).
+that leaves through the exit port ends QEMU 9.0 and older at once, with no event
+at all. A newer QEMU takes it for a shutdown like any other (``guest-shutdown``)
+and keeps the status for its own end. A kernel that stands still is asked where,
+just before its end (``locate``).
 
 qemu.qmp speaks all of QMP, but importing it takes longer than a boot.
 """

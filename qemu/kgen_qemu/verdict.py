@@ -224,7 +224,7 @@ def _leaving(said: Transcript, ending: Ending, expected: Expected) -> list[str]:
         if said.end is not None and expected.exit_device:
             return ["the end marker came, but the kernel never left through the exit port"]
         return []
-    if ending.shutdown == "guest-shutdown":
+    if ending.shutdown == "guest-shutdown" and ending.status == 0:
         return ["the machine was switched off, and no exit code given"]
     code = STATUS.get(ending.status)
     if code is None:

@@ -64,6 +64,24 @@ def test_status_zero_is_never_success(recorded: Recorded) -> None:
         assert verdict(recorded("pass"), 0, shutdown=shutdown).exit_code != 0
 
 
+@pytest.mark.parametrize(("log", "status"), [("pass", 33), ("fail", 35), ("panic", 37)])
+def test_leaving_through_the_exit_port_may_be_a_shutdown(
+    recorded: Recorded, log: str, status: int
+) -> None:
+    """From QEMU 9.1 on it is one, and the status says which; before, QMP said nothing."""
+    said = recorded(log)
+    assert verdict(said, status, shutdown="guest-shutdown") == verdict(said, status)
+    assert verdict(said, status).name == log
+
+
+def test_a_shutdown_without_a_code_is_protocol(recorded: Recorded) -> None:
+    found = verdict(recorded("pass"), 0, shutdown="guest-shutdown")
+    assert (found.name, found.exit_code) == ("protocol", 7)
+    assert found.reasons == ("the machine was switched off, and no exit code given",)
+    unknown = verdict(recorded("pass"), 65, shutdown="guest-shutdown")
+    assert unknown.reasons == ("exit code 0x20 is not one of the protocol's",)
+
+
 # What wins. Each pair is a kernel or a machine with two things wrong.
 
 
