@@ -236,7 +236,7 @@ class TranscriptParser:
         self._partial.clear()
         safe = _UNPRINTABLE.sub(lambda char: f"\\x{ord(char[0]):02x}", raw)
         if safe.strip():
-            self._last_line = safe
+            self._last_line = safe.removeprefix("\\x0d")  # GRUB ends lines with LF CR
         return raw, safe
 
     def _take_line(self, lines: list[Line]) -> None:

@@ -149,6 +149,16 @@ def test_too_little_memory_is_named(default: Path, tmp_path: Path, via: str) -> 
     assert_refused(boot(default, via, modules=[large], memory="2M"), "memory")
 
 
+def test_grub_says_itself_why_it_refuses(default: Path, tmp_path: Path) -> None:
+    cargo = image.gather(kgen_qemu.load_manifest(default), "", [])
+    nameless = replace(cargo, elf=cargo.elf.replace(struct.pack("<I", 0x1BADB002), bytes(4)))
+    disc = tmp_path / "nameless.iso"
+    disc.write_bytes(image.make(nameless, "iso", Folder(default.resolve())))
+    request = kgen_qemu.boot_request(default, via="grub", timeout=20)
+    result = kgen_qemu.boot(replace(request, machine=replace(request.machine, medium=disc)))
+    assert_refused(result, r"ran: error: .*no multiboot header found\.$")
+
+
 # --- the floppy's loader and BIOSes of all ages ----------------------------------------
 
 

@@ -106,6 +106,15 @@ def test_a_bare_elf_loads_the_same(cargo: Cargo) -> None:
     assert len(bare.elf) < len(cargo.elf)
 
 
+def test_a_bare_elf_has_a_section_table_of_one_null_entry(cargo: Cargo) -> None:
+    """GRUB 2.12 takes no ELF file without one."""
+    (offset,) = struct.unpack_from("<I", cargo.bare_elf, 32)
+    size, number, names = struct.unpack_from("<HHH", cargo.bare_elf, 46)
+    assert offset % 4 == 0
+    assert (size, number, names) == (40, 1, 0)
+    assert cargo.bare_elf[offset:] == bytes(40)
+
+
 def test_modules_follow_on_pages_of_their_own(cargo: Cargo) -> None:
     files = (File("a", b"x" * 4097), File("empty with words", b""), File("b", b"y"))
     plan = make_plan(replace(cargo, modules=files), "1")
@@ -250,6 +259,8 @@ def test_grub_is_told_to_load_all_or_to_give_up(cargo: Cargo) -> None:
     assert "if module /boot/module1 'm' 'x;y'; then" in lines
     assert lines.count("fi") == 2
     assert lines.index("boot") < lines.index("fi") < lines.index("outb 0xf4 0x13")
+    for command in ("multiboot /boot/kernel.elf 'a=$b' 'it'\\''s'", "module /boot/module1 'm' 'x;y'"):
+        assert lines[lines.index(command) - 2 : lines.index(command)] == ["else", "speak"]
 
 
 def test_missing_tools_are_named_with_their_packages(

@@ -17,6 +17,9 @@ from typing import Protocol
 from kgen.errors import Exit, KgenError
 
 
+_SECTION_HEADER = 40  # bytes of an Elf32_Shdr
+
+
 @dataclass(frozen=True)
 class File:
     """A module: ``line`` is the string that the kernel gets with it, its name first."""
@@ -80,15 +83,19 @@ class Cargo:
 
     @cached_property
     def bare_elf(self) -> bytes:
-        """The ELF file cut off behind its last segment, and without a table of sections."""
+        """The ELF file cut off past its last segment, and with an empty table of sections.
+
+        Empty means one null entry: GRUB 2.12 refuses a file that has no table at all.
+        """
         from elftools.elf.elffile import ELFFile
 
         elf = ELFFile(io.BytesIO(self.elf))
         end = max(s["p_offset"] + s["p_filesz"] for s in elf.iter_segments("PT_LOAD"))
         bare = bytearray(self.elf[:end])
-        struct.pack_into("<I", bare, 32, 0)  # e_shoff
-        struct.pack_into("<HH", bare, 48, 0, 0)  # e_shnum, e_shstrndx
-        return bytes(bare)
+        bare += bytes(-len(bare) % 4)
+        struct.pack_into("<I", bare, 32, len(bare))  # e_shoff
+        struct.pack_into("<HHH", bare, 46, _SECTION_HEADER, 1, 0)  # their size, number, names
+        return bytes(bare) + bytes(_SECTION_HEADER)
 
 
 class Built(Protocol):

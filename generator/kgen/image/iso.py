@@ -36,12 +36,14 @@ _MODULES = "biosdisk iso9660 multiboot normal echo iorw serial terminal"
 """GRUB's modules that a disc needs; all of them would be 8 MB."""
 
 
-_FAILED = """\
+_SPEAK = """\
+function speak {
 serial --unit=0 --speed=115200
 terminal_output --append serial
-echo "kgen: GRUB cannot load the kernel: too little memory, or the disc is damaged"
-outb 0xf4 0x13
+echo "kgen: GRUB cannot load the kernel; it says:"
+}
 """
+_LEAVE = "outb 0xf4 0x13\n"
 
 
 def make_iso(cargo: Cargo) -> bytes:
@@ -59,17 +61,20 @@ def make_iso(cargo: Cargo) -> bytes:
 
 
 def grub_config(cargo: Cargo) -> str:
-    """grub.cfg: load and boot at once. If that fails, say so on COM1 and leave QEMU, as kernels do.
+    """grub.cfg: load and boot at once. If that fails, say why on COM1 and leave QEMU, as kernels do.
 
     GRUB speaks on the serial line only then: its terminal codes are no part of a kernel's log.
+    Its reason is lost by then, so the command that failed is tried once more.
     """
     loads = [f"multiboot /boot/kernel.elf {_words(cargo.append)}".rstrip()]
     loads += [
         f"module /boot/module{number} {_words(module.line)}"
         for number, module in enumerate(cargo.modules, 1)
     ]
-    lines = ["set timeout=0", *(f"if {load}; then" for load in loads), "boot"]
-    return "\n".join([*lines, *("fi" for _ in loads), _FAILED])
+    lines = [*(f"if {load}; then" for load in loads), "boot", "speak", "boot"]
+    for load in reversed(loads):
+        lines += ["else", "speak", load, "fi"]
+    return "\n".join(["set timeout=0", _SPEAK, *lines, _LEAVE])
 
 
 def _words(line: str) -> str:
