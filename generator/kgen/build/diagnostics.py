@@ -16,7 +16,11 @@ from typing import Any
 from kgen.errors import Exit, KgenError
 from kgen.files import shown
 
-_PLACE = re.compile(r"^(?P<file>[^\s:][^:\n]*):(?P<line>\d+)(?P<column>:\d+)?: (?P<text>.*)$")
+_PLACE = re.compile(
+    r"^(?:[^\s:]+\.o:)?"  # ld names the object before a place in data
+    r"(?P<file>[^\s:][^:\n]*):(?P<line>\d+)(?P<column>:\d+)?:"
+    r"(?:\([^()\s]+\+0x[0-9a-f]+\):)? (?P<text>.*)$"  # ld 2.44: (.text+0x1):
+)
 _INCLUDED = re.compile(r"(?P<before>(?:In file included |\s+)from )(?P<file>[^:\n]+):(?P<line>\d+)")
 _WITHIN = re.compile(r"^(?P<file>[^\s:][^:\n]*)(?=: (?:In function|At top level|in function))")
 _FAILED = re.compile(r"^FAILED: (?:\[code=\d+\] )?(?P<output>\S+)")

@@ -1,4 +1,4 @@
-"""What gcc, ld and ninja say, retold: outputs of gcc 12, binutils 2.40 and ninja 1.13."""
+"""What gcc, ld and ninja say, retold: outputs of gcc 12, binutils 2.40 to 2.47 and ninja 1.13."""
 
 from __future__ import annotations
 
@@ -96,6 +96,22 @@ def test_undefined_symbols_are_listed_once_with_their_first_use(sources: Sources
         "  sqrt    used at lib/util.c:8",
     ]
     assert lines[1].startswith("  kmain   used at ")
+
+
+@pytest.mark.parametrize("offset", ["", "(.text.split+0x7):"], ids=["ld 2.40", "ld 2.44"])
+def test_places_of_every_linker_are_read(sources: Sources, offset: str) -> None:
+    """From 2.44 on it says the offset as well as the line."""
+    output = link_failure(
+        f"{LD}build/obj/mm/buddy.c.o: in function `split':",
+        f"src/mm/buddy.c:4:{offset} undefined reference to `memove'",
+        f"{LD}build/obj/user/util.c.o:./user/lib/util.c:8:{offset} undefined reference to `table'",
+    )
+    assert explain(output, sources).what.splitlines()[1:] == [
+        "  memove  used at out/src/mm/buddy.c:4 (templates/mm/buddy.c:5)",
+        "  table   used at lib/util.c:8",
+    ]
+    twice = link_failure(f"user/hello.c:3:{offset} multiple definition of `kmalloc'")
+    assert "\nhello.c:3: multiple definition" in explain(twice, sources).what
 
 
 @pytest.mark.parametrize(
