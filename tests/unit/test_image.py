@@ -259,8 +259,9 @@ def test_grub_is_told_to_load_all_or_to_give_up(cargo: Cargo) -> None:
     assert "if module /boot/module1 'm' 'x;y'; then" in lines
     assert lines.count("fi") == 2
     assert lines.index("boot") < lines.index("fi") < lines.index("outb 0xf4 0x13")
-    for command in ("multiboot /boot/kernel.elf 'a=$b' 'it'\\''s'", "module /boot/module1 'm' 'x;y'"):
-        assert lines[lines.index(command) - 2 : lines.index(command)] == ["else", "speak"]
+    for again in ("multiboot /boot/kernel.elf 'a=$b' 'it'\\''s'", "module /boot/module1 'm' 'x;y'"):
+        place = lines.index(again)
+        assert lines[place - 2 : place] == ["else", "speak"]
 
 
 def test_missing_tools_are_named_with_their_packages(

@@ -16,7 +16,6 @@ from typing import Protocol
 
 from kgen.errors import Exit, KgenError
 
-
 _SECTION_HEADER = 40  # bytes of an Elf32_Shdr
 
 
