@@ -71,6 +71,11 @@ def bench(options: Options, progress: Progress) -> Exit:
     if beside and not run.is_like(beside):
         beside = None
     say(run.to_json() if options.as_json else table(run, beside))
+    if beside and not run.is_of(beside):
+        say_error(
+            f"kgen: the other run is of {beside.compiler}, this one of {run.compiler}: figures of "
+            "two compilers differ though the code is the same"
+        )
     if options.save:
         write_whole(plan.saved, (run.to_json() + "\n").encode())
     if options.plot:

@@ -49,6 +49,11 @@ class Toolchain:
     linker: str
     headers: str
 
+    @property
+    def release(self) -> str:
+        """The compiler without its target: ``gcc 12.2.0``."""
+        return f"{self.name.rpartition('-')[2]} {self.version}"
+
 
 @dataclass(frozen=True)
 class _RefusedError(Exception):
@@ -93,6 +98,13 @@ def discover(choice: str, flags: Sequence[str], cache: Path) -> Toolchain:
         return toolchain
     lines = "\n".join(f"  {line}" for line in refusals)
     raise KgenError(f"no compiler for an i386 kernel\n{lines}", _INSTALL, exit_code=Exit.BUILD)
+
+
+def used(record: Path) -> Toolchain:
+    """The toolchain that an output folder was built with, from what :func:`discover` left there."""
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        return Toolchain(**json.loads(record.read_text())["answer"])
+    raise KgenError(f"{record} is missing or damaged", "run kgen build again")
 
 
 def _candidates(choice: str) -> tuple[str, ...]:

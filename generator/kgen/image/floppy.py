@@ -9,18 +9,16 @@ it is and its sum: they are written into the boot sector then.
 from __future__ import annotations
 
 import io
-import json
 import struct
 import subprocess
 import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import kgen
 from kgen.build.flags import LINK
 from kgen.build.folder import Folder
-from kgen.build.toolchain import Toolchain
+from kgen.build.toolchain import Toolchain, used
 from kgen.errors import Exit, KgenError
 from kgen.image.cargo import Cargo
 from kgen.image.plan import SECTOR, Plan, checksum, make_plan
@@ -64,7 +62,7 @@ def make_floppy(cargo: Cargo, folder: Folder) -> bytes:
     ``folder`` is the output folder that the kernel was built in: its toolchain is used.
     """
     plan = make_plan(cargo, kgen.__version__)
-    loader = link_loader(plan, _toolchain(folder)).finished
+    loader = link_loader(plan, used(folder.toolchain)).finished
     parts = [("loader", loader), *((extent.name, extent.data) for extent in plan.extents)]
     disk = b"".join(data + bytes(-len(data) % SECTOR) for _, data in parts)
     if len(disk) > CAPACITY:
@@ -132,10 +130,3 @@ def _extract(elf: bytes) -> Loader:
     assert isinstance(symbols, SymbolTableSection)
     code = sections[".text"].data()
     return Loader(code, {symbol.name: symbol["st_value"] for symbol in symbols.iter_symbols()})
-
-
-def _toolchain(folder: Folder) -> Toolchain:
-    """What the kernel was built with, as its build wrote it down."""
-    with suppress(OSError, ValueError, TypeError, KeyError):
-        return Toolchain(**json.loads(folder.toolchain.read_text())["answer"])
-    raise KgenError(f"{folder.toolchain} is missing or damaged", "run kgen build again")

@@ -61,7 +61,7 @@ def make_iso(cargo: Cargo) -> bytes:
 
 
 def grub_config(cargo: Cargo) -> str:
-    """grub.cfg: load and boot at once. If that fails, say why on COM1 and leave QEMU, as kernels do.
+    """grub.cfg: load and boot at once. If that fails, say why on COM1 and leave, as kernels do.
 
     GRUB speaks on the serial line only then: its terminal codes are no part of a kernel's log.
     Its reason is lost by then, so the command that failed is tried once more.
