@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.tools import i386
 
 import kgen_qemu
 from kgen_qemu import cpus
@@ -50,9 +51,8 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         path = folder / f"{fault}.elf"
         if not path.exists():
             sources = [str(SOURCES / name) for name in ("start.S", "kernel.c")]
-            subprocess.run(
-                ["gcc", *CFLAGS.split(), f"-DFAULT={fault}", *sources, "-o", str(path)], check=True
-            )
+            command = [i386().compiler, *CFLAGS.split(), f"-DFAULT={fault}", *sources]
+            subprocess.run([*command, "-o", str(path)], check=True)
         return path
 
     return image

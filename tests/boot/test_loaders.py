@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 from elftools.elf.elffile import ELFFile
+from tests.tools import i386
 
 import kgen_qemu
 from kgen_qemu.errors import Exit
@@ -137,7 +138,7 @@ def segments(image: Path) -> tuple[int, int, list[tuple[int, bytes]]]:
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The loader of chain.S, linked to run at 32 MiB."""
     out = tmp_path_factory.mktemp("chain") / "chain.elf"
-    command = ["gcc", "-m32", "-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none"]
+    command = [i386().compiler, "-m32", "-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none"]
     subprocess.run([*command, "-Wl,-Ttext=0x2000000", str(CHAIN), "-o", str(out)], check=True)
     return out
 

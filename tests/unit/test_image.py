@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
 import struct
 import subprocess
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from iced_x86 import Decoder
+from tests.tools import i386, needs_grub
 
 from kgen import cli
 from kgen.build.folder import Folder
@@ -59,7 +59,7 @@ def link(folder: Path, at: int) -> bytes:
     """
     (folder / "kernel.ld").write_text(script)
     flags = "-m32 -g -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096"
-    command = ["gcc", *flags.split(), "-T", "kernel.ld", "kernel.S", "-o", "kernel.elf"]
+    command = [i386().compiler, *flags.split(), "-T", "kernel.ld", "kernel.S", "-o", "kernel.elf"]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
     return (folder / "kernel.elf").read_bytes()
 
@@ -76,8 +76,7 @@ def cargo(elf: bytes) -> Cargo:
 
 @pytest.fixture
 def tools() -> Toolchain:
-    programs = [shutil.which(name) for name in ("gcc", "ld")]
-    return Toolchain("gcc", "0", str(programs[0]), str(programs[1]), "")
+    return i386()
 
 
 @pytest.fixture
@@ -243,6 +242,7 @@ def test_newer_instructions_would_be_seen(text: str) -> None:
 
 
 def test_a_disc_repeats_and_bears_no_date_of_today(cargo: Cargo, folder: Folder) -> None:
+    needs_grub()
     loaded = replace(cargo, modules=(File("m", b"m" * 5000),))
     disc = make(loaded, "iso", folder)
     assert hashlib.sha256(disc).digest() == hashlib.sha256(make(loaded, "iso", folder)).digest()

@@ -24,6 +24,7 @@ from kgen.bench.measure import Plan, Variant
 from kgen.bench.results import HostResult
 from kgen.build.flags import ARCHITECTURES, compile_flags
 from kgen.build.folder import Folder
+from kgen.build.toolchain import discover
 from kgen.errors import Exit, KgenError
 from kgen.load import load, prove
 from kgen.paths import templates_dir
@@ -72,15 +73,17 @@ def compile_program(plan: Plan, variant: Variant) -> Path:
     paths = [file.output.path for file in tree.files]
     program = folder.build / "host"
     march = ARCHITECTURES[derived.kernel.cpu.minimum]
-    command = ["gcc", *compile_flags(derived.kernel), f"-march={march}", "-ffunction-sections"]
+    flags = compile_flags(derived.kernel)
+    gcc = discover("auto", flags, folder.toolchain)
+    command = [gcc.compiler, *flags, f"-march={march}", "-ffunction-sections"]
     command += ["-I", str(folder.src / "include"), str(DRIVER)]
     command += [str(folder.src / path) for path in sorted(paths) if _is_part(path)]
     command += [*_LINK, "-o", str(program)]
-    done = _run(command, "gcc")
+    done = _run(command, gcc.name)
     if done.returncode:
         raise KgenError(
-            f"--host: gcc refused the program:\n{done.stderr}",
-            "it needs a gcc for x86 with -m32",
+            f"--host: {gcc.name} refused the program:\n{done.stderr}",
+            "it takes one that makes programs for Linux",
             exit_code=Exit.BUILD,
         )
     return program
@@ -97,7 +100,7 @@ def _run(command: Sequence[str | Path], what: str) -> subprocess.CompletedProces
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        hint = "it takes gcc and a Linux that runs 32-bit x86 programs"
+        hint = "it takes a Linux that runs 32-bit x86 programs"
         raise KgenError(f"--host: {what}: {error}", hint, exit_code=Exit.BUILD) from None
 
 

@@ -48,7 +48,7 @@ _LEAVE = "outb 0xf4 0x13\n"
 
 def make_iso(cargo: Cargo) -> bytes:
     """The image; KgenError (exit 3) if GRUB's tools are missing or fail."""
-    program = _find()
+    program = find_grub()
     with tempfile.TemporaryDirectory(prefix="kgen-iso-") as name:
         tree, image = Path(name, "tree"), Path(name, "image.iso")
         (tree / "boot/grub").mkdir(parents=True)
@@ -103,7 +103,7 @@ def _run(program: str, tree: Path, image: Path) -> None:
         )
 
 
-def _find() -> str:
+def find_grub() -> str:
     """grub-mkrescue, when all that it needs is there."""
     paths = [next(filter(None, map(which, names)), None) for names, _, _ in _PROGRAMS]
     missing = [packages for path, (_, *packages) in zip(paths, _PROGRAMS, strict=True) if not path]

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.tools import i386
 
 from kgen.build.folder import Folder
 from kgen.errors import DescriptionError, Exit, KgenError
@@ -405,7 +406,7 @@ def test_an_interrupted_build_leaves_no_halves_and_no_orphans(
     programs.mkdir()
     pid = here / "pid"
     text = f'case "$*" in *src/mm*) echo $$ > {pid}.new; mv {pid}.new {pid}; exec sleep 60;; esac\n'
-    path = write(programs / "i686-elf-gcc", f'#!/bin/sh\n{text}exec /usr/bin/gcc "$@"\n')
+    path = write(programs / "i686-elf-gcc", f'#!/bin/sh\n{text}exec {i386().compiler} "$@"\n')
     path.chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     process = start(small)

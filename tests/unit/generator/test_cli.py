@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tests.tools import terminal
 
 import kgen as package
 from kgen.describe import Kernel
@@ -258,7 +258,7 @@ def test_a_reader_that_left_is_no_error(here: Path) -> None:
 
 def on_terminal(small: Path, **environment: str) -> str:
     """What a build shows on a terminal (both streams)."""
-    ours, theirs = pty.openpty()
+    ours, theirs = terminal()
     process = subprocess.Popen(
         [sys.executable, "-c", BUILD, str(small)],
         stdin=theirs,

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.tools import i386
 
 from kgen.build.flags import compile_flags, cpu_flag
 from kgen.build.toolchain import discover
@@ -27,19 +28,19 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def compiler(folder: Path, name: str, *, version: str = "12.2.0", broken: str = "") -> None:
     """A gcc that counts its calls, claims a version, and links with the real programs."""
-    path = folder / name
+    path, real = folder / name, i386()
     lines = [
         "#!/bin/sh",
         f'echo "$@" >> {folder}/{name}.calls',
         f'case "$*" in *-dumpversion*) echo {version}; exit;; esac',
         f"case \"$*\" in *' -c '*) {broken or ':'};; esac",
-        'PATH=/usr/bin:/bin exec /usr/bin/gcc "$@"',
+        f'PATH=/usr/bin:/bin exec {real.compiler} "$@"',
     ]
     path.write_text("\n".join(lines) + "\n")
     path.chmod(0o755)
     linker = folder / "ld"
     if not linker.exists():
-        linker.symlink_to("/usr/bin/ld")
+        linker.symlink_to(real.linker)
 
 
 def chosen(tmp_path: Path, choice: str = "auto") -> str:

@@ -1,10 +1,10 @@
 """Addresses to names, on an ELF built here, a stripped one, and files that are none."""
 
-import re
 import subprocess
 from pathlib import Path
 
 import pytest
+from tests.tools import addresses, i386
 
 from kgen_qemu.symbols import Frame, symbolise
 
@@ -28,15 +28,9 @@ def elf(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     (folder / "mm").mkdir()
     (folder / "mm" / "two.c").write_text(SOURCE)
     flags = "-m32 -O0 -ffreestanding -fno-pic -no-pie -nostdlib -Wl,-Ttext=0xc0100000 -Wl,-e,outer"
-    subprocess.run(
-        ["gcc", *flags.split(), request.param, "mm/two.c", "-o", "k.elf"], cwd=folder, check=True
-    )
+    command = [i386().compiler, *flags.split(), request.param, "mm/two.c", "-o", "k.elf"]
+    subprocess.run(command, cwd=folder, check=True)
     return folder / "k.elf"
-
-
-def addresses(elf: Path) -> dict[str, int]:
-    text = subprocess.run(["nm", str(elf)], capture_output=True, text=True, check=True).stdout
-    return {name: int(value, 16) for value, name in re.findall(r"(\w+) [tT] (\w+)", text)}
 
 
 def test_function_file_and_line(elf: Path) -> None:
@@ -63,9 +57,8 @@ def test_functions_laid_out_in_another_order_than_written(tmp_path: Path) -> Non
     )
     flags = "-m32 -g -ffreestanding -fno-pic -no-pie -nostdlib -ffunction-sections"
     layout = "-Wl,-Ttext=0xc0100000 -Wl,-e,a -Wl,--sort-section=name"
-    subprocess.run(
-        ["gcc", *flags.split(), *layout.split(), "k.c", "-o", "k.elf"], cwd=tmp_path, check=True
-    )
+    command = [i386().compiler, *flags.split(), *layout.split(), "k.c", "-o", "k.elf"]
+    subprocess.run(command, cwd=tmp_path, check=True)
     start = addresses(tmp_path / "k.elf")
     assert start["a"] < start["m"] < start["z"]
     (frame,) = symbolise(tmp_path / "k.elf", [start["m"]])
