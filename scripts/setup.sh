@@ -50,13 +50,14 @@ on_x86_linux() {
 	esac
 }
 
-# What `kgen image --format iso` makes a disc with, where apt-get can supply it. Nothing else
-# needs it, and kgen names the packages when it is missing.
-have_grub() {
-	! have apt-get || { have grub-mkrescue && have xorriso && [ -d "$GRUB" ]; }
-}
+# What `kgen image --format iso` makes a disc with. Nothing else needs it, and kgen names the
+# packages when it is missing.
+have_grub() { have grub-mkrescue && have xorriso && [ -d "$GRUB" ]; }
 
-tools_present() { have_compiler && have qemu-system-i386 && have_grub; }
+# A C library for the compiler's own machine: the tests that run allocators on the host need it.
+have_libc() { echo '#include <stdio.h>' | gcc -E - >/dev/null 2>&1; }
+
+tools_present() { have_compiler && have qemu-system-i386; }
 
 # What .venv was made for: its place (its scripts hold absolute paths), then what is in it.
 wanted() {
@@ -70,30 +71,48 @@ venv_current() { [ "$(cat $STAMP 2>/dev/null)" = "$(wanted)" ] && .venv/bin/pyth
 
 # --- system packages ----------------------------------------------------------
 
-# Names of the apt packages that provide what is missing. The kernel is compiled without libc;
-# the tests that run its allocators on the host are not.
+# Names of the apt packages that provide what is missing.
 missing_packages() {
 	have_compiler || if on_x86_linux; then echo gcc; else echo gcc gcc-i686-linux-gnu; fi
-	echo '#include <stdio.h>' | gcc -E - >/dev/null 2>&1 || echo libc6-dev
 	have qemu-system-i386 || echo qemu-system-x86
-	have_grub || echo grub-common grub-pc-bin xorriso
 	python=$(find_python)
 	[ -n "$python" ] || { have python3 || echo python3 python3-venv; return; }
 	"$python" -c 'import ensurepip, venv' 2>/dev/null ||
 		"$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'
 }
 
-apt_install() {
-	sudo=
-	if [ "$(id -u)" -ne 0 ]; then
-		have sudo || die "not root, and there is no sudo; as root, run" "apt-get install $*"
-		sudo="sudo"
+# And of those that kgen can do without. GRUB for PC BIOSes is packaged for x86 alone.
+missing_options() {
+	have gcc || echo gcc
+	have_libc || echo libc6-dev
+	on_x86_linux || return 0
+	have_grub || echo grub-common grub-pc-bin xorriso
+}
+
+# What lacks where those packages are missing, or where there are none.
+say_lacking() {
+	[ "$(uname -sm)" != 'Darwin arm64' ] ||
+		say "iced-x86 has no wheel for this machine: pip compiles it, which takes Rust (brew install rust)"
+	have_libc || say "without gcc and libc6-dev: tests that run allocators on this machine are skipped"
+	if on_x86_linux; then
+		have_grub || say "without grub-common, grub-pc-bin, xorriso: no discs (kgen image --format iso, kgen boot --via grub)"
+	else
+		say "on $(uname -m), GRUB for PCs is not packaged: no discs (kgen image --format iso, kgen boot --via grub)"
 	fi
+}
+
+apt_get() {
+	sudo=
+	[ "$(id -u)" -eq 0 ] || sudo=sudo
+	DEBIAN_FRONTEND=noninteractive $sudo apt-get "$@"
+}
+
+may_install() { [ "$(id -u)" -eq 0 ] || have sudo; }
+
+apt_install() {
 	say "installing $*"
-	export DEBIAN_FRONTEND=noninteractive
-	$sudo apt-get update -qq || say "apt-get update failed; trying with the lists at hand"
-	$sudo apt-get install -y -qq --no-install-recommends "$@" ||
-		die "apt-get could not install: $*" "mend what it says above, then run make again"
+	apt_get update -qq || say "apt-get update failed; trying with the lists at hand"
+	apt_get install -y -qq --no-install-recommends "$@"
 }
 
 other_system() {
@@ -113,8 +132,20 @@ install_packages() {
 	[ -n "$packages" ] || return 0
 	have apt-get || die "missing here (by the names of Debian): $packages" "$(other_system)" \
 		"then run make again"
+	may_install || die "not root, and there is no sudo; as root, run" "apt-get install $packages"
 	# shellcheck disable=SC2086  # one word each
-	apt_install $packages
+	apt_install $packages || die "apt-get could not install: $packages" \
+		"mend what it says above, then run make again"
+}
+
+# What is optional is tried once, when .venv is made, and told if it cannot be had.
+install_options() {
+	packages=$(missing_options | tr '\n' ' ')
+	# shellcheck disable=SC2086  # one word each
+	if [ -n "$packages" ] && have apt-get && may_install; then
+		apt_install $packages || say "apt-get could not install: $packages"
+	fi
+	say_lacking
 }
 
 # --- .venv ----------------------------------------------------------------------
@@ -142,6 +173,7 @@ make_venv() {
 tools_present || install_packages
 venv_current || {
 	install_packages
+	install_options
 	make_venv
 	say "done"
 }

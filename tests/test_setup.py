@@ -170,7 +170,7 @@ def test_missing_packages_come_from_apt(machine: Machine) -> None:
     assert done.returncode == 0, done.stderr
     update, install = machine.calls[:2]
     assert update == "apt-get update -qq"
-    assert install.startswith("apt-get install -y -qq --no-install-recommends gcc libc6-dev")
+    assert install.startswith("apt-get install -y -qq --no-install-recommends gcc ")
     assert install.endswith("qemu-system-x86 python3.11-venv")
 
 
@@ -276,6 +276,56 @@ def test_a_compiler_without_libc_gets_its_headers_for_the_tests(machine: Machine
     machine.tool("gcc", "#!/bin/sh\nexit 1\n")
     machine.setup()
     assert machine.calls[1].endswith("--no-install-recommends libc6-dev")
+
+
+# --- what is optional -----------------------------------------------------------------------
+
+
+def lacking_grub(machine: Machine) -> Machine:
+    """Debian's arm64: no GRUB for PCs, and a gcc that makes nothing for i386."""
+    (machine.folder / "grub").rmdir()
+    (machine.bin / "grub-mkrescue").unlink()
+    return machine
+
+
+def test_arm64_does_without_discs_and_says_so(machine: Machine) -> None:
+    lacking_grub(machine).user(0, "Linux aarch64")
+    machine.tool("i686-linux-gnu-gcc", SILENT)
+    done = machine.setup()
+    assert done.returncode == 0, done.stderr
+    assert [call for call in machine.calls if "apt-get" in call] == []
+    assert "GRUB for PCs is not packaged" in done.stdout
+    assert machine.setup().stdout == ""  # said once
+
+
+def test_who_cannot_install_what_is_optional_goes_on_without(machine: Machine) -> None:
+    lacking_grub(machine).user(1000)
+    done = machine.setup()
+    assert done.returncode == 0, done.stderr
+    assert "without grub-common, grub-pc-bin, xorriso: no discs" in done.stdout
+    assert machine.setup().returncode == 0
+
+
+def test_an_optional_package_that_apt_lacks_stops_nothing(machine: Machine) -> None:
+    lacking_grub(machine)
+    machine.tool("apt-get", RECORD + '[ "$1" = update ]\n')
+    done = machine.setup()
+    assert done.returncode == 0
+    assert "could not install: grub-common grub-pc-bin xorriso" in done.stdout
+    assert "no discs" in done.stdout
+
+
+def test_a_cross_compiler_alone_makes_kernels(machine: Machine) -> None:
+    (machine.bin / "gcc").unlink()
+    machine.tool("i686-linux-gnu-gcc", SILENT)
+    machine.user(1000)
+    done = machine.setup()
+    assert done.returncode == 0, done.stderr
+    assert "without gcc and libc6-dev: tests that run allocators" in done.stdout
+    machine.user(0)
+    (machine.folder / "kgen/.venv/kgen-setup").unlink()
+    machine.setup()
+    assert any(call.endswith(" gcc libc6-dev") for call in machine.calls)
 
 
 def test_what_makes_discs_comes_from_apt(machine: Machine) -> None:
