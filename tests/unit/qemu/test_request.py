@@ -183,3 +183,29 @@ def parsed_back(request: Request) -> Request:
         forbid=found["forbid"],
         timeout=float(found["timeout"][0]),
     )
+
+
+@pytest.mark.parametrize(
+    ("version", "memory", "refused"),
+    [("11.1.2", "4G", True), ("11.0.0", "3584M", False), ("10.0.2", "4G", False)],
+)
+def test_isapc_ends_at_3584_mib_from_qemu_11_on(
+    built: Built,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    version: str,
+    memory: str,
+    refused: bool,
+) -> None:
+    binary = tmp_path / "qemu-system-i386"
+    binary.write_text(f"#!/bin/sh\necho QEMU emulator version {version}\n")
+    binary.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    if not refused:
+        assert boot_request(built(), machine="isapc", memory=memory).machine.machine == "isapc"
+        return
+    with pytest.raises(BootError, match="this QEMU's isapc has 3584M at most") as caught:
+        boot_request(built(), machine="isapc", memory=memory)
+    assert caught.value.exit_code == Exit.USAGE
+    assert "--machine pc" in caught.value.hint
+    assert boot_request(built(), machine="pc", memory=memory)
