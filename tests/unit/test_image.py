@@ -259,6 +259,7 @@ def test_grub_is_told_to_load_all_or_to_give_up(cargo: Cargo) -> None:
     assert "if module /boot/module1 'm' 'x;y'; then" in lines
     assert lines.count("fi") == 2
     assert lines.index("boot") < lines.index("fi") < lines.index("outb 0xf4 0x13")
+    assert lines[-2:] == ["terminal_output console", "outb 0xf4 0x13"]
     for again in ("multiboot /boot/kernel.elf 'a=$b' 'it'\\''s'", "module /boot/module1 'm' 'x;y'"):
         place = lines.index(again)
         assert lines[place - 2 : place] == ["else", "speak"]
