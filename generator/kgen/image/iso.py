@@ -64,8 +64,8 @@ def grub_config(cargo: Cargo) -> str:
     """grub.cfg: load and boot at once. If that fails, say why on COM1 and leave, as kernels do.
 
     GRUB speaks on the serial line only then: its terminal codes are no part of a kernel's log.
-    Its reason is lost by then, so the command that failed is tried once more. A new QEMU lets it run
-    on for a moment after it has left, and what it would say there is not for the serial line.
+    Its reason is lost by then, so the command that failed is tried once more. A new QEMU lets it
+    run on for a moment after it has left, and what it says then is not for the serial line.
     """
     loads = [f"multiboot /boot/kernel.elf {_words(cargo.append)}".rstrip()]
     loads += [
