@@ -19,7 +19,6 @@ import click
 import kgen
 from kgen.errors import Exit, KgenError
 from kgen.progress import progress, say, say_error
-from kgen.scratch import sweep
 from kgen_qemu import interrupts
 
 if TYPE_CHECKING:
@@ -475,7 +474,6 @@ def run(arguments: list[str]) -> int:
         _complain(error.format_message(), _hint(error))
         return Exit.USAGE
     except (KeyboardInterrupt, click.Abort):
-        sweep()
         say_error("kgen: interrupted")
         return Exit.INTERRUPTED
     except BrokenPipeError:

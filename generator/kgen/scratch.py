@@ -1,12 +1,13 @@
 """Temporary folders and the tools that work in them: both are gone when we are.
 
 An interrupt may come at any moment, in the middle of removing a folder, too. So a folder's name is
-noted before it exists and struck out when it is gone, and the command line removes at the end what
-still stands in the list. Only SIGKILL leaves one behind.
+noted before it exists and struck out when it is gone, and what still stands in the list when Python
+ends is removed then. Only SIGKILL leaves one behind.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
 import secrets
 import shutil
@@ -41,8 +42,9 @@ def scratch(prefix: str) -> Iterator[Path]:
         _remove(path)
 
 
+@atexit.register
 def sweep() -> None:
-    """Remove what an interrupt has left; for the end, when no second one can come."""
+    """Remove what an interrupt has left."""
     for path in tuple(_standing):
         _remove(path)
 

@@ -44,18 +44,18 @@ def handle(numbers: Sequence[signal.Signals] = (signal.SIGINT, *TERMINATION)) ->
 
 @contextmanager
 def termination_raises() -> Iterator[None]:
-    """Within the block SIGTERM and SIGHUP raise Terminated, as they may do already.
+    """Within the block SIGTERM and SIGHUP raise Terminated, where they would kill us.
 
-    Only the main thread can do this; elsewhere the block changes nothing.
+    Whoever handles or ignores them already is left alone. Only the main thread can do
+    this; elsewhere the block changes nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in TERMINATION}
-    handle([number for number in TERMINATION if not isinstance(before[number], _Once)])
+    deadly = [number for number in TERMINATION if signal.getsignal(number) == signal.SIG_DFL]
+    handle(deadly)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            if handler is not None:  # set by a C library: not ours to restore
-                signal.signal(number, handler)
+        for number in deadly:
+            signal.signal(number, signal.SIG_DFL)

@@ -40,9 +40,9 @@ def boot(request: Request, *, on_line: Callable[[str], None] | None = None) -> "
             log = logs.path
             return _boot(request, logs, on_line)
     except KeyboardInterrupt as stop:
-        how = str(stop) if isinstance(stop, Terminated) else "Ctrl-C"
+        how = f" ({stop})" if isinstance(stop, Terminated) else ""
         hint = f"log so far: {log}" if log else ""
-        raise BootError(Exit.INTERRUPTED, f"interrupted ({how})", hint) from None
+        raise BootError(Exit.INTERRUPTED, f"interrupted{how}", hint) from None
 
 
 def _boot(request: Request, logs: Logs, on_line: Callable[[str], None] | None) -> "Result":
