@@ -6,7 +6,6 @@ do cost little more than Python itself. Exit codes are the contract's (:class:`k
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ import click
 import kgen
 from kgen.errors import Exit, KgenError
 from kgen.progress import progress, say, say_error
+from kgen_qemu import interrupts
 
 if TYPE_CHECKING:
     import kgen_qemu
@@ -270,7 +270,7 @@ def boot(out: Path, as_json: bool, **options: Any) -> None:
     """
     import kgen_qemu
 
-    request = kgen_qemu.boot_request(out, **options)
+    request = replace(kgen_qemu.boot_request(out, **options), kgen=kgen.__version__)
     with inserted(request) as request:
         result = kgen_qemu.boot(request, on_line=None if as_json else say)
     if as_json:
@@ -278,8 +278,22 @@ def boot(out: Path, as_json: bool, **options: Any) -> None:
 
         say(json.dumps(result.to_json()))
     else:
-        kgen_qemu.print_report(result)
+        _show(result)
     raise click.exceptions.Exit(int(result.exit_code))
+
+
+def _show(result: kgen_qemu.Result) -> None:
+    """The report; what reads our output may have gone, or be full, and the verdict remains."""
+    import io
+
+    import kgen_qemu
+
+    if sys.stdout is not None and sys.stdout.isatty():
+        kgen_qemu.print_report(result)
+        return
+    text = io.StringIO()
+    kgen_qemu.print_report(result, text)
+    say(text.getvalue().rstrip("\n"))
 
 
 @contextmanager
@@ -444,7 +458,7 @@ def tune(
 
 def main() -> NoReturn:
     """The ``kgen`` command: run the verb, end with the contract's exit code."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupts.handle()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -466,11 +480,6 @@ def run(arguments: list[str]) -> int:
         return Exit.PASS
     except Exception as error:
         return _unforeseen(error)
-
-
-def _interrupt(_signal: int, _frame: object) -> NoReturn:
-    """End as Ctrl-C does, with everything cleaned up, when someone else ends us."""
-    raise KeyboardInterrupt
 
 
 def _complain(what: str, hint: str) -> None:

@@ -66,7 +66,7 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
 def write_if_changed(path: Path, data: bytes) -> bool:
     """Write ``data`` unless ``path`` holds just that; whether it wrote. Keeps mtimes for ninja."""
     try:
-        if path.read_bytes() == data:
+        if path.is_file() and path.read_bytes() == data:  # reading from a pipe would not end
             return False
     except OSError:
         pass  # Missing or unreadable: writing either mends it or names the fault.

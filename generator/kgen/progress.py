@@ -80,9 +80,15 @@ def say(text: str) -> None:
 
 
 def say_error(text: str) -> None:
-    """Print to standard error, in order with standard output."""
-    with suppress(BrokenPipeError):
+    """Print to standard error, in order with standard output; where it cannot be, to nowhere."""
+    if sys.stderr is None:  # closed (2>&-); print() would take standard output instead
+        return
+    try:
         print(text, file=sys.stderr, flush=True)
+    except OSError:
+        # Python flushes it once more when it exits, as it does standard output.
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def _escaped(text: str) -> str:

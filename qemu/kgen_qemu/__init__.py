@@ -6,7 +6,7 @@ modules, each about one thing:
 
     request     what the user asked for, checked          (exit 2 when it is wrong)
     machine     which PC that is, as QEMU's arguments     (pure)
-    session     QEMU runs (process, monitor), its serial line is read, answered and logged
+    session     QEMU runs (process, leash, monitor), its serial line is read, answered and logged
     transcript  serial bytes → what the kernel said       (pure)
     audit       every instruction that ran, and the CPU that brought it
     accounting  the memory map → every figure that the kernel should give  (pure)
@@ -14,7 +14,8 @@ modules, each about one thing:
     report      the verdict for people;  ``Result.to_json()`` is the one for programs
 
 ``maps``, ``firmware`` and ``trace`` are parts of a request, ``dosbox`` an emulator
-in QEMU's place; ``i386`` says which CPU has which instruction.
+in QEMU's place; ``i386`` says which CPU has which instruction. ``logs`` are a boot's files,
+``former`` those of boots before it, ``run`` what a result says of its own boot.
 
 Everything is imported on first use, so that ``import kgen_qemu`` costs nothing
 to a command that boots nothing.

@@ -97,13 +97,15 @@ def check(name: str, binary: str) -> str:
 
 def _listed(binary: str) -> tuple[str, ...]:
     """Every model that this QEMU offers, from the lines ``x86 NAME  …`` of its help."""
-    import subprocess
+    from kgen_qemu.leash import answer
 
     try:
-        done = subprocess.run(
-            [binary, "-cpu", "help"], capture_output=True, text=True, timeout=20, check=True
-        )
-    except (OSError, subprocess.SubprocessError) as error:
+        status, text = answer([binary, "-cpu", "help"], seconds=20)
+    except OSError as error:
         raise BootError(Exit.EMULATOR, f"{binary} -cpu help: {error}") from None
-    found = (line.split() for line in done.stdout.splitlines() if line.startswith("x86 "))
+    if status != 0:
+        how = "did not end" if status is None else f"ended with status {status}"
+        raise BootError(Exit.EMULATOR, f"{binary} -cpu help: {how}")
+    lines = text.decode("utf-8", "replace").splitlines()
+    found = (line.split() for line in lines if line.startswith("x86 "))
     return tuple(words[1] for words in found if len(words) > 1)

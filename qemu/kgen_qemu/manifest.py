@@ -100,6 +100,8 @@ def load_manifest(directory: Path) -> Manifest:
     path = directory / "manifest.json"
     hint = f"run: {build_command(directory)}"
     try:
+        if path.exists() and not path.is_file():  # reading from a pipe would not end
+            raise usage(f"{path} cannot be read: it is not a file", "move it away")
         data = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         raise usage(f"nothing is built in {directory}", hint) from None
@@ -172,6 +174,8 @@ def _check_image(manifest: Manifest, hint: str) -> None:
     """Size first, it is free; then the digest (under a millisecond for a kernel)."""
     path = manifest.image_path
     try:
+        if path.exists() and not path.is_file():
+            raise usage(f"the image {path} cannot be read: it is not a file", hint)
         data = path.read_bytes()
     except OSError as error:
         raise usage(f"the image {path} cannot be read: {error.strerror}", hint) from None

@@ -18,12 +18,12 @@ machine beneath does not have.
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kgen_qemu.errors import BootError, usage
+from kgen_qemu.files import unwritable, write_whole
 
 MODULE = "kgen.map"
 ROOM = 4
@@ -116,15 +116,10 @@ def write_module(entries: tuple[Entry, ...], directory: Path) -> Path:
     text = "".join(f"{entry.base:#x} {entry.length:#x} {entry.kind}\n" for entry in entries)
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     path = directory / "boot" / f"map-{digest}" / MODULE
-    # Boots at the same time may want the same map: it appears whole or not at all.
-    partial = path.with_name(f"{MODULE}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text)
-        partial.replace(path)
     except OSError as error:
-        raise usage(
-            f"the map cannot be written to {path}: {error.strerror}",
-            "free some space, or make the folder writable",
-        ) from error
+        raise unwritable(f"the map {path}", error) from error
+    # Boots at the same time may want the same map: it appears whole or not at all.
+    write_whole(path, text.encode(), "the map")
     return path

@@ -9,6 +9,7 @@ from kgen_qemu.logs import Logs
 from kgen_qemu.monitor import Monitor
 from kgen_qemu.request import INSTALL, Request
 from kgen_qemu.result import Result
+from kgen_qemu.run import Run
 from kgen_qemu.sites import leak_sites, message_sites
 from kgen_qemu.symbols import Frame, symbolise
 from kgen_qemu.trace import qemu_version
@@ -18,16 +19,20 @@ from kgen_qemu.verdict import Ending, Expected, Verdict, judge
 OLDEST_QEMU = (5, 2)
 
 
-def outcome(request: Request, heard: Heard, monitor: Monitor, logs: Logs, seconds: float) -> Result:
-    """The Result of a boot; ``seconds`` is how long QEMU ran."""
+def outcome(
+    request: Request, heard: Heard, monitor: Monitor, logs: Logs, seconds: float, run: Run
+) -> Result:
+    """The Result of a boot; ``seconds`` is how long QEMU ran, ``run`` what was started."""
     machine, manifest = request.machine, request.manifest
+    complaint = logs.complaint()
     ending = Ending(
         status=heard.status,
         shutdown=monitor.shutdown,
         timed_out=heard.timed_out,
+        deaf=heard.deaf,
         timeout=request.timeout,
-        stderr=logs.complaint(),
-        emulator="QEMU" if machine.engine == "qemu" else "DOSBox-X",
+        stderr=complaint,
+        emulator=run.emulator,
         place=_place(manifest.image_path, monitor.registers),
     )
     expected = Expected(
@@ -42,7 +47,11 @@ def outcome(request: Request, heard: Heard, monitor: Monitor, logs: Logs, second
     return Result(
         verdict=verdict.name,
         exit_code=verdict.exit_code,
-        reasons=verdict.reasons + _age(request.binary, verdict, heard.status),
+        reasons=(
+            verdict.reasons
+            + _monitored(monitor, verdict, run.emulator)
+            + _age(request.binary, verdict, heard.status)
+        ),
         engine=machine.engine,
         cpu=machine.cpu,
         memory=machine.memory,
@@ -58,6 +67,7 @@ def outcome(request: Request, heard: Heard, monitor: Monitor, logs: Logs, second
         seconds=seconds,
         log=logs.path,
         command=request.command,
+        run=run.with_version(monitor.version, complaint),
     )
 
 
@@ -98,9 +108,16 @@ def _place(image: Path, registers: dict[str, int]) -> str:
     return f"{frame}, CR2 {registers.get('CR2', 0):#010x}"
 
 
+def _monitored(monitor: Monitor, verdict: Verdict, emulator: str) -> tuple[str, ...]:
+    """When a boot failed and the monitor could not be understood, that may be why."""
+    if verdict.name == "pass" or monitor.nonsense is None:
+        return ()
+    return (f"{emulator} said on its monitor what is no QMP: {monitor.nonsense}",)
+
+
 def _age(binary: str, verdict: Verdict, status: int | None) -> tuple[str, ...]:
     """When QEMU failed by itself, see whether it is simply too old. Asked only then: 35 ms."""
-    if verdict.name != "emulator" or (status or 0) < 0:
+    if verdict.name != "emulator" or status is None or status < 0:
         return ()
     found = qemu_version(binary)
     if found is None or found >= OLDEST_QEMU:

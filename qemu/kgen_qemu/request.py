@@ -47,7 +47,7 @@ class Request:
     ``timeout`` is seconds from start to end. ``answers`` are what to type on the
     serial line, as a script of (regex, text): when the first regex has appeared
     its text is sent, then the second is waited for, and so on. ``trace`` is what
-    to audit, None for nothing.
+    to audit, None for nothing. ``kgen`` is the version of the command that asks.
     """
 
     manifest: Manifest
@@ -59,6 +59,7 @@ class Request:
     answers: tuple[tuple[str, str], ...] = ()
     trace: Trace | None = None
     command: str = "kgen boot"
+    kgen: str = ""
 
 
 @dataclass(frozen=True)

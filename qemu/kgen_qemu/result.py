@@ -6,6 +6,7 @@ from typing import Any
 
 from kgen_qemu.accounting import Accounting
 from kgen_qemu.audit import Audit
+from kgen_qemu.run import Run
 from kgen_qemu.sites import CodeSite, LeakSite
 from kgen_qemu.symbols import Frame
 from kgen_qemu.transcript import Panic, Transcript
@@ -20,7 +21,7 @@ class Result:
 
     ``frames`` are the panic's addresses as functions and lines, where known, ``sites``
     those in its message, ``leaks`` who leaked, worst first. ``audit`` and ``accounting``
-    are None where none took place.
+    are None where none took place. ``run`` says which boot it was.
     """
 
     verdict: Name
@@ -41,6 +42,7 @@ class Result:
     engine: str = "qemu"
     sites: tuple[CodeSite, ...] = ()
     leaks: tuple[LeakSite, ...] = ()
+    run: Run | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``kgen boot --json`` prints, schema 1; plain JSON types only."""
@@ -81,6 +83,7 @@ class Result:
             "seconds": round(self.seconds, 3),
             "log": str(self.log),
             "command": self.command,
+            "run": self.run and self.run.to_json(),
         }
 
     def _audit(self, audit: Audit) -> dict[str, Any]:

@@ -38,7 +38,8 @@ class Ending:
 
     ``status`` is its exit status, negative for a signal, None if we had to end
     it. ``shutdown`` is QMP's reason, where it gave one. ``timed_out`` if the
-    deadline of ``timeout`` seconds passed. ``stderr`` is QEMU's own complaint,
+    deadline of ``timeout`` seconds passed, ``deaf`` if it had closed the serial
+    line and lived on. ``stderr`` is QEMU's own complaint,
     ``place`` where in the kernel the machine was at the last, empty if not known.
     ``emulator`` is its name.
     """
@@ -46,6 +47,7 @@ class Ending:
     status: int | None
     shutdown: str | None = None
     timed_out: bool = False
+    deaf: bool = False
     timeout: float = 0.0
     stderr: str = ""
     place: str = ""
@@ -158,7 +160,9 @@ def _reset(said: Transcript, ending: Ending) -> list[str]:
 
 def _emulator(said: Transcript, ending: Ending) -> list[str]:
     status, detail, name = ending.status, ending.stderr.strip(), ending.emulator
-    complaint = [f"{name}: {line}" for line in detail.splitlines()[:8]]
+    complaint = [f"{name}: {line[:200]}" for line in detail.splitlines()[:8]]
+    if ending.deaf and said.end is None:
+        return [f"{name} closed the serial line and did not end, {_progress(said)}", *complaint]
     if status is None:
         return []
     if status < 0:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -29,6 +28,7 @@ from kgen.errors import Exit, KgenError
 from kgen.load import load, prove
 from kgen.paths import templates_dir
 from kgen.render import render
+from kgen.scratch import scratch
 
 RUNS = 7
 """Runs of each workload, of which the quickest counts: others shared the machine."""
@@ -135,8 +135,8 @@ def _nanoseconds(program: Path, workload: str) -> tuple[float, float]:
 
 def count_instructions(program: Path, workload: str) -> tuple[float, float]:
     """Instructions per measured call, to allocate and to free, as callgrind counts them."""
-    with tempfile.TemporaryDirectory(prefix="kgen-bench-") as folder:
-        out = Path(folder) / "callgrind.out"
+    with scratch("kgen-bench-") as folder:
+        out = folder / "callgrind.out"
         command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"]
         done = _run([*command, program, f"bench={workload}"], "valgrind")
         if done.returncode:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import kgen
 import kgen_qemu
 from kgen.bench.results import Result, Run
 from kgen.build.toolchain import used
@@ -119,7 +120,8 @@ def _booted(plan: Plan, folder: Path, workload: Workload) -> tuple[Measurement, 
     request = kgen_qemu.boot_request(
         folder, cpu=plan.cpu, memory=plan.memory, append=workload.option, timeout=plan.timeout
     )
-    counting = replace(request, machine=replace(request.machine, icount=True))
+    machine = replace(request.machine, icount=True)
+    counting = replace(request, machine=machine, kgen=kgen.__version__)
     result = kgen_qemu.boot(counting)
     if result.exit_code:
         raise KgenError(

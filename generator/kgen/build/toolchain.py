@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from pathlib import Path
 from kgen.build.flags import LINK
 from kgen.errors import Exit, KgenError
 from kgen.files import write_if_changed
+from kgen.scratch import scratch
 
 CANDIDATES = ("i686-elf-gcc", "i686-linux-gnu-gcc", "gcc")
 """Programs that are tried, in this order. ``gcc -m32`` is another name for the last."""
@@ -130,8 +130,8 @@ def _probe(name: str, path: str, flags: Sequence[str]) -> Toolchain:
     resolved = shutil.which(linker)
     if resolved is None:
         raise _RefusedError(f"its linker ({linker}) is missing: install binutils")
-    with tempfile.TemporaryDirectory(prefix="kgen-probe-") as folder:
-        source, elf = Path(folder, "probe.c"), Path(folder, "probe.elf")
+    with scratch("kgen-probe-") as folder:
+        source, elf = folder / "probe.c", folder / "probe.elf"
         compiled = source.with_suffix(".o")
         source.write_text(_PROBE)
         includes = ["-nostdinc", "-isystem", headers]

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import io
 import struct
-import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from kgen.errors import Exit, KgenError
 from kgen.image.cargo import Cargo
 from kgen.image.plan import SECTOR, Plan, checksum, make_plan
 from kgen.paths import templates_dir
+from kgen.scratch import run_tool, scratch
 from kgen.units import KiB
 
 CAPACITY = 1_474_560
@@ -84,8 +83,7 @@ def link_loader(plan: Plan, tools: Toolchain) -> Loader:
             "shorten --append, or give fewer modules",
             exit_code=Exit.BUILD,
         )
-    with tempfile.TemporaryDirectory(prefix="kgen-loader-") as name:
-        work = Path(name)
+    with scratch("kgen-loader-") as work:
         _render(plan, work)
         _run([tools.compiler, *_ASSEMBLE, "-c", *_FILES], work)
         objects = [file.replace(".S", ".o") for file in _FILES]
@@ -106,9 +104,7 @@ def _render(plan: Plan, work: Path) -> None:
 
 def _run(command: list[str], work: Path) -> None:
     try:
-        done = subprocess.run(
-            command, cwd=work, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-        )
+        done = run_tool(command, cwd=work)
     except OSError as error:
         hint = "run kgen build again: it looks for a compiler anew"
         raise KgenError(f"{command[0]}: {error.strerror}", hint, exit_code=Exit.BUILD) from error

@@ -12,13 +12,12 @@ quotes and backslashes.
 from __future__ import annotations
 
 import os
-import subprocess
-import tempfile
 from pathlib import Path
 from shutil import which
 
 from kgen.errors import Exit, KgenError
 from kgen.image.cargo import Cargo
+from kgen.scratch import run_tool, scratch
 
 GRUB = Path("/usr/lib/grub/i386-pc")
 """GRUB's parts for PC BIOSes, where Debian, Fedora and Arch alike put them."""
@@ -49,8 +48,8 @@ _LEAVE = "terminal_output console\noutb 0xf4 0x13\n"
 def make_iso(cargo: Cargo) -> bytes:
     """The image; KgenError (exit 3) if GRUB's tools are missing or fail."""
     program = find_grub()
-    with tempfile.TemporaryDirectory(prefix="kgen-iso-") as name:
-        tree, image = Path(name, "tree"), Path(name, "image.iso")
+    with scratch("kgen-iso-") as folder:
+        tree, image = folder / "tree", folder / "image.iso"
         (tree / "boot/grub").mkdir(parents=True)
         (tree / "boot/kernel.elf").write_bytes(cargo.bare_elf)
         for number, module in enumerate(cargo.modules, 1):
@@ -87,15 +86,14 @@ def _run(program: str, tree: Path, image: Path) -> None:
     command = [program, "-d", str(GRUB), "-o", str(image), str(tree)]
     command += [f"--install-modules={_MODULES}", "--fonts=", "--locales=", "--themes="]
     command += [f"--modification-date={DATE}", "--set_all_file_dates", DATE]
-    done = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-        env={**os.environ, "LC_ALL": "C", "TZ": "UTC", "SOURCE_DATE_EPOCH": "315532800"},
-    )
+    # Its own temporary files are in our folder, too: they end with it.
+    told = {
+        "LC_ALL": "C",
+        "TZ": "UTC",
+        "SOURCE_DATE_EPOCH": "315532800",
+        "TMPDIR": str(tree.parent),
+    }
+    done = run_tool(command, environment={**os.environ, **told})
     if done.returncode or not image.is_file():
         raise KgenError(
             f"grub-mkrescue failed:\n{done.stderr.rstrip()}",

@@ -50,6 +50,8 @@ def lent(cargo: Cargo, form: str, folder: Folder) -> Iterator[Path]:
         path = folder.root / "boot" / f"{name}{_SUFFIX[form]}"
         with named_faults(path):
             path.parent.mkdir(exist_ok=True)
+            if path.exists() and not path.is_file():  # opening a pipe would not end
+                raise KgenError(f"{path} cannot be written: it is not a file", "move it away")
             file = path.open("ab")
         with file:
             try:

@@ -168,6 +168,7 @@ def test_json_has_the_contracts_keys(recorded: Recorded) -> None:
         "seconds",
         "log",
         "command",
+        "run",
     ]
     assert data["schema"] == 1
     assert (data["verdict"], data["exit_code"]) == ("fail", 1)

@@ -182,7 +182,9 @@ def test_tests_are_demanded_only_of_a_kernel_that_has_them(recorded: Recorded) -
     [
         (Ending(1, stderr="could not open disk\n"), "QEMU: could not open disk"),
         (Ending(1), "it said nothing"),
-        (Ending(127, stderr="setpriv: not found"), "QEMU: setpriv: not found"),
+        (Ending(127, stderr="sh: not found"), "QEMU: sh: not found"),
+        (Ending(1, stderr="x" * 5000), f"QEMU: {'x' * 200}"),
+        (Ending(None, deaf=True), "QEMU closed the serial line and did not end, before hello"),
         (
             Ending(0, shutdown="host-signal"),
             "QEMU was ended from outside (host-signal), before hello",
@@ -209,6 +211,12 @@ def test_the_end_marker_alone_will_do_where_there_is_no_exit_port(recorded: Reco
     without = replace(EXPECTED, exit_device=False)
     assert judge(said, Ending(None), without).name == "pass"
     assert judge(recorded("fail"), Ending(None), without).name == "fail"
+
+
+def test_one_that_closes_the_line_after_the_end_marker(recorded: Recorded) -> None:
+    """All was said that there is to say: what is missing is the exit code."""
+    assert verdict(recorded("no_end"), None, deaf=True).name == "emulator"
+    assert "never left" in verdict(recorded("pass"), None, deaf=True).reasons[0]
 
 
 # Assertions.
