@@ -29,6 +29,9 @@ _ANYTHING = re.compile(rb"(?s).+")
 _END = re.compile(rb"# kgen:end [^\n]*\n")
 _EOF, _TIMEOUT, _FOUND = range(3)
 
+_LONGEST_WAIT = 3600.0
+"""Seconds of one wait: poll() counts milliseconds in an int, which is full after 24 days."""
+
 
 @dataclass(frozen=True)
 class Heard:
@@ -132,7 +135,10 @@ def _await(console: fdspawn, patterns: list[re.Pattern[bytes]], seconds: float) 
     pexpect looks at its clock only when there is nothing to read, and a guest
     may never stop talking: so no time left is decided here.
     """
-    if seconds <= 0:
-        return _TIMEOUT
-    found: int = console.expect_list([pexpect.EOF, pexpect.TIMEOUT, *patterns], timeout=seconds)
-    return found
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        wait = min(left, _LONGEST_WAIT)
+        found: int = console.expect_list([pexpect.EOF, pexpect.TIMEOUT, *patterns], timeout=wait)
+        if found != _TIMEOUT:
+            return found
+    return _TIMEOUT

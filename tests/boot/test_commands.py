@@ -38,7 +38,8 @@ def greeter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_users_source_runs_and_brings_its_tests(greeter: Path) -> None:
-    done = kgen(greeter, "boot", "--expect", "hello from user/hello.c, memory is free")
+    options = ("--expect", "hello from user/hello.c, memory is free", "--timeout", "3000000")
+    done = kgen(greeter, "boot", *options)
     assert done.returncode == 0, done.stdout
     lines = done.stdout.splitlines()
     assert "hello from user/hello.c, memory is free" in lines
@@ -47,7 +48,7 @@ def test_a_users_source_runs_and_brings_its_tests(greeter: Path) -> None:
     assert any(line.startswith("PASS: 8 stages, ") and "1 skipped" in line for line in lines)
     assert lines[-1].endswith(
         "kgen boot --cpu qemu32 --memory 64M --machine pc "
-        "--expect 'hello from user/hello.c, memory is free'"
+        "--expect 'hello from user/hello.c, memory is free' --timeout 3000000"
     )
 
 

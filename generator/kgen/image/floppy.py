@@ -109,7 +109,13 @@ def _render(plan: Plan, work: Path) -> None:
 def _run(command: list[str], work: Path) -> None:
     try:
         done = subprocess.run(
-            command, cwd=work, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            command,
+            cwd=work,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
         )
     except OSError as error:
         hint = "run kgen build again: it looks for a compiler anew"
