@@ -154,7 +154,8 @@ def _command() -> Callable[[list[str]], int]:
     try:
         from kgen.cli import run
     except ModuleNotFoundError as error:
-        _refuse(f"{error}", f"pip install --force-reinstall {DISTRIBUTION}")
+        hint = f"`make setup` in a checkout, else pip install --force-reinstall {DISTRIBUTION}"
+        _refuse(f"kgen is not whole: {error}", hint)
     return run
 
 

@@ -65,7 +65,7 @@ def build(
 
     A description is Python:
         from kgen import Buddy, Kernel
-        kernel = Kernel(name="tiny", buddy=Buddy(max_order=8), sources=["hello.c"])
+        kernel = Kernel(name="tiny", buddy=Buddy(max_order=8), sources=("hello.c",))
 
     All problems of a description are reported at once, and nothing is written before they are
     mended. A failed build leaves the former kernel.elf whole.
@@ -363,7 +363,7 @@ def image(
     "--plot",
     metavar="FILE",
     type=FileName(),
-    help="Draw it: .png or .svg (needs kgen-i386[plot]).",
+    help="Draw it: .png or .svg (needs matplotlib).",
 )
 @answering
 def bench(**options: Any) -> None:

@@ -212,7 +212,13 @@ class _Job:
     def _sources(self, tree: Tree) -> Sources:
         from kgen.build.diagnostics import Sources
 
-        return Sources(self.folder.root, tree.source_map, self.loaded.sources)
+        return Sources(
+            self.folder.root,
+            tree.source_map,
+            self.loaded.sources,
+            self.loaded.folder,
+            self.derived.kernel.cpu.minimum,
+        )
 
     def _install(self, tree: Tree) -> None:
         """Verify the candidate and put it in place, the manifest last."""

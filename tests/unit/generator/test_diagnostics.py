@@ -101,9 +101,11 @@ def test_undefined_symbols_are_listed_once_with_their_first_use(sources: Sources
 @pytest.mark.parametrize(
     ("symbol", "hint"),
     [
-        ("__atomic_fetch_add_4", "no atomic instructions"),
-        ("__divdi3", "run-time library"),
-        ("__floatsidf", "run-time library"),
+        ("__atomic_fetch_add_4", "no such atomic instruction"),
+        ("__divdi3", "signed 64-bit"),
+        ("__floatsidf", "floating point"),
+        ("__tls_get_addr", "no threads"),
+        ("__other", "run-time library"),
         ("helper", "one of your sources"),
     ],
 )
