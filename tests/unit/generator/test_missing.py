@@ -25,7 +25,7 @@ def built(kgen: Kgen, here: Path, code: str, *options: str) -> Ran:
 
 
 ATOMIC = {
-    size: f"static _Atomic {kind} n;\nvolatile int last;\nstatic void f(void) {{ last = (int)++n; }}"
+    size: f"static _Atomic {kind} n;\nvolatile int i;\nstatic void f(void) {{ i = (int)++n; }}"
     for size, kind in ((1, "char"), (2, "short"), (4, "int"), (8, "long long"))
 }
 
