@@ -164,7 +164,7 @@ class Buddy(Section):
     )
     index: Literal["lists", "bitmaps"] = Field(
         default="lists",
-        description="how free blocks are found: linked 'lists' (the seed's; fast), or 'bitmaps' "
+        description="how free blocks are found: linked 'lists' (fast), or 'bitmaps' "
         "(lowest address first; an eighth of the metadata)",
     )
     hot: bool = Field(
@@ -221,13 +221,13 @@ class Kmalloc(Section):
     )
     header: bool = Field(
         default=True,
-        description="put the seed's header {size, magic} in front of objects in slabs, too; "
+        description="put the header {size, magic} in front of objects in slabs, too; "
         "without, they are 8 bytes smaller and their slab alone knows them",
     )
     heap_limit: Bytes = Field(
         default=16 * KiB,
-        description="bytes of the largest size that comes from the heap; 0: no heap, as in the "
-        "seed: what slabs do not serve has pages of its own",
+        description="bytes of the largest size that comes from the heap; 0: no heap: "
+        "what slabs do not serve has pages of its own",
     )
     heap_order: int = Field(
         default=3,
@@ -238,7 +238,7 @@ class Kmalloc(Section):
     )
     mapping: Literal["vmap", "direct"] = Field(
         default="vmap",
-        description="where larger sizes are: 'vmap' (the seed's: single frames, mapped in the "
+        description="where larger sizes are: 'vmap' (single frames, mapped in the "
         "arena, with a guard behind) or 'direct' (a contiguous block in the direct map)",
     )
     guard_pages: int = Field(
