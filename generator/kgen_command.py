@@ -149,14 +149,20 @@ def _command() -> Callable[[list[str]], int]:
         import kgen
     except Exception as error:  # a stranger's package may lack what it needs
         _somebody_elses(str(error))
+    if kgen.__file__ is None:  # uninstalling another's takes ours along
+        _not_whole(f"there is no __init__.py in {', '.join(kgen.__path__)}")
     if getattr(kgen, "__distribution__", "") != DISTRIBUTION:
-        _somebody_elses(str(getattr(kgen, "__file__", None) or list(kgen.__path__)))
+        _somebody_elses(kgen.__file__)
     try:
         from kgen.cli import run
     except ModuleNotFoundError as error:
-        hint = f"`make setup` in a checkout, else pip install --force-reinstall {DISTRIBUTION}"
-        _refuse(f"kgen is not whole: {error}", hint)
+        _not_whole(str(error))
     return run
+
+
+def _not_whole(what: str) -> NoReturn:
+    hint = f"`make setup` in a checkout, else pip install --force-reinstall {DISTRIBUTION}"
+    _refuse(f"kgen is not whole: {what}", hint)
 
 
 def _somebody_elses(found: str) -> NoReturn:
@@ -165,8 +171,8 @@ def _somebody_elses(found: str) -> NoReturn:
 
     owners = metadata.packages_distributions().get("kgen", [])
     others = [name for name in dict.fromkeys(owners) if name != DISTRIBUTION]
-    named = ", ".join(f"{name} {metadata.version(name)}" for name in others) or "not installed"
-    first = others[0] if others else "it"
+    named = ", ".join(f"{name} {metadata.version(name)}" for name in others) or "not pip's"
+    first = others[0] if others else "that one"
     _refuse(
         f"the package `kgen` that Python finds is not {DISTRIBUTION}'s but another's ({named}):"
         f" {found}",

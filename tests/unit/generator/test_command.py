@@ -235,6 +235,20 @@ def test_somebody_elses_kgen_that_lies_over_ours(here: Path, theirs: Path) -> No
     assert b"Traceback" not in done.stderr
 
 
+def test_ours_after_theirs_was_uninstalled(here: Path, theirs: Path) -> None:
+    """What pip leaves of us is a folder without what makes it a package."""
+    (theirs / "kgen/__init__.py").unlink()
+    (theirs / "kgen/cli.py").touch()
+    source = (ROOT / "generator/kgen_command.py").read_text()
+    (theirs / "kgen_command.py").write_text(source)
+    without = "import sys; sys.path[:] = [one for one in sys.path if 'generator' not in one]"
+    script = f"{without}; {INSTALLED}"
+    done = command(str(theirs), "check", code=script, cwd=here)
+    assert done.returncode == Exit.USAGE
+    assert b"kgen is not whole: there is no __init__.py in " in done.stderr
+    assert b"pip install --force-reinstall kgen-i386" in done.stderr
+
+
 def test_both_can_be_told_apart(theirs: Path) -> None:
     code = (
         f"import sys; sys.path.append({str(theirs)!r}); from importlib.metadata import version\n"
