@@ -28,7 +28,7 @@ STAGES = (
     "kmalloc",
     "allocate",
 )
-"""The seed's eight steps, in order, as the serial protocol names them."""
+"""The eight steps of a boot, in order, as the serial protocol names them."""
 
 FAMILIES = {name: family for family, name in NAMES.items()}
 """CPU families by the description's names, as CPUID numbers them (Intel AP-485)."""

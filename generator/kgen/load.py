@@ -23,7 +23,7 @@ from kgen.check import check
 from kgen.derive import Derived
 from kgen.describe import Kernel, Section
 from kgen.errors import DescriptionError, KgenError, Problem
-from kgen.files import shown
+from kgen.files import exists, is_folder, shown
 
 _MODULE = "kernel_description"
 _EXAMPLE = 'from kgen import Kernel\n    kernel = Kernel(name="tiny")'
@@ -57,7 +57,7 @@ def find(description: Path | None) -> Path | None:
     if description is not None:
         return description
     local = Path("kernel.py")
-    return local if local.exists() else None
+    return local if exists(local) else None
 
 
 def load(description: Path | None, sets: Sequence[str] = ()) -> Loaded:
@@ -176,7 +176,7 @@ def _surroundings(module: ModuleType, folder: Path) -> Iterator[None]:
 
 def _missing_hint(path: Path) -> str:
     folder = path.parent
-    names = [item.name for item in folder.glob("*.py")] if folder.is_dir() else []
+    names = [item.name for item in folder.glob("*.py")] if is_folder(folder) else []
     near = difflib.get_close_matches(path.name, names, 1)
     if near:
         return f"did you mean {shown(folder / near[0])}?"

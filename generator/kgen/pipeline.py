@@ -18,7 +18,7 @@ import kgen
 from kgen.build import stamp, toolchain
 from kgen.build.folder import Folder
 from kgen.build.run import is_current, run_ninja
-from kgen.files import shown, write_if_changed, write_together
+from kgen.files import exists, in_bytes, shown, write_if_changed, write_together
 from kgen.paths import templates_dir
 from kgen.progress import Progress
 
@@ -71,7 +71,7 @@ def build(request: Request, progress: Progress) -> Built:
     folder = request.folder
     loaded = _load_if_needed(request)
     key = _key(request, loaded)
-    if folder.stamp.exists():
+    if exists(folder.stamp):
         with folder.locked(lambda: progress.waiting(shown(folder.root))) as lock:
             if stamp.matches(folder, key) and is_current(folder, lock=lock):
                 return _built(folder, start, changed=False)
@@ -92,7 +92,7 @@ def _load_if_needed(request: Request) -> Loaded | None:
     A description is a program: nothing but running it tells what it says today.
     """
     names_files = any(setting.strip().startswith("sources") for setting in request.sets)
-    if request.description is None and not Path("kernel.py").exists() and not names_files:
+    if request.description is None and not exists(Path("kernel.py")) and not names_files:
         return None
     from kgen.load import load
 
@@ -190,7 +190,7 @@ class _Job:
             self.loaded.folder,
             self.loaded.kernel.cpu.minimum,
         )
-        write_if_changed(self.folder.ninja, graph.ninja().encode())
+        write_if_changed(self.folder.ninja, in_bytes(graph.ninja()))
         write_if_changed(self.folder.compile_commands, graph.compile_commands().encode())
         return graph
 
@@ -212,7 +212,13 @@ class _Job:
     def _sources(self, tree: Tree) -> Sources:
         from kgen.build.diagnostics import Sources
 
-        return Sources(self.folder.root, tree.source_map, self.loaded.sources)
+        return Sources(
+            self.folder.root,
+            tree.source_map,
+            self.loaded.sources,
+            self.loaded.folder,
+            self.derived.kernel.cpu.minimum,
+        )
 
     def _install(self, tree: Tree) -> None:
         """Verify the candidate and put it in place, the manifest last."""

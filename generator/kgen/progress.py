@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kgen.errors import KgenError
@@ -63,13 +65,45 @@ class TerminalProgress(Progress):
 
 def progress() -> Progress:
     """The one that suits where standard error goes."""
-    return TerminalProgress() if sys.stderr.isatty() else Progress()
+    # It is None where the command was started without one: 2>&-
+    return TerminalProgress() if sys.stderr and sys.stderr.isatty() else Progress()
+
+
+@dataclass
+class _Answers:
+    """Whether standard output has its one object of ``--json``."""
+
+    given: bool = False
+
+
+_answers = _Answers()
+
+
+def answer(text: str) -> None:
+    """Print the one object of ``--json``; a later one of the same command is not printed."""
+    if not _answers.given:
+        _answers.given = True
+        say(text)
+
+
+def await_answer() -> None:
+    """A command begins: nothing has been answered."""
+    _answers.given = False
 
 
 def say(text: str) -> None:
-    """Print to standard output; a reader that went away (``| head``) is no error of ours."""
-    try:
+    """Print to standard output."""
+    with printing():
         print(text, flush=True)
+
+
+@contextmanager
+def printing() -> Iterator[None]:
+    """Around whatever prints; a reader that went away (``| head``) is no error of ours."""
+    try:
+        yield
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except OSError as error:
         # Python flushes standard output once more when it exits; give it somewhere to go.
         with suppress(OSError):

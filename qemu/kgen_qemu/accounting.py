@@ -2,7 +2,7 @@
 
 From the memory map and modules that a kernel reports, and the numbers of its
 manifest, everything up to the first page handed out by the buddies follows.
-``predict()`` computes it as the seed's steps say, in Python and by other means
+``predict()`` computes it by the kernel's steps, in Python and by other means
 than the C code: ranges are lists, what is free is a difference of lists.
 
     the map             available, less what a stricter entry takes back, in whole pages

@@ -18,6 +18,7 @@ is one, and an audit (``kgen_qemu.audit``) sees to it that nothing runs which a
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 from kgen_qemu.errors import BootError, Exit, did_you_mean, usage
 
@@ -95,6 +96,7 @@ def check(name: str, binary: str) -> str:
     return name
 
 
+@cache
 def _listed(binary: str) -> tuple[str, ...]:
     """Every model that this QEMU offers, from the lines ``x86 NAME  …`` of its help."""
     from kgen_qemu.leash import answer

@@ -105,7 +105,9 @@ def load_manifest(directory: Path) -> Manifest:
         data = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         raise usage(f"nothing is built in {directory}", hint) from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise usage(f"{path} cannot be read: {error.strerror}", hint) from None
+    except (ValueError, RecursionError) as error:
         raise usage(f"{path} cannot be read: {error}", hint) from None
     try:
         manifest = _parse(directory, data)

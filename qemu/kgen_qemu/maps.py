@@ -53,7 +53,7 @@ def load_map(path: Path, room: int) -> tuple[Entry, ...]:
         data = json.loads(path.read_bytes())
     except OSError as error:
         raise usage(f"--map {path}: cannot be read: {error.strerror}") from None
-    except ValueError as error:  # no JSON, or no UTF-8
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, or nested without end
         raise usage(f"--map {path}: not JSON: {error}", _EXAMPLE) from None
     items = data.get("entries") if isinstance(data, dict) else data
     if not isinstance(items, list):

@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import shutil
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 from kgen_qemu import cpus, words
 from kgen_qemu.errors import BootError, Exit, did_you_mean, usage
 from kgen_qemu.firmware import firmware as find_firmware
+from kgen_qemu.firmware import is_file
 from kgen_qemu.machine import (
     ACCELS,
     ENGINES,
@@ -92,7 +94,7 @@ class Options:
 def boot_request(directory: Path = Path("kernel_out"), **options: Any) -> Request:
     """Check ``Options`` and make them a Request for the kernel in ``directory``."""
     asked = Options(**options)
-    _check(asked)
+    check(asked)
     manifest = load_manifest(directory)
     entries = _map(asked, manifest)
     size = _memory(asked.memory, manifest, entries)
@@ -119,13 +121,15 @@ def boot_request(directory: Path = Path("kernel_out"), **options: Any) -> Reques
     )
 
 
-def _check(asked: Options) -> None:
-    """What can be told of the options by themselves."""
+def check(asked: Options) -> None:
+    """Raise BootError (usage) for what can be told of the options by themselves."""
     _one_of("--engine", asked.engine, ENGINES)
     _one_of("--accel", asked.accel, ACCELS)
     _one_of("--via", asked.via, LOADERS)
     _board(asked.machine)
     _timeout(asked.timeout)
+    if asked.memory is not None:
+        _size(asked.memory)
     for option, patterns in (("--expect", asked.expect), ("--forbid", asked.forbid)):
         for pattern in patterns:
             _regex(option, pattern)
@@ -139,7 +143,7 @@ def _default_cpu(engine: str) -> str:
 
 def _qemu(asked: Options, manifest: Manifest, size: int) -> tuple[str, Machine]:
     """QEMU's program, and the machine that it is asked for."""
-    binary = _find_binary()
+    binary = find_binary()
     assert asked.cpu is not None
     board = _board(asked.machine)
     _board_holds(board, size, binary)
@@ -195,7 +199,7 @@ def _command(asked: Options, directory: Path, size: int) -> str:
         option = "--module" if field.name == "modules" else f"--{field.name}"
         several = value if isinstance(value, (list, tuple)) else [value]
         for one in several:
-            typed += [option, f"{one:g}" if isinstance(one, float) else str(one)]
+            typed += [option, f"{one:.15g}" if isinstance(one, float) else str(one)]
     return shlex.join(typed)
 
 
@@ -230,13 +234,18 @@ def _board_holds(board: str, size: int, binary: str) -> None:
 def _timeout(seconds: float) -> None:
     # Written so that NaN is refused as well.
     if not 0 < seconds < float("inf"):
-        raise usage(f"--timeout {seconds:g}: must be more than 0 seconds", "for example 2.5")
+        raise usage(
+            f"--timeout {seconds:g}: must be a number of seconds above 0", "for example 2.5"
+        )
 
 
 def _regex(option: str, pattern: str) -> None:
+    if not pattern:
+        raise usage(f"{option} '': an empty expression is found in every line", "leave it out")
     try:
-        re.compile(pattern)
-    except re.error as error:
+        with warnings.catch_warnings(action="ignore"):
+            re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
         raise usage(
             f"{option} {pattern!r} is not a regular expression: {error}",
             "escape characters such as ( [ * + ? with a backslash to mean themselves",
@@ -267,15 +276,14 @@ def _memory(text: str | None, manifest: Manifest, entries: tuple[Entry, ...]) ->
     if text is None:
         wanted = memory_for(entries) if entries else DEFAULT_MEMORY
         return min(max(wanted, low), high)
-    try:
-        size = parse_size(text)
-    except ValueError:
-        raise usage(f"--memory {text}: not a size", "write 64M, 1G, 2048K or bytes") from None
+    size = _size(text)
     if size < low:
+        meant = _unit_left_out(text, low, high)
         raise usage(
             f"--memory {text}: {manifest.name!r} needs at least {size_text(low)}"
             + _no_room(size, manifest),
-            f"use --memory {size_text(low)} or more",
+            (meant and f"{text} is bytes; did you mean --memory {meant}?")
+            or f"use --memory {size_text(low)} or more",
         )
     if size > high:
         raise usage(
@@ -288,6 +296,21 @@ def _memory(text: str | None, manifest: Manifest, entries: tuple[Entry, ...]) ->
             f"use --memory {size_text(size - size % RAM_STEP)}",
         )
     return size
+
+
+def _size(text: str) -> int:
+    try:
+        return parse_size(text)
+    except ValueError:
+        raise usage(f"--memory {text}: not a size", "write 64M, 1G, 2048K or bytes") from None
+
+
+def _unit_left_out(text: str, low: int, high: int) -> str:
+    """``64M`` for ``64``, where that is a size from ``low`` to ``high`` bytes; else nothing."""
+    for unit in "MGK":
+        if text.isdigit() and low <= parse_size(f"{text}{unit}") <= high:
+            return f"{text}{unit}"
+    return ""
 
 
 def _no_room(size: int, manifest: Manifest) -> str:
@@ -306,14 +329,15 @@ def _module(text: str, directory: Path) -> str:
     every checkout.
     """
     name, space, arguments = text.partition(" ")
-    if not Path(name).is_file():
-        if Path(text).is_file():
+    if not is_file(Path(name)):
+        if is_file(Path(text)):
             raise usage(f"--module {text!r}: QEMU ends a module's path at a space", "rename it")
         raise usage(f"--module {name}: no such file")
     return os.path.relpath(name, directory) + space + arguments
 
 
-def _find_binary() -> str:
+def find_binary() -> str:
+    """QEMU's path. Raises BootError (emulator) if it is not installed."""
     binary = shutil.which(BINARY)
     if binary is None:
         raise BootError(Exit.EMULATOR, f"{BINARY} is not installed (not on PATH)", INSTALL)

@@ -6,13 +6,12 @@ from typing import Any
 
 from kgen_qemu.accounting import Accounting
 from kgen_qemu.audit import Audit
+from kgen_qemu.errors import SCHEMA
 from kgen_qemu.run import Run
 from kgen_qemu.sites import CodeSite, LeakSite
 from kgen_qemu.symbols import Frame
 from kgen_qemu.transcript import Panic, Transcript
 from kgen_qemu.verdict import Assertion, Name
-
-SCHEMA = 1
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from kgen_qemu.errors import BootError, Exit
 from kgen_qemu.files import unwritable
-from kgen_qemu.interrupts import Terminated, termination_raises
+from kgen_qemu.interrupts import termination_raises
 from kgen_qemu.logs import Logs, boot_logs
 from kgen_qemu.process import running
 from kgen_qemu.request import Request
@@ -40,7 +40,7 @@ def boot(request: Request, *, on_line: Callable[[str], None] | None = None) -> "
             log = logs.path
             return _boot(request, logs, on_line)
     except KeyboardInterrupt as stop:
-        how = f" ({stop})" if isinstance(stop, Terminated) else ""
+        how = f" ({stop})" if str(stop) else ""
         hint = f"log so far: {log}" if log else ""
         raise BootError(Exit.INTERRUPTED, f"interrupted{how}", hint) from None
 

@@ -24,7 +24,13 @@ FEATURE = "fail"
 
 def check(append: str, manifest: Manifest) -> None:
     """Refuse (usage) what the kernel would cut off, or pass over in silence."""
-    whole = len(f"{manifest.image} {append}".encode())
+    for char in append:
+        if not char.isprintable() and not "\udc80" <= char <= "\udcff":
+            raise usage(
+                f"--append {append!r}: {char!r} would break the line of the log that shows it",
+                "put spaces between words, and nothing else that cannot be seen",
+            )
+    whole = len(f"{manifest.image} {append}".encode("utf-8", "surrogateescape"))
     if whole > MOST:
         raise usage(
             f"--append: the kernel would cut a command line of {whole} bytes, it keeps {MOST}",

@@ -48,6 +48,28 @@ def test_a_bad_source_breaks_its_rule_alone(name: str, build: Build, default: De
     assert broken(build(start=edits), default) == rules
 
 
+@pytest.mark.parametrize(
+    ("section", "hint"),
+    [
+        (".init_array", "call the function from kernel_main()"),
+        (".ctors.65535", "call the function from kernel_main()"),
+        (".fini_array", "a kernel does not end"),
+        (".tdata", "drop __thread"),
+        (".eh_frame", "drop -fexceptions"),
+        (".odd", 'drop __attribute__((section(".odd")))'),
+    ],
+)
+def test_a_section_of_a_users_is_told_by_what_made_it(
+    section: str, hint: str, build: Build
+) -> None:
+    """Who writes C has no linker script to change."""
+    users = derive(Kernel(sources=("hello.c",)))
+    elf = build(start={"\t.data\n": f'\t.section {section}, "aw"\n\t.long 1\n\t.data\n'})
+    (finding,) = findings(facts(elf), users)
+    assert hint in finding.hint
+    assert "templates" not in finding.hint
+
+
 BAD_SCRIPTS = {
     "physical": ({"ADDR(.rodata) - KERNEL_BASE": "0x300000"}, {"load-addresses"}),
     "place": (

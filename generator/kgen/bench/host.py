@@ -98,7 +98,9 @@ def _is_part(path: str) -> bool:
 
 def _run(command: Sequence[str | Path], what: str) -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+        return subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=600, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         hint = "it takes a Linux that runs 32-bit x86 programs"
         raise KgenError(f"--host: {what}: {error}", hint, exit_code=Exit.BUILD) from None

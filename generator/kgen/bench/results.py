@@ -152,7 +152,7 @@ def load_run(path: Path) -> Run:
         raise KgenError(f"{shown(path)}: there is no such run", hint) from None
     except OSError as error:
         raise KgenError(f"{shown(path)} cannot be read: {error.strerror}") from None
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         hint = "it must be what kgen bench --json printed"
         raise KgenError(f"{shown(path)} is not a run of kgen bench: {what}", hint) from None

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kgen.build import missing
 from kgen.errors import Exit, KgenError
-from kgen.files import shown
+from kgen.files import exists, shown
 
 _PLACE = re.compile(
     r"^(?:[^\s:]+\.o:)?"  # ld names the object before a place in data
@@ -34,11 +35,16 @@ _NO_SPACE = "No space left on device"
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the compiler's places come from: the output folder, the map, the user's files."""
+    """Where the compiler's places come from: the output folder, the map, the user's files.
+
+    ``folder`` is the description's; ``cpu`` the oldest processor that it admits.
+    """
 
     root: Path
     source_map: Mapping[str, Mapping[str, Any]]
     users: Sequence[Path] = ()
+    folder: Path | None = None
+    cpu: str = "386"
 
     def place(self, file: str, line: int, column: str = "") -> str:
         """``kernel_out/src/mm/buddy.c:12``, and the template's line if it is a rendered file."""
@@ -53,11 +59,13 @@ class Sources:
 
     def _path(self, name: str) -> Path:
         """The file behind ``name``; debug information says ``user/`` for the user's own."""
-        if name.startswith("user/"):
-            for path in self.users:
-                if path.as_posix().endswith(name.removeprefix("user")):
-                    return path
-        return self.root / name
+        if not name.startswith("user/"):
+            return self.root / name
+        below = name.removeprefix("user/")
+        folders = ([self.folder] if self.folder else []) + [path.parent for path in self.users]
+        near = [folder / below for folder in folders]
+        likely = [path for path in self.users if path.as_posix().endswith(f"/{below}")]
+        return next((path for path in near if exists(path)), (likely or near or [Path(name)])[0])
 
     def _template(self, name: str, line: int) -> str:
         """``templates/mm/buddy.c:14`` behind line ``line`` of a rendered file, or nothing."""
@@ -141,7 +149,8 @@ def _link_error(text: str, sources: Sources) -> KgenError:
         )
     if undefined:
         return _error(
-            f"nothing defines\n{_uses(text, sources)}", _undefined_hint(undefined, sources)
+            f"nothing defines\n{_uses(text, sources)}",
+            missing.hint(undefined, sources.cpu, users=bool(sources.users)),
         )
     places = "\n".join(_LINKER.sub("", line) for line in located(text, sources).splitlines())
     double = sorted({match["symbol"] for match in _DOUBLE.finditer(text)})
@@ -175,14 +184,6 @@ def _no_kernel_main(sources: Sources) -> KgenError:
         f"{who} void kernel_main(void)",
         "it is what the kernel calls at stage `allocate`; define it, not static, in one of them",
     )
-
-
-def _undefined_hint(undefined: Sequence[str], sources: Sources) -> str:
-    if any(name.startswith(("__atomic", "__sync")) for name in undefined):
-        return "a 386 has no atomic instructions; raise cpu.minimum, or disable interrupts instead"
-    if any(name.startswith("__") for name in undefined):
-        return "the compiler's run-time library is not linked; avoid the arithmetic that needs it"
-    return "declare and define it in one of your sources" if sources.users else ""
 
 
 def _error(what: str, hint: str = "") -> KgenError:

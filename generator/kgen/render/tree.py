@@ -16,7 +16,7 @@ from pathlib import Path
 
 from kgen.derive import Derived
 from kgen.errors import Exit, KgenError
-from kgen.files import named_faults, shown, write_if_changed
+from kgen.files import in_bytes, named_faults, shown, write_if_changed
 from kgen.render.plan import BUILD_ID, plan
 from kgen.render.template import OURS, Rendered, Renderer
 
@@ -90,7 +90,7 @@ def _build_id(files: Sequence[Rendered], sources: Mapping[str, bytes], flags: Se
     pieces += [(f"user/{name}", data) for name, data in sorted(sources.items())]
     pieces += [("flags", " ".join(flags).encode())]
     for name, data in pieces:
-        digest.update(f"{name}\0{len(data)}\0".encode() + data)
+        digest.update(in_bytes(f"{name}\0{len(data)}\0") + data)
     return digest.hexdigest()[:12]
 
 

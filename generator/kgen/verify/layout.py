@@ -108,9 +108,44 @@ def sections(facts: Facts, derived: Derived) -> Iterator[Finding]:
                 f"there is a section {section.name!r} of {show_size(section.size)} at "
                 f"{show_address(section.address)}",
                 "the linker script does not name it, so ld put it anywhere",
-                "keep code and data in .text, .rodata, .data and .bss, or name it in "
-                "templates/linker/kernel.ld.j2 and kgen.verify.layout.SECTIONS",
+                _section_hint(section.name, derived),
             )
+
+
+_FROM_C = (
+    (
+        ("init_array", "ctors", "preinit_array"),
+        "nobody calls constructors here: drop the "
+        "attribute, and call the function from kernel_main()",
+    ),
+    (
+        ("fini_array", "dtors"),
+        "nobody calls destructors here: drop the attribute; a kernel does not end",
+    ),
+    (("tbss", "tdata"), "there are no threads: drop __thread or _Thread_local"),
+    (
+        ("eh_frame", "gcc_except_table"),
+        "nobody unwinds the stack here: drop -fexceptions and its like",
+    ),
+)
+"""Sections by what in C, or in an option, makes them, and what to do about it."""
+
+
+def _section_hint(name: str, derived: Derived) -> str:
+    """Who writes C for a kernel can change that; who changes the templates, the linker script."""
+    kind = name.lstrip(".").split(".")[0]
+    for kinds, text in _FROM_C:
+        if kind in kinds:
+            return text
+    if derived.kernel.sources:
+        return (
+            f'drop __attribute__((section("{name}"))), or .section {name} in assembly: code and '
+            "data of yours belong into .text, .rodata, .data and .bss"
+        )
+    return (
+        "keep code and data in .text, .rodata, .data and .bss, or name it in "
+        "templates/linker/kernel.ld.j2 and kgen.verify.layout.SECTIONS"
+    )
 
 
 def notes(facts: Facts, derived: Derived) -> Iterator[Finding]:

@@ -26,7 +26,7 @@ Kgen = Callable[..., Ran]
 
 
 def test_the_version(kgen: Kgen) -> None:
-    assert kgen("--version") == Ran(0, f"kgen {package.__version__}\n", "")
+    assert kgen("--version") == Ran(0, f"kgen {package.__version__} (kgen-i386)\n", "")
 
 
 def test_no_verb_shows_the_help_and_is_a_usage_error(kgen: Kgen) -> None:

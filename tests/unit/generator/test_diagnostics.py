@@ -117,9 +117,11 @@ def test_places_of_every_linker_are_read(sources: Sources, offset: str) -> None:
 @pytest.mark.parametrize(
     ("symbol", "hint"),
     [
-        ("__atomic_fetch_add_4", "no atomic instructions"),
-        ("__divdi3", "run-time library"),
-        ("__floatsidf", "run-time library"),
+        ("__atomic_fetch_add_4", "no such atomic instruction"),
+        ("__divdi3", "signed 64-bit"),
+        ("__floatsidf", "floating point"),
+        ("__tls_get_addr", "no threads"),
+        ("__other", "run-time library"),
         ("helper", "one of your sources"),
     ],
 )

@@ -49,14 +49,25 @@ def test_defaults(built: Built) -> None:
         ({"accel": "hvf"}, "--accel hvf", "tcg, kvm"),
         ({"via": "lilo"}, "--via lilo", "known: multiboot, grub, floppy"),
         ({"via": "grbu"}, "--via grbu", "did you mean 'grub'?"),
-        ({"timeout": 0}, "more than 0", "2.5"),
-        ({"timeout": -1}, "more than 0", "2.5"),
-        ({"timeout": math.nan}, "more than 0", "2.5"),
-        ({"timeout": math.inf}, "more than 0", "2.5"),
+        ({"timeout": 0}, "above 0", "2.5"),
+        ({"timeout": -1}, "above 0", "2.5"),
+        ({"timeout": math.nan}, "above 0", "2.5"),
+        ({"timeout": math.inf}, "above 0", "2.5"),
         ({"expect": ["ok", "(unclosed"]}, "--expect '(unclosed'", "backslash"),
+        ({"expect": ["(" * 5000]}, "is not a regular expression", "backslash"),
+        ({"expect": ["a{99999999999}"]}, "is not a regular expression", "backslash"),
+        ({"expect": [""]}, "--expect '': an empty expression", "leave it out"),
+        ({"forbid": [""]}, "--forbid '': an empty expression", "leave it out"),
+        ({"append": "a\nb"}, r"'a\nb': '\n' would break the line", "spaces between words"),
+        ({"append": "a\0b"}, "would break the line", "spaces between words"),
         ({"forbid": ["*"]}, "--forbid '*'", "backslash"),
         ({"memory": "lots"}, "not a size", "64M"),
         ({"memory": "1M"}, "needs at least 2M", "--memory 2M or more"),
+        ({"memory": "64"}, "needs at least 2M", "64 is bytes; did you mean --memory 64M?"),
+        ({"memory": "2048"}, "needs at least 2M", "did you mean --memory 2048M?"),
+        ({"memory": "4096"}, "needs at least 2M", "did you mean --memory 4096M?"),
+        ({"memory": "8192"}, "needs at least 2M", "did you mean --memory 8192K?"),
+        ({"memory": "0"}, "needs at least 2M", "--memory 2M or more"),
         ({"memory": "5G"}, "built for 4G at most", "--memory 4G or less"),
         ({"memory": "4100K"}, "steps of 8K", "--memory 4M"),
         ({"modules": ["/nonexistent/disk.img"]}, "no such file", ""),
@@ -81,6 +92,18 @@ def test_refusals(built: Built, options: dict[str, Any], what: str, hint: str) -
     assert error.exit_code == Exit.USAGE
     assert what in error.what
     assert hint in error.hint
+
+
+def test_a_warning_about_an_expression_is_not_ours_to_print(
+    built: Built, recwarn: pytest.WarningsRecorder
+) -> None:
+    boot_request(built(), expect=["[[a]"])
+    assert not recwarn.list
+
+
+def test_the_repeated_timeout_is_the_same_to_the_second(built: Built) -> None:
+    assert "--timeout 3000001" in boot_request(built(), timeout=3000001.0).command
+    assert "--timeout 0.1" in boot_request(built(), timeout=0.1).command
 
 
 def test_words_that_the_kernel_heeds(built: Built) -> None:
