@@ -71,7 +71,8 @@ class Options:
     ``memory`` is a SIZE such as ``64M``; None is 64 MiB, or what ``map`` (a JSON
     file) takes, or the nearest that the kernel admits. ``cpu`` None is a 386 for
     DOSBox-X and qemu32 for QEMU. ``audit`` None is on for a 386 and off for
-    others. Each of ``modules`` is ``FILE`` or ``FILE ARGUMENTS…``.
+    others. Each of ``modules`` is ``FILE`` or ``FILE ARGUMENTS…``. ``kgen`` is the version of
+    kgen that asks, for the record.
     """
 
     engine: str = "qemu"
@@ -89,6 +90,7 @@ class Options:
     forbid: Sequence[str] = ()
     timeout: float = DEFAULT_TIMEOUT
     answers: Sequence[tuple[str, str]] = ()
+    kgen: str = ""
 
 
 def boot_request(directory: Path = Path("kernel_out"), **options: Any) -> Request:
@@ -118,6 +120,7 @@ def boot_request(directory: Path = Path("kernel_out"), **options: Any) -> Reques
         answers=tuple(asked.answers),
         trace=watched,
         command=_command(asked, directory, size),
+        kgen=asked.kgen,
     )
 
 

@@ -118,10 +118,15 @@ def measure(plan: Plan, progress: Progress) -> Run:
 def _booted(plan: Plan, folder: Path, workload: Workload) -> tuple[Measurement, ...]:
     """What the variant in ``folder`` says of the workload: the stages' lines, or its own one."""
     request = kgen_qemu.boot_request(
-        folder, cpu=plan.cpu, memory=plan.memory, append=workload.option, timeout=plan.timeout
+        folder,
+        cpu=plan.cpu,
+        memory=plan.memory,
+        append=workload.option,
+        timeout=plan.timeout,
+        kgen=kgen.__version__,
     )
     machine = replace(request.machine, icount=True)
-    counting = replace(request, machine=machine, kgen=kgen.__version__)
+    counting = replace(request, machine=machine)
     result = kgen_qemu.boot(counting)
     if result.exit_code:
         raise KgenError(
