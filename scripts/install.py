@@ -14,11 +14,25 @@ import sys
 from collections.abc import Iterable, Mapping
 
 REACH = frozenset(
-    (
-        "cache-dir cert client-cert default-timeout extra-index-url find-links index-url"
-        " keyring-provider no-cache-dir no-index no-input proxy retries timeout trusted-host"
-        " use-deprecated use-feature"
-    ).split()
+    [
+        "cache-dir",
+        "cert",
+        "client-cert",
+        "default-timeout",
+        "extra-index-url",
+        "find-links",
+        "index-url",
+        "keyring-provider",
+        "no-cache-dir",
+        "no-index",
+        "no-input",
+        "proxy",
+        "retries",
+        "timeout",
+        "trusted-host",
+        "use-deprecated",
+        "use-feature",
+    ]
 )
 """pip's options that say how to reach an index."""
 

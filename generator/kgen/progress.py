@@ -29,6 +29,11 @@ class Progress:
     def waiting(self, folder: str) -> None:
         """Another build holds ``folder``."""
 
+    def remark(self, text: str) -> None:
+        """Say something that is to be read, wherever standard error goes."""
+        self.close()
+        say_error(text)
+
     def close(self) -> None:
         """There is nothing more to show."""
 
