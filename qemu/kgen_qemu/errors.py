@@ -1,5 +1,6 @@
 """The one exception that a boot raises on purpose, and the exit codes of the contract."""
 
+import errno
 from enum import IntEnum
 
 
@@ -35,6 +36,15 @@ class BootError(Exception):
 def usage(what: str, hint: str = "") -> BootError:
     """The error for a request that cannot be carried out as asked (exit 2)."""
     return BootError(Exit.USAGE, what, hint)
+
+
+def remedy(error: OSError) -> str:
+    """What to do about a file that cannot be written; nothing where the reason says it all."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "free some space"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "make the folder writable, or build into another with -o DIR"
+    return ""
 
 
 def did_you_mean(word: str, known: list[str] | tuple[str, ...]) -> str:

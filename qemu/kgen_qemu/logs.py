@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from kgen_qemu.errors import usage
+from kgen_qemu.errors import remedy, usage
 from kgen_qemu.machine import Machine, size_text
 
 
@@ -29,6 +29,11 @@ class Logs:
     def instructions(self) -> Path:
         """Where QEMU logs what runs, if it is to."""
         return self.path.with_suffix(".asm")
+
+    @property
+    def run(self) -> Path:
+        """The folder in which QEMU runs, for as long as it does."""
+        return self.path.with_suffix(".run")
 
     @property
     def configuration(self) -> Path:
@@ -57,7 +62,7 @@ def boot_logs(directory: Path, machine: Machine) -> Iterator[Logs]:
     except OSError as error:
         raise usage(
             f"no log can be written in {folder}: {error.strerror}",
-            "free some space, or make the folder writable",
+            remedy(error),
         ) from error
     logs = Logs(path, serial, stderr)
     with serial, stderr:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kgen_qemu.errors import BootError, usage
+from kgen_qemu.errors import BootError, remedy, usage
 
 MODULE = "kgen.map"
 ROOM = 4
@@ -125,6 +125,6 @@ def write_module(entries: tuple[Entry, ...], directory: Path) -> Path:
     except OSError as error:
         raise usage(
             f"the map cannot be written to {path}: {error.strerror}",
-            "free some space, or make the folder writable",
+            remedy(error),
         ) from error
     return path

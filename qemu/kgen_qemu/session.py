@@ -18,6 +18,7 @@ from kgen_qemu.errors import BootError, Exit, usage
 from kgen_qemu.logs import Logs, boot_logs
 from kgen_qemu.process import Terminated, running, termination_raises
 from kgen_qemu.request import Request
+from kgen_qemu.view import view
 
 if TYPE_CHECKING:
     from kgen_qemu.result import Result
@@ -42,16 +43,20 @@ def boot(request: Request, *, on_line: Callable[[str], None] | None = None) -> "
 
 def _boot(request: Request, logs: Logs, on_line: Callable[[str], None] | None) -> "Result":
     start = time.monotonic()
-    folder = request.manifest.directory
     logs.instructions.unlink(missing_ok=True)  # not to be taken for those of this boot
-    with running(lambda qmp: _command(request, logs, qmp), folder, logs.stderr) as qemu:
+    with (
+        view(request.manifest, request.machine, logs.run) as folder,
+        running(lambda qmp: _command(request, logs, qmp), folder, logs.stderr) as qemu,
+    ):
         from kgen_qemu.listen import listen
         from kgen_qemu.outcome import outcome
+        from kgen_qemu.stale import staleness
 
+        stale = staleness(request.manifest)
         heard = listen(qemu, logs.serial, request, start + request.timeout, on_line)
         seconds = time.monotonic() - start
         qemu.monitor.join()
-    return outcome(request, heard, qemu.monitor, logs, seconds)
+    return replace(outcome(request, heard, qemu.monitor, logs, seconds), stale=stale)
 
 
 def _command(request: Request, logs: Logs, qmp_fd: int) -> list[str]:
