@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import kgen
 from kgen.build import stamp, toolchain
 from kgen.build.folder import Folder
-from kgen.build.inputs import Inputs, digests, read_by_tools, recorded
+from kgen.build.inputs import Inputs, read_by_tools, recorded
 from kgen.build.run import run_ninja
-from kgen.files import named_faults, shown, write_if_changed, write_together
+from kgen.files import digest, named_faults, shown, write_if_changed, write_together
 from kgen.paths import templates_dir
 from kgen.progress import Progress
 
@@ -92,7 +92,7 @@ def _is_current(folder: Folder, key: str) -> bool:
     if folder.unfinished.exists() or not stamp.matches(folder, key):
         return False
     inputs = recorded(folder.root, folder.inputs)
-    return bool(inputs.objects) and not inputs.stale()
+    return folder.relative(folder.candidate) in inputs.objects and not inputs.stale()
 
 
 def _load_if_needed(request: Request) -> Loaded | None:
@@ -134,6 +134,13 @@ def _own_files(templates: Path) -> Iterator[Path]:
     """kgen itself and its templates: either may be under development."""
     for folder, pattern in ((Path(kgen.__file__).parent, "*.py"), (templates, "*")):
         yield from sorted(path for path in folder.rglob(pattern) if path.is_file())
+
+
+def _digest(path: Path) -> str:
+    try:
+        return digest(path)
+    except OSError:
+        return ""
 
 
 def _built(folder: Folder, start: float, *, changed: bool) -> Built:
@@ -215,7 +222,7 @@ class _Job:
         """
         self.progress.step(2, f"with {graph.toolchain.name} {graph.toolchain.version}")
         inputs.discard([unit.object for unit in graph.units])
-        inputs.discard([self._relative(self.folder.candidate)])
+        inputs.discard([self.folder.relative(self.folder.candidate)])
         self.folder.inputs.unlink(missing_ok=True)
         since = self._mark()
         try:
@@ -242,16 +249,15 @@ class _Job:
         for name in objects:
             inputs.add(name, [*read_by_tools(root, name), *tools.programs], since)
         linked = [*objects, LINKER_SCRIPT, tools.linker]
-        inputs.add(self._relative(self.folder.candidate), linked, since, objects)
+        if inputs.objects.keys() >= set(objects):
+            inputs.add(self.folder.relative(self.folder.candidate), linked, since, objects)
         inputs.leave(self.folder.inputs)
-
-    def _relative(self, path: Path) -> str:
-        return path.relative_to(self.folder.root).as_posix()
 
     def _sources(self, tree: Tree) -> Sources:
         from kgen.build.diagnostics import Sources
 
-        return Sources(self.folder.root, tree.source_map, self.loaded.sources)
+        loaded = self.loaded
+        return Sources(self.folder.root, tree.source_map, loaded.sources, loaded.folder)
 
     def _install(self, tree: Tree, graph: Graph, inputs: Inputs) -> None:
         """Verify the candidate and put it in place, the manifest last."""
@@ -264,11 +270,11 @@ class _Job:
         content, build_id = identified(candidate.read_bytes())
         text = manifest(
             self.derived,
-            image=self._relative(self.folder.image),
+            image=self.folder.relative(self.folder.image),
             content=content,
             build_id=build_id,
             inputs=self._made_from(tree, graph, inputs),
-            unfinished=self._relative(self.folder.unfinished),
+            unfinished=self.folder.relative(self.folder.unfinished),
             address_of=facts.address_of,
         )
         write_together(
@@ -280,23 +286,24 @@ class _Job:
         )
 
     def _made_from(self, tree: Tree, graph: Graph, inputs: Inputs) -> dict[str, str]:
-        """Description, templates, rendered and the user's own files, with their hashes."""
+        """Description, templates, rendered and the user's own files, with their hashes.
+
+        An empty one, which no file has, where a file changed while it was read.
+        """
         files = [*self.loaded.files, *self.loaded.sources]
         for rendered in tree.files:
             files.append(self.request.templates_folder / rendered.output.template)
             files.append(self.folder.src / rendered.output.path)
+        root, tools = self.folder.root, graph.toolchain
         for unit in graph.units:
-            made = inputs.objects.get(unit.object)
-            files += (
-                [self.folder.root / name for name in made.inputs] if unit.users and made else []
-            )
-        tools, headers = graph.toolchain.programs, graph.toolchain.headers
-        named = {
-            self._named(path)
+            read = read_by_tools(root, unit.object) if unit.users else []
+            files += [root / name for name in read]
+        doubtful = {root / name for name in inputs.doubtful}
+        return {
+            self._named(path): "" if path in doubtful else _digest(path)
             for path in files
-            if str(path) not in tools and not path.is_relative_to(headers)
+            if str(path) not in tools.programs and not path.is_relative_to(tools.headers)
         }
-        return digests(self.folder.root, named, inputs.files)
 
     def _named(self, path: Path) -> str:
         """A file in the output folder or beside it as seen from there: a project may move."""

@@ -41,15 +41,19 @@ CURRENT = Stale()
 
 
 def staleness(manifest: Manifest) -> Stale:
-    """What has changed. Where all of a kernel's sources are gone, it was taken elsewhere."""
-    here: list[tuple[Path, str]] = []
-    there: list[tuple[Path, str]] = []
+    """What has changed.
+
+    A kernel may have been taken elsewhere without its sources: where all that
+    lay beside it are gone, or all in its folder, or all others, nothing is said of those.
+    """
+    groups: dict[str, list[tuple[Path, str]]] = {"beside": [], "elsewhere": [], "inside": []}
     for name, digest in manifest.inputs.items():
-        inside = not Path(name).is_absolute() and not name.startswith("../")
-        (here if inside else there).append((manifest.directory / name, digest))
+        where = "beside" if name.startswith("../") else "inside"
+        group = groups["elsewhere" if Path(name).is_absolute() else where]
+        group.append((manifest.directory / name, digest))
     unfinished = manifest.unfinished
     return Stale(
-        tuple(_shown(path) for group in (there, here) for path in _changed(group)),
+        tuple(_shown(path) for group in groups.values() for path in _changed(group)),
         unfinished is not None and (manifest.directory / unfinished).exists(),
     )
 

@@ -116,6 +116,10 @@ class Folder:
         """Commands for editors and other tools."""
         return self.root / "compile_commands.json"
 
+    def relative(self, path: Path) -> str:
+        """The name of ``path`` as seen from :attr:`root`, where all commands run."""
+        return path.relative_to(self.root).as_posix()
+
     def refuse_foreign(self) -> None:
         """KgenError (exit 2) if a build would overwrite what kgen did not write; ``src`` apart."""
         if not self.record.exists() and self.build.is_dir():

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,11 +35,15 @@ class Made:
 
 @dataclass
 class Inputs:
-    """The record of the output folder ``root``; names are relative to that, or absolute."""
+    """The record of the output folder ``root``; names are relative to that, or absolute.
+
+    ``doubtful`` are the files that changed while they were read.
+    """
 
     root: Path
     files: dict[str, tuple[Signature, str]] = field(default_factory=dict)
     objects: dict[str, Made] = field(default_factory=dict)
+    doubtful: set[str] = field(default_factory=set)
 
     def stale(self) -> set[str]:
         """The recorded objects that are not what their inputs would make today."""
@@ -88,10 +92,17 @@ class Inputs:
         if made is None:
             return
         found: dict[str, tuple[Signature, str]] = {}
-        for one in inputs:
-            now = signature(self.root / one)
-            if now is None or (now[-1] > since and one not in settled):
-                return
+        states = {one: signature(self.root / one) for one in inputs}
+        doubtful = {
+            one
+            for one, now in states.items()
+            if now is None or (now[-1] > since and one not in settled)
+        }
+        self.doubtful |= doubtful
+        if doubtful:
+            return
+        for one, now in states.items():
+            assert now is not None
             known = self.files.get(one)
             with suppress(OSError):
                 found[one] = known if known and known[0] == now else (now, digest(self.root / one))
@@ -140,18 +151,3 @@ def prerequisites(text: str, target: str) -> list[str]:
         _ESCAPED.sub(lambda match: match[1] or match[2], word[0])
         for word in _WORD.finditer(names.partition("\n")[0])
     ]
-
-
-def digests(
-    root: Path, names: Iterable[str], known: Mapping[str, tuple[Signature, str]]
-) -> dict[str, str]:
-    """The hash of each file; one that cannot be read has an empty one, which nothing equals."""
-    found = {}
-    for name in names:
-        now = signature(root / name)
-        try:
-            same = name in known and known[name][0] == now
-            found[name] = known[name][1] if same else digest(root / name)
-        except OSError:
-            found[name] = ""
-    return found

@@ -108,9 +108,24 @@ def sections(facts: Facts, derived: Derived) -> Iterator[Finding]:
                 f"there is a section {section.name!r} of {show_size(section.size)} at "
                 f"{show_address(section.address)}",
                 "the linker script does not name it, so ld put it anywhere",
-                "keep code and data in .text, .rodata, .data and .bss, or name it in "
-                "templates/linker/kernel.ld.j2 and kgen.verify.layout.SECTIONS",
+                _instead_of(section.name, users=bool(derived.kernel.sources)),
             )
+
+
+def _instead_of(section: str, *, users: bool) -> str:
+    """What to write so that there is no such section."""
+    if section.startswith((".init_array", ".ctors", ".preinit_array", ".fini_array", ".dtors")):
+        return "nothing calls constructors and destructors here: call them from kernel_main()"
+    if section.startswith((".tdata", ".tbss")):
+        return "there is one thread, and no storage for more: drop __thread or _Thread_local"
+    if users:
+        return (
+            "name yours .text.NAME, .rodata.NAME, .data.NAME or .bss.NAME, which the script gathers"
+        )
+    return (
+        "keep code and data in .text, .rodata, .data and .bss, or name it in "
+        "templates/linker/kernel.ld.j2 and kgen.verify.layout.SECTIONS"
+    )
 
 
 def notes(facts: Facts, derived: Derived) -> Iterator[Finding]:
@@ -132,7 +147,8 @@ def _is_note(section: Section) -> bool:
 def relocations(facts: Facts, derived: Derived) -> Iterator[Finding]:
     """Nothing is left to relocate or to link at run time: nobody would do it."""
     left = [section.name for section in facts.sections if section.kind in RELOCATIONS]
-    left += [segment.kind for segment in facts.segments if segment.kind not in SEGMENTS]
+    known = SEGMENTS | {"PT_TLS"}  # its sections are told of by the rule on those
+    left += [segment.kind for segment in facts.segments if segment.kind not in known]
     for name in left:
         yield Finding(
             "relocations",
