@@ -26,23 +26,16 @@ Signature = list[int]
 
 
 @dataclass
-class Made:
-    """An object as it was made: its own signature, and the files that it was made from."""
-
-    signature: Signature
-    inputs: list[str]
-
-
-@dataclass
 class Inputs:
     """The record of the output folder ``root``; names are relative to that, or absolute.
 
+    ``files`` have a signature and a hash, and ``objects`` the names of what they were made from;
     ``doubtful`` are the files that changed while they were read.
     """
 
     root: Path
     files: dict[str, tuple[Signature, str]] = field(default_factory=dict)
-    objects: dict[str, Made] = field(default_factory=dict)
+    objects: dict[str, list[str]] = field(default_factory=dict)
     doubtful: set[str] = field(default_factory=set)
 
     def stale(self) -> set[str]:
@@ -50,8 +43,8 @@ class Inputs:
         changed = {name for name, known in self.files.items() if self._changed(name, known)}
         return {
             name
-            for name, made in self.objects.items()
-            if signature(self.root / name) != made.signature or changed.intersection(made.inputs)
+            for name, inputs in self.objects.items()
+            if name in changed or changed.intersection(inputs)
         }
 
     def _changed(self, name: str, known: tuple[Signature, str]) -> bool:
@@ -67,14 +60,14 @@ class Inputs:
         return not same
 
     def discard(self, objects: Iterable[str]) -> None:
-        """Remove each of ``objects`` that is stale, or of which nothing is known."""
-        stale = self.stale()
+        """Forget all that is stale, and remove each of ``objects`` of which nothing is known."""
+        for name in self.stale():
+            del self.objects[name]
         for name in objects:
-            if name in stale or name not in self.objects:
+            if name not in self.objects:
                 path = self.root / name
                 with named_faults(path, "delete"):
                     path.unlink(missing_ok=True)
-                self.objects.pop(name, None)
 
     def add(
         self, name: str, inputs: Sequence[str], since: int, settled: Iterable[str] = ()
@@ -85,13 +78,9 @@ class Inputs:
         for ``settled`` ones, which nobody else writes.
         """
         made = signature(self.root / name)
-        former = self.objects.pop(name, None)
-        if former and former.signature == made:
-            self.objects[name] = former
+        if name in self.objects and self.files[name][0] == made:
             return
-        if made is None:
-            return
-        found: dict[str, tuple[Signature, str]] = {}
+        self.objects.pop(name, None)
         states = {one: signature(self.root / one) for one in inputs}
         doubtful = {
             one
@@ -99,22 +88,20 @@ class Inputs:
             if now is None or (now[-1] > since and one not in settled)
         }
         self.doubtful |= doubtful
-        if doubtful:
+        if made is None or doubtful:
             return
-        for one, now in states.items():
-            assert now is not None
-            known = self.files.get(one)
-            with suppress(OSError):
-                found[one] = known if known and known[0] == now else (now, digest(self.root / one))
-        self.files |= found
-        self.objects[name] = Made(made, list(inputs))
+        with suppress(OSError):
+            for one, now in (*states.items(), (name, made)):
+                if now and self.files.get(one, (None,))[0] != now:
+                    self.files[one] = (now, digest(self.root / one))
+            self.objects[name] = list(inputs)
 
     def leave(self, path: Path) -> None:
         """Keep the record in the file ``path``, without what no object needs."""
-        needed = {name for made in self.objects.values() for name in made.inputs}
+        needed = {name for inputs in self.objects.values() for name in inputs} | self.objects.keys()
         kept = {
             "files": {name: known for name, known in self.files.items() if name in needed},
-            "objects": {name: [made.signature, made.inputs] for name, made in self.objects.items()},
+            "objects": self.objects,
         }
         write_whole(path, json.dumps(kept, separators=(",", ":")).encode())
 
@@ -124,8 +111,9 @@ def recorded(root: Path, path: Path) -> Inputs:
     with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
         kept = json.loads(path.read_text())
         files = {name: (state, digest) for name, (state, digest) in kept["files"].items()}
-        objects = {name: Made(state, inputs) for name, (state, inputs) in kept["objects"].items()}
-        return Inputs(root, files, objects)
+        objects = {name: list(inputs) for name, inputs in kept["objects"].items()}
+        if all(name in files for name in objects):
+            return Inputs(root, files, objects)
     return Inputs(root)
 
 

@@ -140,6 +140,27 @@ def test_an_input_that_changes_while_the_compiler_runs_is_read_again(
     assert (project / "kernel_out/build/kernel.elf").read_bytes() != image
 
 
+def test_an_object_that_was_left_out_meanwhile_is_made_anew(built: Build, project: Path) -> None:
+    both, one = ("sources=hello.c,util.S",), ("sources=hello.c",)
+    first = built(sets=both).image.read_bytes()
+    built(sets=one)
+    older(project / "own.h", b"#define SEVEN 8\n")
+    built(sets=one)
+    second = built(sets=both).image.read_bytes()
+    assert second.count(b"#define SEVEN 8\n") == first.count(b"#define SEVEN 7\n") > 0
+
+
+def test_a_copy_of_an_output_folder_counts_as_the_original(built: Build, project: Path) -> None:
+    """Times and inodes differ; nothing but that."""
+    built()
+    out = project / "kernel_out"
+    aside = out.rename(project / "original")
+    shutil.copytree(aside, out)
+    before = {path: signature(path) for path in (out / "build/obj").rglob("*.o")}
+    built()
+    assert {path: signature(path) for path in (out / "build/obj").rglob("*.o")} == before
+
+
 def test_a_build_that_was_killed_trusts_nothing(built: Build, project: Path) -> None:
     image = built().image.read_bytes()
     (project / "kernel_out/build/inputs.json").unlink()
