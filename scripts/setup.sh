@@ -7,8 +7,13 @@
 #
 #   PYTHON=python3.12 scripts/setup.sh    use this interpreter when .venv is made
 set -eu
-cd "$(dirname "$0")/.."
+unset CDPATH # with it, cd goes elsewhere
+cd -- "$(dirname -- "$0")/.."
 
+# They speak of the user's Python, not of ours.
+unset PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONINSPECT PYTHONWARNINGS PYTHONPLATLIBDIR
+
+HERE=$(pwd -P)
 STAMP=.venv/kgen-setup
 GRUB=${GRUB:-/usr/lib/grub/i386-pc} # what makes a disc boot on a PC without UEFI
 
@@ -61,11 +66,11 @@ tools_present() { have_compiler && have qemu-system-i386; }
 
 # What .venv was made for: its place (its scripts hold absolute paths), then what is in it.
 wanted() {
-	pwd
+	printf '%s\n' "$HERE"
 	cksum pyproject.toml constraints.txt
 }
 
-venv_usable() { [ "$(head -n 1 $STAMP 2>/dev/null)" = "$PWD" ] && .venv/bin/python -c '' && ! former; }
+venv_usable() { [ "$(head -n 1 $STAMP 2>/dev/null)" = "$HERE" ] && .venv/bin/python -c '' && ! former; }
 
 # Whether kgen is in .venv by its former name; pip would keep both, and one `uninstall` break both.
 former() { ls .venv/lib/python*/site-packages/kgen-[0-9]*.dist-info >/dev/null 2>&1; }
@@ -154,6 +159,10 @@ install_options() {
 # --- .venv ----------------------------------------------------------------------
 
 make_venv() {
+	case $HERE in
+	*:*) die "Python makes no .venv in a folder with a colon in its name: $HERE" \
+		"move the checkout to another" ;;
+	esac
 	python=$(find_python)
 	[ -n "$python" ] || die "${PYTHON:-python3} is older than Python 3.11, or not there" \
 		"install a newer one and name it, as in: make setup PYTHON=python3.12"
@@ -165,10 +174,12 @@ make_venv() {
 	fi
 	rm -f $STAMP
 	say "installing kgen and its libraries into .venv"
-	PIP_CONSTRAINT=$PWD/constraints.txt PIP_BUILD_CONSTRAINT=$PWD/constraints.txt \
-		.venv/bin/python -m pip install --quiet --disable-pip-version-check \
-		--editable '.[dev]' ||
-		die "pip could not install kgen's libraries" "see above; a network is needed this once"
+	.venv/bin/python scripts/install.py ||
+		die "pip could not install kgen's libraries" "mend what it says above, then run make again" \
+			"(it fetches them: this once a network is needed, or an index that pip is told of)"
+	.venv/bin/kgen --version >/dev/null || die "what pip installed does not start from here" \
+		"the folder's name may be at fault: $HERE" \
+		"move the checkout to one without \$, \", \\, \` and control characters"
 	wanted >$STAMP.new
 	mv $STAMP.new $STAMP
 }

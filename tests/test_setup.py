@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ SILENT = "#!/bin/sh\n"
 
 RECORD = '#!/bin/sh\necho "$(basename "$0") $*" >>"$LOG"\n'
 
-# Answers version checks, makes a .venv that holds itself, and records what pip is asked for.
+# Answers version checks, makes a .venv that holds itself, and plays pip, which installs a kgen.
 PYTHON = """#!/bin/sh
 case "$*" in
 *'version_info < '*) exit {old} ;;
@@ -29,7 +30,11 @@ case "$*" in
 *'%d.%d-venv'*) echo python3.11-venv ;;
 --version) echo Python 3.11.2 ;;
 '-m venv .venv') mkdir -p .venv/bin; cp "$0" .venv/bin/python ;;
-*'pip install'*) echo "pip $*" >>"$LOG"; exit {pip} ;;
+scripts/install.py)
+	echo "install from $PWD" >>"$LOG"
+	printf '#!/bin/sh\\nexit {kgen}\\n' >.venv/bin/kgen
+	chmod 755 .venv/bin/kgen
+	exit {pip} ;;
 esac
 """
 
@@ -59,26 +64,28 @@ class Machine:
         return self.log.read_text().splitlines() if self.log.exists() else []
 
     def tool(self, name: str, text: str = RECORD) -> None:
-        """Install the stand-in ``name``."""
+        """Install the stand-in ``name``. A link to the system's own goes first: not through it!"""
+        (self.bin / name).unlink(missing_ok=True)
         (self.bin / name).write_text(text)
         (self.bin / name).chmod(0o755)
 
-    def python(self, *, old: int = 0, bare: int = 0, pip: int = 0) -> None:
-        """Install a python3, too old, without ensurepip, or with a failing pip."""
-        self.tool("python3", PYTHON.format(old=old, bare=bare, pip=pip))
+    def python(self, *, old: int = 0, bare: int = 0, pip: int = 0, kgen: int = 0) -> None:
+        """Install a python3: too old, without ensurepip, with a pip that fails, or a bad kgen."""
+        self.tool("python3", PYTHON.format(old=old, bare=bare, pip=pip, kgen=kgen))
 
     def user(self, number: int, system: str = "Linux x86_64") -> None:
         """Say who is at work, and on what."""
         self.tool("id", f"#!/bin/sh\necho {number}\n")
         self.tool("uname", f"#!/bin/sh\necho '{system}'\n")
 
-    def setup(self) -> subprocess.CompletedProcess[str]:
-        """Run scripts/setup.sh."""
+    def setup(self, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run scripts/setup.sh from its checkout."""
         names = {"LOG": self.log, "BIN": self.bin, "STUB": self.folder / "stub", "PATH": self.bin}
         names["GRUB"] = self.folder / "grub"
         return subprocess.run(
-            [self.folder / "kgen/scripts/setup.sh"],
-            env={name: str(value) for name, value in names.items()},
+            ["scripts/setup.sh"],
+            cwd=self.folder / "kgen",
+            env={**{name: str(value) for name, value in names.items()}, **variables},
             capture_output=True,
             text=True,
             check=False,
@@ -113,8 +120,7 @@ def test_a_whole_machine_gets_its_venv_and_nothing_else(machine: Machine) -> Non
     done = machine.setup()
     assert done.returncode == 0, done.stderr
     (call,) = machine.calls
-    assert call.startswith("pip -m pip install")
-    assert "--editable .[dev]" in call
+    assert call == f"install from {machine.folder / 'kgen'}"
 
 
 def test_the_second_run_does_nothing(machine: Machine) -> None:
@@ -339,3 +345,93 @@ def test_where_there_is_no_apt_discs_can_wait(machine: Machine) -> None:
     (machine.folder / "grub").rmdir()
     (machine.bin / "apt-get").unlink()
     assert machine.setup().returncode == 0
+
+
+# --- the real pip, in a folder with a blank in its path, without a network -----------
+
+PROJECT = """\
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+"""
+
+# The least of a build backend: an editable wheel with a command, `kgen`.
+BACKEND = """\
+from pathlib import Path
+from zipfile import ZipFile
+
+def build_editable(folder, config_settings=None, metadata_directory=None):
+    with ZipFile(Path(folder, "kgen-1-py3-none-any.whl"), "w") as wheel:
+        info = "kgen-1.dist-info/"
+        wheel.writestr("kgen_is_here.py", "def main(): print('kgen 1')\\n")
+        wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: kgen\\nVersion: 1\\n"
+                       "Provides-Extra: dev\\n")
+        wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\n"
+                       "Tag: py3-none-any\\n")
+        wheel.writestr(info + "entry_points.txt", "[console_scripts]\\nkgen = kgen_is_here:main\\n")
+        wheel.writestr(info + "RECORD", "")
+    return "kgen-1-py3-none-any.whl"
+
+build_wheel = build_editable
+"""
+
+
+def test_settings_for_other_installations_do_no_harm(machine: Machine, tmp_path: Path) -> None:
+    clone = tmp_path / "a folder's name"
+    (tmp_path / "kgen").rename(clone)
+    for name, text in (("pyproject.toml", PROJECT), ("backend.py", BACKEND)):
+        (clone / name).write_text(text)
+    (clone / "constraints.txt").write_text("kgen == 1\n")
+    shutil.copy(ROOT / "scripts/install.py", clone / "scripts")
+    (machine.bin / "python3").unlink()
+    (machine.bin / "python3").symlink_to(sys.executable)
+    elsewhere, decoy = tmp_path / "elsewhere", tmp_path / "decoy"
+    (decoy / "scripts").mkdir(parents=True)
+    (tmp_path / "pip.conf").write_text(f"[install]\ntarget = {elsewhere}\nno-deps = yes\n")
+    hostile = {
+        "CDPATH": str(decoy),
+        "PYTHONHOME": str(elsewhere),
+        "PYTHONPATH": str(elsewhere),
+        "PIP_CONFIG_FILE": str(tmp_path / "pip.conf"),
+        "PIP_CONSTRAINT": str(elsewhere),
+        "PIP_NO_BUILD_ISOLATION": "0",
+        "PIP_NO_INDEX": "1",
+        "PIP_PREFIX": str(elsewhere),
+        "PIP_PYTHON": str(elsewhere),
+        "PIP_REQUIRE_HASHES": "1",
+        "PIP_TARGET": str(elsewhere),
+        "PIP_USER": "1",
+    }
+    done = subprocess.run(
+        ["scripts/setup.sh"],
+        cwd=clone,
+        env={"PATH": str(machine.bin), "GRUB": str(tmp_path / "grub"), **hostile},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    said = subprocess.run(
+        [clone / ".venv/bin/kgen"], capture_output=True, text=True, check=True, env={}
+    )
+    assert said.stdout == "kgen 1\n"
+    assert not elsewhere.exists()
+    assert list(decoy.rglob("*")) == [decoy / "scripts"]
+
+
+def test_a_folder_that_python_makes_no_venv_in_is_named(machine: Machine) -> None:
+    (machine.folder / "kgen").rename(machine.folder / "a:b")
+    (machine.folder / "kgen").symlink_to("a:b")
+    done = machine.setup()
+    assert done.returncode == 1
+    assert "a:b" in done.stderr
+    assert "move the checkout" in done.stderr
+
+
+def test_a_kgen_that_does_not_start_is_no_success(machine: Machine) -> None:
+    machine.python(kgen=1)
+    done = machine.setup()
+    assert done.returncode == 1
+    assert "move the checkout to one without $" in done.stderr
+    assert not (machine.folder / "kgen/.venv/kgen-setup").exists()

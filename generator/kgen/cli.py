@@ -304,6 +304,9 @@ def image(
     from kgen.files import shown
 
     manifest = kgen_qemu.load_manifest(out)
+    stale = kgen_qemu.staleness(manifest)
+    if stale:
+        say_error(f"kgen: {stale}: the image holds it all the same")
     cargo = image.gather(manifest, append, modules)
     path = image.write(cargo, form, Folder(out.resolve()), to)
     size = path.stat().st_size

@@ -7,6 +7,7 @@ step. What the operating system refuses becomes a :class:`KgenError` that names 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -110,6 +111,25 @@ def write_if_changed(path: Path, data: bytes) -> bool:
 def in_bytes(text: str) -> bytes:
     """``text`` that may hold names of files: they are bytes, and need not be UTF-8."""
     return text.encode("utf-8", "surrogateescape")
+
+
+def signature(path: Path) -> list[int] | None:
+    """What changes when the file at ``path`` is written or replaced; None if there is none.
+
+    Time and size are not enough: ``mv`` and ``cp -p`` bring a file's old time along. The inode
+    and the time of its last change are the system's own, which nobody sets.
+    """
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return [status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns]
+
+
+def digest(path: Path) -> str:
+    """SHA-256 over the content of ``path``, in hex; OSError if it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def shown(path: Path) -> str:

@@ -3,6 +3,10 @@
 Schema 1. ``image`` is relative to the output folder; its size and hash tell a boot whether the
 image is still the one that was built. Sizes are bytes.
 
+``inputs`` are the files that the kernel was made from, with their hashes: a boot says when one has
+changed since. Those in the output folder and beside it are relative to it, so a project may move.
+``unfinished`` is a file that is there while a build is under way, and after one that failed.
+
 ``memory`` is what it takes to predict each figure of a boot's accounts (``kgen_qemu.accounting``):
 the description's numbers, and where the linker ended the image.
 """
@@ -11,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from kgen.derive import Derived
 
@@ -24,6 +28,8 @@ def manifest(
     image: str,
     content: bytes,
     build_id: str,
+    inputs: Mapping[str, str],
+    unfinished: str,
     address_of: Callable[[str], int | None],
 ) -> bytes:
     """The manifest of the kernel whose ELF at ``image`` holds ``content``.
@@ -43,6 +49,8 @@ def manifest(
         "ram": {"minimum": kernel.ram.minimum, "maximum": kernel.ram.maximum},
         "cpu": {"minimum": kernel.cpu.minimum},
         "memory": _memory(derived, address_of),
+        "unfinished": unfinished,
+        "inputs": dict(sorted(inputs.items())),
     }
     return (json.dumps(entries, indent=2) + "\n").encode()
 

@@ -6,6 +6,7 @@ imported only where it draws, and only once there is work to show.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -30,6 +31,11 @@ class Progress:
 
     def waiting(self, folder: str) -> None:
         """Another build holds ``folder``."""
+
+    def remark(self, text: str) -> None:
+        """Say something that is to be read, wherever standard error goes."""
+        self.close()
+        say_error(text)
 
     def close(self) -> None:
         """There is nothing more to show."""
@@ -110,7 +116,13 @@ def printing() -> Iterator[None]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
             what = f"standard output cannot be written: {error.strerror}"
-            raise KgenError(what, "free some space where it goes, or send it elsewhere") from None
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            hint = (
+                "free some space where it goes, or send it elsewhere"
+                if full
+                else "send it elsewhere"
+            )
+            raise KgenError(what, hint) from None
 
 
 def say_error(text: str) -> None:

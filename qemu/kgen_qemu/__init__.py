@@ -6,6 +6,7 @@ modules, each about one thing:
 
     request     what the user asked for, checked          (exit 2 when it is wrong)
     machine     which PC that is, as QEMU's arguments     (pure)
+    view        the folder in which QEMU runs: one kernel, whatever is built meanwhile
     session     QEMU runs (process, leash, monitor), its serial line is read, answered and logged
     transcript  serial bytes → what the kernel said       (pure)
     audit       every instruction that ran, and the CPU that brought it
@@ -14,8 +15,9 @@ modules, each about one thing:
     report      the verdict for people;  ``Result.to_json()`` is the one for programs
 
 ``maps``, ``firmware`` and ``trace`` are parts of a request, ``dosbox`` an emulator
-in QEMU's place; ``i386`` says which CPU has which instruction. ``logs`` are a boot's files,
-``former`` those of boots before it, ``run`` what a result says of its own boot.
+in QEMU's place, ``stale`` what changed since a kernel was built; ``i386`` says
+which CPU has which instruction. ``logs`` are a boot's files, ``former`` those of
+boots before it, ``run`` what a result says of its own boot.
 
 Everything is imported on first use, so that ``import kgen_qemu`` costs nothing
 to a command that boots nothing.
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from kgen_qemu.request import Request, boot_request
     from kgen_qemu.result import Result
     from kgen_qemu.session import boot
+    from kgen_qemu.stale import staleness
 
 __all__ = [
     "BootError",
@@ -41,6 +44,7 @@ __all__ = [
     "boot_request",
     "load_manifest",
     "print_report",
+    "staleness",
 ]
 
 _HOME = {
@@ -52,6 +56,7 @@ _HOME = {
     "boot_request": "request",
     "load_manifest": "manifest",
     "print_report": "report",
+    "staleness": "stale",
 }
 
 

@@ -97,7 +97,7 @@ class Audit:
         return tuple(map(str, self.violations))
 
 
-def audit(file: Path, image: Path, kernel_base: int, trace: Trace) -> Audit:
+def audit(file: Path, image: Path | bytes, kernel_base: int, trace: Trace) -> Audit:
     """Decode the log ``file`` of a boot of ``image``; a log that is not there is an empty one.
 
     ``kernel_base`` is what lies between the image's virtual addresses and the
@@ -195,7 +195,9 @@ def _decode(block: Block) -> Iterator[tuple[int, tuple[int, str]]]:
         yield instruction.ip32, (family, "" if family == 3 else str(instruction))
 
 
-def _sites(wrong: dict[int, tuple[int, str]], image: Path, kernel_base: int) -> tuple[Site, ...]:
+def _sites(
+    wrong: dict[int, tuple[int, str]], image: Path | bytes, kernel_base: int
+) -> tuple[Site, ...]:
     """With names: an instruction is exact, and one that ran before paging has its name above."""
     linked = [at if at >= kernel_base else at + kernel_base for at in wrong]
     frames = (symbolise(image, [address])[0] for address in linked)

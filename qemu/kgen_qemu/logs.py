@@ -38,6 +38,11 @@ class Logs:
         return self.path.with_suffix(".asm")
 
     @property
+    def run(self) -> Path:
+        """The folder in which QEMU runs, for as long as it does."""
+        return self.path.with_suffix(".run")
+
+    @property
     def configuration(self) -> Path:
         """DOSBox-X's configuration."""
         return self.path.with_suffix(".conf")

@@ -1,7 +1,5 @@
 """From a boot that is over to its Result: gather the facts, judge them, name the addresses."""
 
-from pathlib import Path
-
 from kgen_qemu.accounting import Accounting, account
 from kgen_qemu.audit import Audit, audit
 from kgen_qemu.listen import Heard
@@ -33,7 +31,7 @@ def outcome(
         timeout=request.timeout,
         stderr=complaint,
         emulator=run.emulator,
-        place=_place(manifest.image_path, monitor.registers),
+        place=_place(manifest.image_data, monitor.registers),
     )
     expected = Expected(
         stages=manifest.stages,
@@ -61,9 +59,9 @@ def outcome(
         assertions=heard.assertions,
         audit=audited,
         accounting=accounts,
-        frames=_frames(manifest.image_path, heard.said),
-        sites=message_sites(manifest.image_path, heard.said.panic),
-        leaks=leak_sites(manifest.image_path, heard.said),
+        frames=_frames(manifest.image_data, heard.said),
+        sites=message_sites(manifest.image_data, heard.said.panic),
+        leaks=leak_sites(manifest.image_data, heard.said),
         seconds=seconds,
         log=logs.path,
         command=request.command,
@@ -77,7 +75,7 @@ def _audit(request: Request, logs: Logs) -> Audit | None:
     if request.trace is None or manifest.memory is None:
         return None
     base = manifest.memory.kernel_base
-    return audit(logs.instructions, manifest.image_path, base, request.trace)
+    return audit(logs.instructions, manifest.image_data, base, request.trace)
 
 
 def _findings(audited: Audit | None, accounts: Accounting | None) -> tuple[str, ...]:
@@ -86,7 +84,7 @@ def _findings(audited: Audit | None, accounts: Accounting | None) -> tuple[str, 
     return (() if audited is None else audited.reasons) + differences
 
 
-def _frames(image: Path, said: Transcript) -> tuple[Frame, ...]:
+def _frames(image: bytes, said: Transcript) -> tuple[Frame, ...]:
     """A panic's addresses with names: where it struck, then who called.
 
     One without a vector is a call of panic(), and its eip a return address.
@@ -100,7 +98,7 @@ def _frames(image: Path, said: Transcript) -> tuple[Frame, ...]:
     return symbolise(image, addresses, first_exact=panic.vector is not None)
 
 
-def _place(image: Path, registers: dict[str, int]) -> str:
+def _place(image: bytes, registers: dict[str, int]) -> str:
     """Where a machine was when it reset itself or stood still, for the verdict's reason."""
     if "EIP" not in registers:
         return ""

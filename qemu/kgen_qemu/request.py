@@ -5,12 +5,14 @@ or raises BootError: usage (exit 2) for what cannot be, emulator (exit 6) when
 there is no emulator. A Request is complete: nothing later consults the user.
 """
 
+import hashlib
 import os
 import re
 import shlex
 import shutil
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -336,7 +338,24 @@ def _module(text: str, directory: Path) -> str:
         if is_file(Path(text)):
             raise usage(f"--module {text!r}: QEMU ends a module's path at a space", "rename it")
         raise usage(f"--module {name}: no such file")
-    return os.path.relpath(name, directory) + space + arguments
+    return _as_seen_from(directory, Path(name)) + space + arguments
+
+
+def _as_seen_from(directory: Path, file: Path) -> str:
+    """A name for ``file`` that leads there from where ``directory`` truly is, without a space."""
+    folder = file.parent.resolve()
+    name = os.path.relpath(folder / file.name, directory.resolve())
+    if " " not in name:
+        return name
+    # The way there leads through folders with spaces in their names: a link goes around them.
+    way = f"boot/from-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
+    try:
+        (directory / "boot").mkdir(exist_ok=True)
+        with suppress(FileExistsError):
+            (directory / way).symlink_to(folder)
+    except OSError as error:
+        raise usage(f"--module {file}: no link to it can be made: {error.strerror}") from error
+    return f"{way}/{file.name}"
 
 
 def find_binary() -> str:

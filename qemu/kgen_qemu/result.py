@@ -9,6 +9,7 @@ from kgen_qemu.audit import Audit
 from kgen_qemu.errors import SCHEMA
 from kgen_qemu.run import Run
 from kgen_qemu.sites import CodeSite, LeakSite
+from kgen_qemu.stale import CURRENT, Stale
 from kgen_qemu.symbols import Frame
 from kgen_qemu.transcript import Panic, Transcript
 from kgen_qemu.verdict import Assertion, Name
@@ -20,7 +21,8 @@ class Result:
 
     ``frames`` are the panic's addresses as functions and lines, where known, ``sites``
     those in its message, ``leaks`` who leaked, worst first. ``audit`` and ``accounting``
-    are None where none took place. ``run`` says which boot it was.
+    are None where none took place. ``run`` says which boot it was, ``stale`` what changed
+    since the kernel was built.
     """
 
     verdict: Name
@@ -42,6 +44,7 @@ class Result:
     sites: tuple[CodeSite, ...] = ()
     leaks: tuple[LeakSite, ...] = ()
     run: Run | None = None
+    stale: Stale = CURRENT
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``kgen boot --json`` prints, schema 1; plain JSON types only."""
@@ -79,6 +82,7 @@ class Result:
                 "checked": self.accounting.checked,
                 "mismatches": [vars(mismatch) for mismatch in self.accounting.mismatches],
             },
+            "stale": {"changed": list(self.stale.changed), "unfinished": self.stale.unfinished},
             "seconds": round(self.seconds, 3),
             "log": str(self.log),
             "command": self.command,

@@ -22,6 +22,7 @@ from kgen_qemu.logs import Logs, boot_logs
 from kgen_qemu.process import running
 from kgen_qemu.request import Request
 from kgen_qemu.run import Run, run_of
+from kgen_qemu.view import view
 
 if TYPE_CHECKING:
     from kgen_qemu.result import Result
@@ -47,7 +48,6 @@ def boot(request: Request, *, on_line: Callable[[str], None] | None = None) -> "
 
 def _boot(request: Request, logs: Logs, on_line: Callable[[str], None] | None) -> "Result":
     start = time.monotonic()
-    folder = request.manifest.directory
     started: list[Run] = []
 
     def command(qmp_fd: int) -> list[str]:
@@ -57,14 +57,20 @@ def _boot(request: Request, logs: Logs, on_line: Callable[[str], None] | None) -
         logs.record({"schema": 1, "verdict": None, "run": started[0].to_json()})
         return argv
 
-    with running(command, folder, logs.stderr) as qemu:
+    with (
+        view(request.manifest, request.machine, logs.run) as folder,
+        running(command, folder, logs.stderr) as qemu,
+    ):
         from kgen_qemu.listen import listen
         from kgen_qemu.outcome import outcome
+        from kgen_qemu.stale import staleness
 
+        stale = staleness(request.manifest)
         heard = listen(qemu, logs.serial, request, start + request.timeout, on_line)
         seconds = time.monotonic() - start
         qemu.monitor.join()
     result = outcome(request, heard, qemu.monitor, logs, seconds, started[0])
+    result = replace(result, stale=stale)
     logs.record(result.to_json())
     return result
 

@@ -20,13 +20,13 @@
 //% if console.vga
 #include <arch/vga.h>
 //% endif
-#include <generated/build.h>
 #include <generated/config.h>
 #include <generated/stages.h>
 //% if features.bench
 #include <kernel/bench.h>
 //% endif
 #include <kernel/boot_info.h>
+#include <kernel/build.h>
 #include <kernel/ktest.h>
 #include <kernel/main.h>
 #include <kernel/meminfo.h>
@@ -225,7 +225,7 @@ void kmain(uint32_t magic, phys_addr_t info)
 	gdt_init();
 	trap_init();
 	kgen_line("hello proto=%d name=%s build=%s base=i386", PROTO_VERSION, KERNEL_NAME,
-		  BUILD_ID);
+		  kernel_build_id);
 	multiboot_read(magic, info); /* the command line may force the CPU */
 	cpu_init();
 	//% if features.bench

@@ -167,8 +167,8 @@ class Workshop:
 
     def sources(self, **fields: object) -> Path:
         """The rendered sources of ``Kernel(**fields)``; the kernel must be sound."""
-        tree = render(derive(Kernel.model_validate(fields)), templates_dir(), sources={})
-        src = self.folder / f"src-{tree.build_id}"
+        tree = render(derive(Kernel.model_validate(fields)), templates_dir())
+        src = self.folder / f"src-{tree.digest}"
         if not src.exists():
             fresh = Path(tempfile.mkdtemp(dir=self.folder))
             tree.write(fresh / "src", fresh / "record")

@@ -31,7 +31,7 @@ TOTAL = re.compile(
 @cache
 def suites() -> Counter[str]:
     """How many tests each suite of the default kernel has."""
-    tree = render(derive(Kernel()), templates_dir(), sources={}, flags=())
+    tree = render(derive(Kernel()), templates_dir())
     code = "".join(file.data.decode() for file in tree.files if file.output.path.endswith(".c"))
     return Counter(re.findall(r"^KTEST(?:_FINAL)?\((\w+), \w+\)", code, re.MULTILINE))
 

@@ -68,7 +68,7 @@ def compile_program(plan: Plan, variant: Variant) -> Path:
     folder = Folder(root.with_name(f"{root.name}-host").resolve())
     sets = (*plan.sets, *variant.sets, "kmalloc.mapping=direct")
     derived = prove(load(plan.description, sets))
-    tree = render(derived, templates_dir(), sources={})
+    tree = render(derived, templates_dir())
     tree.write(folder.src, folder.record)
     paths = [file.output.path for file in tree.files]
     program = folder.build / "host"

@@ -31,13 +31,19 @@ _OVERFLOW = re.compile(r"region [`'](?P<region>[^`']+)' overflowed by (?P<bytes>
 _LINKER = re.compile(r"^\S*\bld(?:\.bfd)?: ")
 _OWN = re.compile(r"\bkgen: (?P<text>.+?)\s*$")
 _NO_SPACE = "No space left on device"
+_NO_ACCESS = re.compile(
+    r"(?:can't create|can't open|opening dependency file|cannot open output file) "
+    r"(?P<file>build/[^:\n]+): "
+    r"(?P<why>Permission denied|Operation not permitted|Read-only file system)"
+)
 
 
 @dataclass(frozen=True)
 class Sources:
     """Where the compiler's places come from: the output folder, the map, the user's files.
 
-    ``folder`` is the description's; ``cpu`` the oldest processor that it admits.
+    ``folder`` is the description's, from which headers are included, too; ``cpu`` the oldest
+    processor that it admits.
     """
 
     root: Path
@@ -81,6 +87,12 @@ def explain(output: str, sources: Sources) -> KgenError:
     links = [text for target, text in blocks if target.startswith("build/unverified.")]
     if _NO_SPACE in output:
         return _error("the disk is full", "free some space; what was built before is still whole")
+    denied = _NO_ACCESS.search(output)
+    if denied:
+        return _error(
+            f"cannot write {sources.file(denied['file'])}: {denied['why']}",
+            "perhaps another user built here; choose a folder that you may write to with -o DIR",
+        )
     if links:
         return _link_error(links[0], sources)
     text = "\n".join(located(text, sources) for _, text in blocks) or output.strip()

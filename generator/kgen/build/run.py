@@ -29,19 +29,6 @@ class Outcome:
     output: str
 
 
-def is_current(folder: Folder, *, lock: int) -> bool:
-    """Whether ninja would find nothing to do; nothing is run."""
-    done = subprocess.run(
-        [*_command(folder), "-n"],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-        env=_environment(),
-        pass_fds=(lock,),
-    )
-    return done.returncode == 0 and b"no work to do" in done.stdout
-
-
 def run_ninja(
     folder: Folder, *, lock: int, on_step: Callable[[int, int, str], None] | None = None
 ) -> Outcome:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -41,13 +41,17 @@ int probe(int64_t value) { return (int)(value >> 7) + (int)sizeof(va_list); }
 
 @dataclass(frozen=True)
 class Toolchain:
-    """Programs that make a kernel: ``compiler``, its ``linker``, its own ``headers`` folder."""
+    """Programs that make a kernel: ``compiler``, its ``linker``, its own ``headers`` folder.
+
+    ``programs`` are all whose change may change an object: the compiler proper, the assembler.
+    """
 
     name: str
     version: str
     compiler: str
     linker: str
     headers: str
+    programs: tuple[str, ...] = ()
 
     @property
     def release(self) -> str:
@@ -115,7 +119,7 @@ def _cached(cache: Path, asked: list[object]) -> Toolchain | None:
     with suppress(OSError, ValueError, TypeError, KeyError):
         kept = json.loads(cache.read_text())
         if kept["asked"] == asked:
-            return Toolchain(**kept["answer"])
+            return Toolchain(**{**kept["answer"], "programs": tuple(kept["answer"]["programs"])})
     return None
 
 
@@ -137,7 +141,16 @@ def _probe(name: str, path: str, flags: Sequence[str]) -> Toolchain:
         includes = ["-nostdinc", "-isystem", headers]
         _run([path, *flags, *includes, "-c", str(source), "-o", str(compiled)])
         _run([resolved, *LINK, "-e", "probe", str(compiled), "-o", str(elf)])
-    return Toolchain(name, version, path, resolved, headers)
+    return Toolchain(name, version, path, resolved, headers, tuple(_programs(path)))
+
+
+def _programs(path: str) -> Iterator[str]:
+    """The compiler driver ``path``, and what it calls, where they can be found."""
+    yield path
+    for name in ("cc1", "as"):
+        found = shutil.which(_run([path, f"-print-prog-name={name}"]).strip())
+        if found:
+            yield found
 
 
 def _run(command: list[str]) -> str:

@@ -109,8 +109,8 @@ class Built(Protocol):
         """Its build id."""
 
     @property
-    def image_path(self) -> Path:
-        """Its ELF file."""
+    def image_data(self) -> bytes:
+        """Its ELF file's content."""
 
 
 def gather(built: Built, append: str, modules: Sequence[str], folder: Path = Path()) -> Cargo:
@@ -127,16 +127,16 @@ def gather(built: Built, append: str, modules: Sequence[str], folder: Path = Pat
                 "rename or rewrite it",
             )
     files = tuple(_module(text, folder) for text in modules)
-    return Cargo(built.name, built.build, _read(built.image_path, "the kernel"), append, files)
+    return Cargo(built.name, built.build, built.image_data, append, files)
 
 
 def _module(text: str, folder: Path) -> File:
     name, space, arguments = text.partition(" ")
-    return File(Path(name).name + space + arguments, _read(folder / name, "--module"))
+    return File(Path(name).name + space + arguments, _read(folder / name))
 
 
-def _read(path: Path, what: str) -> bytes:
+def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise KgenError(f"{what} {path}: {error.strerror}") from error
+        raise KgenError(f"--module {path}: {error.strerror}") from error

@@ -19,9 +19,6 @@ CODE_SUFFIXES = (".c", ".S", ".h")
 
 VALUE_SUFFIX = ".j2"
 
-BUILD_ID = "include/generated/build.h"
-"""The one output that names the build, hence depends on all others and is rendered last."""
-
 CONDITIONS: tuple[tuple[str, Callable[[Kernel], bool]], ...] = (
     ("test/*", lambda kernel: kernel.features.tests),
     ("bench/*", lambda kernel: kernel.features.bench),

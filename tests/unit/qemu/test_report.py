@@ -165,6 +165,7 @@ def test_json_has_the_contracts_keys(recorded: Recorded) -> None:
         "expect",
         "audit",
         "accounting",
+        "stale",
         "seconds",
         "log",
         "command",
