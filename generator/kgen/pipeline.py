@@ -97,7 +97,7 @@ def build(request: Request, progress: Progress) -> Built:
 
 def _is_current(folder: Folder, key: str) -> bool:
     """Whether the last build is the one that ``key`` asks for, and nothing that it read changed."""
-    if folder.unfinished.exists() or not stamp.matches(folder, key):
+    if exists(folder.unfinished) or not stamp.matches(folder, key):
         return False
     inputs = recorded(folder.root, folder.inputs)
     return folder.relative(folder.candidate) in inputs.objects and not inputs.stale()

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kgen.errors import KgenError
-from kgen.files import named_faults, shown
+from kgen.files import exists, is_folder, named_faults, shown
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Folder:
 
     def refuse_foreign(self) -> None:
         """KgenError (exit 2) if a build would overwrite what kgen did not write; ``src`` apart."""
-        if not self.record.exists() and self.build.is_dir():
+        if not exists(self.record) and is_folder(self.build):
             for item in sorted(self.build.iterdir()):
                 if item not in (self.lock, self.unfinished):
                     raise _in_the_way(item)
@@ -138,7 +138,7 @@ class Folder:
         A child that inherits the descriptor keeps the lock, so even a build whose kgen was
         killed is not joined by another before its last compiler ends.
         """
-        if not self.lock.exists():
+        if not exists(self.lock):
             self.refuse_foreign()
         with named_faults(self.lock):
             self.build.mkdir(parents=True, exist_ok=True)

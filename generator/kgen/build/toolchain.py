@@ -59,7 +59,7 @@ class Toolchain:
         return f"{self.name.rpartition('-')[2]} {self.version}"
 
 
-@dataclass(frozen=True)
+@dataclass
 class _RefusedError(Exception):
     """Why a candidate cannot be used."""
 

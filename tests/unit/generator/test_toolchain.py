@@ -22,6 +22,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that alone is on PATH, for programs of our own."""
     folder = tmp_path / "bin"
     folder.mkdir()
+    i386()  # while the real ones are found
     monkeypatch.setenv("PATH", str(folder))
     return folder
 
