@@ -20,6 +20,7 @@ FLAGS = compile_flags(Kernel())
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that alone is on PATH, for programs of our own."""
+    i386()  # found while it is on PATH, and remembered
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
