@@ -7,6 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from hypothesis import settings
+
+# How long one example takes says nothing on a busy machine; pytest-timeout bounds the whole.
+settings.register_profile("kgen", deadline=None)
+settings.load_profile("kgen")
 
 
 @contextmanager

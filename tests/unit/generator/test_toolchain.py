@@ -20,6 +20,7 @@ FLAGS = compile_flags(Kernel())
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that alone is on PATH, for programs of our own."""
+    i386()  # found while it is on PATH, and remembered
     folder = tmp_path / "bin"
     folder.mkdir()
     i386()  # while the real ones are found
@@ -56,7 +57,8 @@ def refused(tmp_path: Path, choice: str = "auto") -> KgenError:
     return caught.value
 
 
-def test_the_systems_gcc_serves(tmp_path: Path) -> None:
+def test_the_systems_gcc_serves(tmp_path: Path, programs: Path) -> None:
+    compiler(programs, "gcc")
     toolchain = discover("gcc", FLAGS, tmp_path / "cache")
     assert Path(toolchain.headers, "stdint.h").is_file()
     assert Path(toolchain.linker).is_absolute()
@@ -114,7 +116,8 @@ def test_the_answer_is_kept_until_a_program_changes(tmp_path: Path, programs: Pa
     assert chosen(tmp_path) == "i686-elf-gcc"
 
 
-def test_a_damaged_answer_is_asked_again(tmp_path: Path) -> None:
+def test_a_damaged_answer_is_asked_again(tmp_path: Path, programs: Path) -> None:
+    compiler(programs, "gcc")
     cache = tmp_path / "cache"
     toolchain = discover("gcc", FLAGS, cache)
     for text in ("{", "[]", json.dumps({"asked": None})):

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.tools import addresses, i386
+from tests.tools import addresses, binutil, i386
 
 from kgen_qemu.symbols import Frame, symbolise
 
@@ -77,13 +77,13 @@ def test_unknown_addresses_stay_bare(elf: Path) -> None:
 
 def test_a_stripped_elf(elf: Path, tmp_path: Path) -> None:
     bare = tmp_path / "bare.elf"
-    subprocess.run(["strip", str(elf), "-o", str(bare)], check=True)
+    subprocess.run([binutil("strip"), str(elf), "-o", str(bare)], check=True)
     assert symbolise(bare, [0xC0100000]) == (Frame(0xC0100000),)
 
 
 def test_symbols_without_lines(elf: Path, tmp_path: Path) -> None:
     bare = tmp_path / "bare.elf"
-    subprocess.run(["strip", "-g", str(elf), "-o", str(bare)], check=True)
+    subprocess.run([binutil("strip"), "-g", str(elf), "-o", str(bare)], check=True)
     start = addresses(elf)["inner"]
     assert symbolise(bare, [start]) == (Frame(start, "inner"),)
 
