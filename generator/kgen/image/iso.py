@@ -18,6 +18,7 @@ from shutil import which
 from kgen.errors import Exit, KgenError
 from kgen.image.cargo import Cargo
 from kgen.scratch import run_tool, scratch
+from kgen_qemu.protocol import EXIT_PORT, EXITS
 
 GRUB = Path("/usr/lib/grub/i386-pc")
 """GRUB's parts for PC BIOSes, where Debian, Fedora and Arch alike put them."""
@@ -39,8 +40,8 @@ _FAILED = """\
 serial --unit=0 --speed=115200
 terminal_output --append serial
 echo "kgen: GRUB cannot load the kernel: too little memory, or the disc is damaged"
-outb 0xf4 0x13
 """
+_LEAVE = f"outb {EXIT_PORT:#x} {EXITS['refused']:#x}\n"
 
 
 def make_iso(cargo: Cargo) -> bytes:
@@ -68,7 +69,7 @@ def grub_config(cargo: Cargo) -> str:
         for number, module in enumerate(cargo.modules, 1)
     ]
     lines = ["set timeout=0", *(f"if {load}; then" for load in loads), "boot"]
-    return "\n".join([*lines, *("fi" for _ in loads), _FAILED])
+    return "\n".join([*lines, *("fi" for _ in loads), _FAILED + _LEAVE])
 
 
 def _words(line: str) -> str:
