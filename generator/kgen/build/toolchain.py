@@ -50,11 +50,12 @@ class Toolchain:
     headers: str
 
 
-@dataclass(frozen=True)
 class _RefusedError(Exception):
     """Why a candidate cannot be used."""
 
-    reason: str
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 def identity(choice: str) -> list[list[object]]:
