@@ -16,6 +16,7 @@ from kgen.describe import Kernel
 from kgen.errors import DescriptionError
 from kgen.units import FOUR_GIB, PAGE_SIZE, TABLE_SPAN, show_size
 from kgen.workloads import PARAMETERS, Parameters
+from kgen_qemu import protocol
 from kgen_qemu.i386 import NAMES
 
 STAGES = (
@@ -121,12 +122,11 @@ class Derived:
     table_span: int = TABLE_SPAN
     stages: tuple[str, ...] = STAGES
     traps: tuple[Trap, ...] = TRAPS
-    proto: int = 1
-    exit_port: int = 0xF4
-    exit_pass: int = 0x10
-    exit_fail: int = 0x11
-    exit_panic: int = 0x12
-    exit_refused: int = 0x13
+    proto: int = protocol.VERSION
+    exit_port: int = protocol.EXIT_PORT
+    exits: tuple[tuple[str, int], ...] = tuple(protocol.EXITS.items())
+    cmdline_max: int = protocol.CMDLINE_MAX
+    fail_words: tuple[str, ...] = protocol.FAIL_WORDS
     node_size: int = footprint.NODE_SIZE
     arena_per_ram: int = footprint.ARENA_PER_RAM
     bench: Parameters = PARAMETERS

@@ -16,8 +16,9 @@ modules, each about one thing:
 
 ``maps``, ``firmware`` and ``trace`` are parts of a request, ``dosbox`` an emulator
 in QEMU's place, ``stale`` what changed since a kernel was built; ``i386`` says
-which CPU has which instruction. ``logs`` are a boot's files, ``former`` those of
-boots before it, ``run`` what a result says of its own boot.
+which CPU has which instruction, ``protocol`` what a kernel and whoever boots it
+agree on. ``logs`` are a boot's files, ``former`` those of boots before it,
+``run`` what a result says of its own boot.
 
 Everything is imported on first use, so that ``import kgen_qemu`` costs nothing
 to a command that boots nothing.

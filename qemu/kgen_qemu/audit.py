@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kgen_qemu import i386
-from kgen_qemu.machine import EXIT_PORT
+from kgen_qemu.protocol import EXIT_PORT
 from kgen_qemu.symbols import Frame, symbolise
 from kgen_qemu.trace import Trace
 

@@ -1,7 +1,7 @@
 """Which PC a kernel boots on, and that PC as QEMU's arguments. Pure.
 
 Of QEMU's many devices a machine here has four: RAM, a CPU, COM1 and a port to
-leave by. ``isa-debug-exit`` at 0xf4 ends QEMU with status ``code * 2 + 1``, so
+leave by. ``isa-debug-exit`` ends QEMU with status ``code * 2 + 1`` (``protocol``), so
 every status that a kernel gives is odd; an even one is QEMU's own.
 
 The serial line is QEMU's stdin and stdout, which are pipes. (A socketpair works
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from kgen_qemu import cpus
+from kgen_qemu.protocol import EXIT_PORT
 
 MachineName = Literal["pc", "q35", "isapc"]
 Accel = Literal["tcg", "kvm"]
@@ -31,7 +32,6 @@ LOADERS: tuple[str, ...] = ("multiboot", "grub", "floppy")
 SPLITS = {"pc": 3584 << 20, "q35": 2816 << 20, "isapc": 3584 << 20}
 """The bytes of RAM from which on a board has a part of it above 4 GiB."""
 
-EXIT_PORT = 0xF4
 RAM_STEP = 8192  # bytes; QEMU silently rounds RAM up to this
 
 

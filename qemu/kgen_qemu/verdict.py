@@ -23,13 +23,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kgen_qemu.errors import Exit
+from kgen_qemu.protocol import STATUS, VERSION
 from kgen_qemu.transcript import Hello, Stage, Transcript
 
 Name = Literal["pass", "fail", "panic", "timeout", "emulator", "protocol", "reset"]
-
-# QEMU's status for each code that a kernel writes to the exit port: code * 2 + 1.
-STATUS = {33: "pass", 35: "fail", 37: "panic", 39: "refused"}
-PROTO = 1
 
 
 @dataclass(frozen=True)
@@ -142,10 +139,11 @@ def _panic(said: Transcript, ending: Ending) -> list[str]:
         if ending.shutdown == "guest-reset":
             reasons.append("and then the machine reset itself: a fault in the panic handler")
         return reasons
-    if ending.status == 37:
+    way = STATUS.get(ending.status or 0)
+    if way == "panic":
         where = _progress(said) if said.hello else "before its serial line was up"
         return [f"the kernel left with the exit code for panic and no panic line, {where}"]
-    if ending.status == 39:
+    if way == "refused":
         if said.hello is None and said.last_line:  # a loader, which does not speak the protocol
             return [f"boot refused before the kernel ran: {said.last_line[:200]}"]
         return ["the kernel refused to boot and gave no reason"]
@@ -215,8 +213,8 @@ def _protocol(said: Transcript, ending: Ending, expected: Expected) -> list[str]
 
 
 def _identity(hello: Hello, expected: Expected) -> list[str]:
-    if hello.proto != PROTO:
-        return [f"the kernel speaks protocol {hello.proto}, this version reads {PROTO}"]
+    if hello.proto != VERSION:
+        return [f"the kernel speaks protocol {hello.proto}, this version reads {VERSION}"]
     if expected.build is not None and hello.build != expected.build:
         return [f"hello says build {hello.build}, the manifest {expected.build}"]
     return []

@@ -8,14 +8,12 @@ is looked at here.
 
 from kgen_qemu.errors import did_you_mean, usage
 from kgen_qemu.manifest import Manifest
+from kgen_qemu.protocol import CMDLINE_MAX, FAIL_WORDS
 
-MOST = 255
-"""Characters that a kernel keeps: CMDLINE_MAX in its kernel/boot_info.h, less the NUL."""
+MOST = CMDLINE_MAX - 1
+"""Characters that a kernel keeps."""
 
-FAILURES = tuple(
-    f"fail.{word}"
-    for word in ("of", "nth", "times", "site", "rate", "seed", "until", "sweep", "suite")
-)
+FAILURES = tuple(f"fail.{word}" for word in FAIL_WORDS)
 """Options of kernels with ``debug.fail`` (mm/fail.c, kernel/sweep.c)."""
 
 FEATURE = "fail"

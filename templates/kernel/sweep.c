@@ -54,13 +54,13 @@ bool sweep_is_wanted(void)
 {
 	char form[8] = "";
 
-	if (!boot_option("fail.sweep", form, sizeof(form)))
+	if (!boot_option(OPTION_FAIL_SWEEP, form, sizeof(form)))
 		return false;
 	full = !strcmp(form, "full");
 	if (!full && strcmp(form, "short"))
-		refuse_boot("fail.sweep=%s: it must be short or full", form);
-	if (boot_option("fail.suite", only, sizeof(only)) && !ktest_count(only))
-		refuse_boot("fail.suite=%s: there is no such suite of tests", only);
+		refuse_boot(OPTION_FAIL_SWEEP "=%s: it must be short or full", form);
+	if (boot_option(OPTION_FAIL_SUITE, only, sizeof(only)) && !ktest_count(only))
+		refuse_boot(OPTION_FAIL_SUITE "=%s: there is no such suite of tests", only);
 	return true;
 }
 

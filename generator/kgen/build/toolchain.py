@@ -59,11 +59,12 @@ class Toolchain:
         return f"{self.name.rpartition('-')[2]} {self.version}"
 
 
-@dataclass
 class _RefusedError(Exception):
     """Why a candidate cannot be used."""
 
-    reason: str
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 def identity(choice: str) -> list[list[object]]:

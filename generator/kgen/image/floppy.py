@@ -98,7 +98,7 @@ def _render(plan: Plan, work: Path) -> None:
 
     renderer = Renderer(templates_dir(), {"plan": plan})
     for path in (*_FILES, "loader.h"):
-        template = f"loader/{path}.j2" if path == "plan.S" else f"loader/{path}"
+        template = f"loader/{path}.j2" if path in ("plan.S", "loader.h") else f"loader/{path}"
         (work / path).write_bytes(renderer.render(Output(path, template)).data)
 
 

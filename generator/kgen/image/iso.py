@@ -18,6 +18,7 @@ from shutil import which
 from kgen.errors import Exit, KgenError
 from kgen.image.cargo import Cargo
 from kgen.scratch import run_tool, scratch
+from kgen_qemu.protocol import EXIT_PORT, EXITS
 
 GRUB = Path("/usr/lib/grub/i386-pc")
 """GRUB's parts for PC BIOSes, where Debian, Fedora and Arch alike put them."""
@@ -42,7 +43,7 @@ terminal_output --append serial
 echo "kgen: GRUB cannot load the kernel; it says:"
 }
 """
-_LEAVE = "terminal_output console\noutb 0xf4 0x13\n"
+_LEAVE = f"terminal_output console\noutb {EXIT_PORT:#x} {EXITS['refused']:#x}\n"
 
 
 def make_iso(cargo: Cargo) -> bytes:

@@ -9,8 +9,7 @@
 #include <kernel/types.h>
 #include <mm/memmap.h>
 
-#define CMDLINE_MAX 256 /* bytes, with the NUL; what is longer is cut */
-#define MODULE_NAME_MAX 64 /* likewise */
+#define MODULE_NAME_MAX 64 /* bytes, with the NUL; what is longer is cut */
 
 /* A file that the loader put in memory beside the kernel. */
 struct boot_module {

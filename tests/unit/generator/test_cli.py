@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -157,20 +158,29 @@ def test_boot_before_build_says_what_to_run(kgen: Kgen, here: Path) -> None:
     assert ran.err == "kgen: error: nothing is built in kernel_out\n    run: kgen build\n"
 
 
+@dataclass(frozen=True)
+class Checked:
+    """A request as far as the command line looks at it."""
+
+    machine: SimpleNamespace
+    manifest: None = None
+    kgen: str = ""
+
+
 @pytest.mark.parametrize("as_json", [False, True])
 def test_boot_passes_its_options_on_and_ends_with_the_verdict(
     kgen: Kgen, here: Path, monkeypatch: pytest.MonkeyPatch, as_json: bool
 ) -> None:
     asked: dict[str, object] = {}
     result = SimpleNamespace(exit_code=5, to_json=lambda: {"verdict": "timeout"})
-    checked = SimpleNamespace(machine=SimpleNamespace(via="multiboot"), manifest=None)
+    checked = Checked(machine=SimpleNamespace(via="multiboot"))
 
     def request(out: Path, **options: object) -> object:
         asked.update(options, out=out)
         return checked
 
     def boot(request: object, on_line: Callable[[str], None] | None) -> object:
-        assert request is checked
+        assert request == replace(checked, kgen=package.__version__)
         assert (on_line is None) == as_json
         if on_line:
             on_line("a line")
@@ -178,7 +188,9 @@ def test_boot_passes_its_options_on_and_ends_with_the_verdict(
 
     monkeypatch.setattr("kgen_qemu.boot_request", request, raising=False)
     monkeypatch.setattr("kgen_qemu.boot", boot, raising=False)
-    monkeypatch.setattr("kgen_qemu.print_report", lambda _: print("report"), raising=False)
+    monkeypatch.setattr(
+        "kgen_qemu.print_report", lambda _, file=None: print("report", file=file), raising=False
+    )
     options = "-o d --cpu 486 --memory 4M --machine q35 --accel kvm --via grub --append cpu=386"
     options += " --module a --module b --expect x --forbid y --timeout 2.5"
     options += " --audit exact --engine dosbox-x --firmware seabios --map m.json"
