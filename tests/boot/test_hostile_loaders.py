@@ -151,6 +151,14 @@ def test_modules_at_the_end_of_the_address_space(load: Load) -> None:
     assert stats["buddy.highmem.free_pages"] == 0
 
 
+def test_a_module_with_a_long_command_line(load: Load) -> None:
+    """`kgen boot` would refuse it; of another loader's the kernel keeps what the field says."""
+    result = load(Loader(PC_MAP, modules=[(FAR, b"x", b"a name" + b" x" * 3000)]))
+    assert_used(result, PC_MAP)
+    (module,) = result.transcript.modules
+    assert module.name == ("a name" + " x" * 3000)[:63]
+
+
 def test_lower_memory_is_640_kib_at_most(load: Load) -> None:
     """4 GiB of it, says the loader."""
     loader = Loader(memory=(4 << 20, 31 * 1024))
