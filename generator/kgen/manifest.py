@@ -62,6 +62,7 @@ def _memory(derived: Derived, address_of: Callable[[str], int | None]) -> dict[s
         "direct_map_limit": layout.direct_map_limit,
         "arena_pages": derived.arena_pages,
         "arena_per_ram": derived.arena_per_ram,
+        "least_available": derived.least_available,
         "map_entries": kernel.memblock.map_entries,
         "regions": kernel.memblock.regions,
         "modules": kernel.memblock.modules,

@@ -39,9 +39,6 @@ MAX_VALUE = (1 << 64) - 1
 FOUR_GIB = 1 << 32
 MiB = 1 << 20
 
-FIRMWARE = 256 << 10
-"""Bytes of RAM that a firmware may keep for itself; SeaBIOS keeps 128 KiB and 1 KiB."""
-
 
 @dataclass(frozen=True)
 class Entry:
@@ -109,14 +106,14 @@ def check_size(entries: tuple[Entry, ...], path: Path, manifest: Manifest) -> No
     """Refuse (usage) a map with less memory than the smallest machine that the kernel admits.
 
     Of its RAM a PC's map offers no more than what is below 640 KiB and above 1 MiB, less
-    what the firmware keeps for itself.
+    what the firmware keeps for itself. The kernel would refuse it, too.
     """
     from kgen_qemu.accounting import LEGACY, available, size, subtract, within
     from kgen_qemu.transcript import Region
 
     regions = [Region(entry.base, entry.length, entry.kind) for entry in entries]
     offered = size(subtract(within(available(regions, 1), 0, FOUR_GIB), [LEGACY]))
-    least = manifest.ram_minimum - (LEGACY[1] - LEGACY[0]) - FIRMWARE
+    least = manifest.memory.least_available if manifest.memory else 0
     if offered < least:
         raise usage(
             f"--map {path}: {offered >> 10} KiB are available below 640 KiB and from 1 MiB to "

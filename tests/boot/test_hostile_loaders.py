@@ -108,8 +108,12 @@ REFUSED: dict[str, tuple[Loader, str]] = {
     ),
     "less_than_the_image": (Loader([(MiB, 1 << 16, AVAILABLE)]), "no usable memory above 0x1"),
     "lower_memory_alone": (Loader(memory=(640, 0)), "no usable memory above 0x1"),
+    "too_little": (
+        Loader([(0, 0x9F000, AVAILABLE), (8 * MiB, 512 << 10, AVAILABLE)]),
+        "1148 KiB of usable memory are less than a machine with 2048 KiB has",
+    ),
     "too_small_for_tables": (
-        Loader([(0, 0x9F000, AVAILABLE), (3 * GiB, PAGE, AVAILABLE)]),
+        Loader([(0, 0x9F000, AVAILABLE), (3 * GiB, MiB, AVAILABLE)]),
         "no memory for page tables and metadata: [0-9]+ KiB wanted in one piece below 0x38000000",
     ),
     "none_in_the_direct_map": (

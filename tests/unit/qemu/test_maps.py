@@ -28,6 +28,7 @@ MEMORY: dict[str, Any] = {
     "direct_map_limit": 896 * MiB,
     "arena_pages": 26624,
     "arena_per_ram": 4,
+    "least_available": 1152 << 10,
     "map_entries": 12,
     "regions": 128,
     "modules": 2,
@@ -197,7 +198,7 @@ def test_kernels_that_cannot_keep_it(built: Built, tmp_path: Path) -> None:
         ([(MiB, 1 << 16, 1)], 64),
         ([(0, 2 * MiB, 1), (MiB, 700 << 10, 2)], 640 + 324),
         ([(0x80000, MiB, 1)], 128 + 512),  # the hole does not count
-        ([(0, 0xA0000, 1), (0, 0xA0000, 1), (MiB, 767 << 10, 1)], 1407),
+        ([(0, 0xA0000, 1), (0, 0xA0000, 1), (MiB, 511 << 10, 1)], 1151),
         ([(MiB, 16 * MiB, 2)], 0),
         ([(0, 4095, 1)], 3),
     ],
@@ -212,13 +213,13 @@ def test_too_small_a_machine(
         boot_request(built(memory=MEMORY), map=path)
     assert caught.value.exit_code == Exit.USAGE
     assert f"--map {path}: {offered} KiB are available below 640 KiB" in caught.value.what
-    assert "'default' is for machines with 2M, which offer 1408 KiB or more" in caught.value.what
+    assert "'default' is for machines with 2M, which offer 1152 KiB or more" in caught.value.what
 
 
 def test_the_smallest_machine(built: Built, tmp_path: Path) -> None:
     entries = [
         {"base": 0, "length": 640 << 10, "type": 1},
-        {"base": MiB, "length": 768 << 10, "type": 1},
+        {"base": MiB, "length": 512 << 10, "type": 1},
     ]
     path = written(tmp_path, entries)
     assert boot_request(built(memory=MEMORY), map=path).machine.memory == 3 * MiB
