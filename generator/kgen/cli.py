@@ -302,12 +302,16 @@ def image(
     from kgen import image
     from kgen.build.folder import Folder
     from kgen.files import shown
+    from kgen_qemu import words
+    from kgen_qemu.modules import check_lines
 
     manifest = kgen_qemu.load_manifest(out)
     stale = kgen_qemu.staleness(manifest)
     if stale:
         say_error(f"kgen: {stale}: the image holds it all the same")
+    words.check(append, manifest)
     cargo = image.gather(manifest, append, modules)
+    check_lines([file.line for file in cargo.modules], manifest)
     path = image.write(cargo, form, Folder(out.resolve()), to)
     size = path.stat().st_size
     if as_json:

@@ -199,6 +199,11 @@ class Derived:
         )
 
     @property
+    def least_available(self) -> int:
+        """Bytes of memory with less of which a machine is refused."""
+        return footprint.least_available(self.kernel)
+
+    @property
     def image_limit(self) -> int:
         """Bytes that the image may take so that the smallest machine boots."""
         return footprint.image_limit(self.kernel)

@@ -36,6 +36,12 @@ CHUNK_OVERHEAD = 64
 CHUNK_STEPS = 256
 """The heap finds an empty chunk for what rounds up to it, in steps of this part of a chunk."""
 
+LEGACY = 384 * KiB
+"""Bytes from 640 KiB to 1 MiB, which are no RAM on any PC (LEGACY_START in mm/memmap.h)."""
+
+FIRMWARE = 4
+"""A firmware may keep this part of RAM: SeaBIOS has 129 KiB of 2 MiB, a screen of its own more."""
+
 WORKING_ROOM = 256 * KiB
 """Bytes that must be left for the kernel to work with on the smallest machine."""
 
@@ -122,6 +128,11 @@ def ram_bends(kernel: Kernel) -> tuple[int, ...]:
     bends = {kernel.layout.direct_map_limit, arena_full, FOUR_GIB, *ends}
     low, high = kernel.ram.minimum, kernel.ram.maximum
     return tuple(sorted({low, high, *(ram for ram in bends if low < ram < high)}))
+
+
+def least_available(kernel: Kernel) -> int:
+    """Bytes that the map of the smallest machine offers, at least: with less, none was proved."""
+    return kernel.ram.minimum - kernel.ram.minimum // FIRMWARE - LEGACY
 
 
 def image_limit(kernel: Kernel) -> int:

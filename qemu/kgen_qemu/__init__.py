@@ -14,7 +14,7 @@ modules, each about one thing:
     verdict     what it said, how it ended → pass or why not  (pure)
     report      the verdict for people;  ``Result.to_json()`` is the one for programs
 
-``maps``, ``firmware`` and ``trace`` are parts of a request, ``dosbox`` an emulator
+``maps``, ``modules``, ``firmware`` and ``trace`` are parts of a request, ``dosbox`` an emulator
 in QEMU's place, ``stale`` what changed since a kernel was built; ``i386`` says
 which CPU has which instruction, ``protocol`` what a kernel and whoever boots it
 agree on. ``logs`` are a boot's files, ``former`` those of boots before it,

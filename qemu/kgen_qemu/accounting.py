@@ -6,7 +6,8 @@ manifest, everything up to the first page handed out by the buddies follows.
 than the C code: ranges are lists, what is free is a difference of lists.
 
     the map             available, less what a stricter entry takes back, in whole pages
-    memblock            + the image, the modules, then a bump for each early need
+    memblock            of them what zones cover, without 640 KiB to 1 MiB; the image, the
+                        modules, then a bump for each early need
     the buddies         what is left, in each zone, in the largest aligned blocks
     the page directory  tables, large pages, pages of the direct map
 
@@ -29,12 +30,16 @@ BITMAP_LEVELS = 4  # a bitmap and its summaries
 TOP = 1 << 64
 LAST_PAGE = 0xFFFFF000  # left alone, so that ends of ranges fit 32 bits
 FOUR_GIB = 1 << 32
+LEGACY = (0xA0000, 0x100000)  # the screen and ROMs, whatever the map says
 AVAILABLE = 1
 
 Range = tuple[int, int]
 """First byte, and the byte behind the last."""
 
-WASTE = ("above_4g", "rounding", "top_page", "page0", "dropped", "partial")
+WASTE = (
+    *("above_4g", "above_zones", "legacy", "rounding", "top_page"),
+    *("page0", "dropped", "partial"),
+)
 
 
 @dataclass(frozen=True)
@@ -175,12 +180,15 @@ def _inward(ranges: Iterable[Range]) -> Iterator[Range]:
 
 @dataclass
 class _Ledger:
-    """Memblock while it fills, and what each step took. Sizes are bytes."""
+    """Memblock while it fills, and what each step took. Sizes are bytes.
+
+    ``mapped`` is where each 4 MiB begin that the boot page directory maps.
+    """
 
     memory: list[Range]
     available: int
     waste: dict[str, int]
-    mapped: int = 0
+    mapped: set[int] = field(default_factory=set)
     reserved: list[Range] = field(default_factory=list)
     kernel: int = 0
     modules: int = 0
@@ -198,7 +206,7 @@ class _Ledger:
         }
 
 
-def _available(memory_map: Iterable[Region], unit: int) -> list[Range]:
+def available(memory_map: Iterable[Region], unit: int) -> list[Range]:
     """Available memory in whole units: whatever else an entry says of it, it is not available."""
     offered, denied = [], []
     for region in memory_map:
@@ -212,32 +220,40 @@ def _available(memory_map: Iterable[Region], unit: int) -> list[Range]:
 
 def _read_map(memory_map: Iterable[Region], model: MemoryModel) -> _Ledger:
     entries = tuple(memory_map)
-    exact = size(_available(entries, 1))
-    pages = _available(entries, PAGE)
-    below = within(pages, 0, LAST_PAGE)
+    exact = size(available(entries, 1))
+    pages = available(entries, PAGE)
+    covered = min(model.zones[-1].end_page * PAGE, LAST_PAGE)
+    below = subtract(within(pages, 0, covered), [LEGACY])
     memory, dropped = below[: model.regions], below[model.regions :]
     waste = {
         "above_4g": size(within(pages, FOUR_GIB, TOP)),
+        "above_zones": size(within(pages, covered, LAST_PAGE)),
+        "legacy": size(within(pages, *LEGACY)),
         "rounding": exact - size(pages),
         "top_page": size(within(pages, LAST_PAGE, FOUR_GIB)),
         "page0": size(within(memory, 0, PAGE)),
         "dropped": size(dropped),
     }
-    return _Ledger(memory, exact, waste, mapped=model.boot_mapped_end)
+    mapped = set(range(0, model.boot_mapped_end, TABLE_SPAN))
+    return _Ledger(memory, exact, waste, mapped)
 
 
 def _reserve(ledger: _Ledger, model: MemoryModel, modules: Iterable[Module]) -> None:
     """Page 0, the image and the modules are in use before anything is allocated."""
     image = (model.image_start, _up(model.image_end, PAGE))
-    loaded = [(_down(module.start, PAGE), _up(module.end, PAGE)) for module in modules]
-    ledger.reserved = union([(0, PAGE), image, *(span for span in loaded if span[0] < span[1])])
+    loaded = [
+        (_down(module.start, PAGE), _up(module.end, PAGE))
+        for module in modules
+        if module.start < module.end
+    ]
+    ledger.reserved = union([(0, PAGE), image, *loaded])
     ledger.kernel = size(within(ledger.memory, *image))
     taken = size(ledger.memory) - size(subtract(ledger.memory, ledger.reserved))
     ledger.modules = taken - ledger.waste["page0"] - ledger.kernel
 
 
-def _bump(ledger: _Ledger, need: int, alignment: int, limit: int) -> bool:
-    """One allocation: at or above the cursor, else anywhere; below ``limit``."""
+def _bump(ledger: _Ledger, need: int, alignment: int, limit: int) -> int | None:
+    """One allocation: at or above the cursor, else anywhere; below ``limit``. Its address."""
     free = subtract(ledger.memory, ledger.reserved)
     for floor in (ledger.cursor, 0):
         for start, end in within(free, floor, limit):
@@ -246,18 +262,27 @@ def _bump(ledger: _Ledger, need: int, alignment: int, limit: int) -> bool:
                 ledger.reserved = union([*ledger.reserved, (at, at + need)])
                 ledger.cursor = at + need
                 ledger.allocated += need
-                return True
-    return False
+                return at
+    return None
+
+
+def _take(ledger: _Ledger, model: MemoryModel, need: int, alignment: int) -> int | None:
+    """One allocation in the direct map, inside what the image's own tables map if possible."""
+    limit = model.direct_map_limit
+    found = _bump(ledger, need, alignment, min(model.boot_mapped_end, limit))
+    return _bump(ledger, need, alignment, limit) if found is None else found
 
 
 def _early_alloc(ledger: _Ledger, model: MemoryModel, need: int, alignment: int) -> bool:
-    """An allocation inside the boot mapping, which grows by a page table as often as it takes."""
-    while not _bump(ledger, need, alignment, min(ledger.mapped, model.direct_map_limit)):
-        if ledger.mapped >= model.direct_map_limit:
-            return False
-        if not _bump(ledger, PAGE, PAGE, ledger.mapped):
-            return False
-        ledger.mapped += TABLE_SPAN
+    """An allocation that the boot page directory maps, with more page tables if it takes them."""
+    at = _take(ledger, model, need, alignment)
+    if at is None:
+        return False
+    for span in range(_down(at, TABLE_SPAN), at + need, TABLE_SPAN):
+        if span not in ledger.mapped:
+            ledger.mapped.add(span)
+            if _take(ledger, model, PAGE, PAGE) is None:
+                return False
     return True
 
 

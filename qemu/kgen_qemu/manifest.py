@@ -33,9 +33,11 @@ class MemoryModel:
     """A kernel's layout and limits, for those who predict what it does with memory.
 
     Addresses are physical but for ``kernel_base``; sizes are bytes unless they
-    say pages. The image ends before ``image_end``; at first the kernel reaches
+    say pages. A map with less memory than ``least_available`` is of a machine below
+    the kernel's minimum. The image ends before ``image_end``; at first the kernel reaches
     what lies below ``boot_mapped_end``. ``map_entries``, ``regions`` and
-    ``modules`` are how many of each it keeps.
+    ``modules`` are how many of each it keeps, ``module_line`` how many bytes of a
+    module's command line, with the NUL.
     """
 
     kernel_base: int
@@ -45,9 +47,11 @@ class MemoryModel:
     direct_map_limit: int
     arena_pages: int
     arena_per_ram: int
+    least_available: int
     map_entries: int
     regions: int
     modules: int
+    module_line: int
     max_order: int
     index: str
     node_size: int

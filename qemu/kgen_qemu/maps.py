@@ -24,6 +24,8 @@ from typing import Any
 
 from kgen_qemu.errors import BootError, usage
 from kgen_qemu.files import unwritable, write_whole
+from kgen_qemu.machine import size_text
+from kgen_qemu.manifest import Manifest
 
 MODULE = "kgen.map"
 ROOM = 4
@@ -98,6 +100,27 @@ def _number(value: Any, where: str, most: int) -> int:
 
 def _no_number(where: str, value: Any, most: int) -> BootError:
     return usage(f"{where} is {value!r}", f'an integer from 0 to {most:#x}, or text such as "0x10"')
+
+
+def check_size(entries: tuple[Entry, ...], path: Path, manifest: Manifest) -> None:
+    """Refuse (usage) a map with less memory than the smallest machine that the kernel admits.
+
+    Of its RAM a PC's map offers no more than what is below 640 KiB and above 1 MiB, less
+    what the firmware keeps for itself. The kernel would refuse it, too.
+    """
+    from kgen_qemu.accounting import LEGACY, available, size, subtract, within
+    from kgen_qemu.transcript import Region
+
+    regions = [Region(entry.base, entry.length, entry.kind) for entry in entries]
+    offered = size(subtract(within(available(regions, 1), 0, FOUR_GIB), [LEGACY]))
+    least = manifest.memory.least_available if manifest.memory else 0
+    if offered < least:
+        raise usage(
+            f"--map {path}: {offered >> 10} KiB are available below 640 KiB and from 1 MiB to "
+            f"4 GiB; {manifest.name!r} is for machines with {size_text(manifest.ram_minimum)}, "
+            f"which offer {least >> 10} KiB or more",
+            "take the map of a larger machine",
+        )
 
 
 def memory_for(entries: tuple[Entry, ...]) -> int:

@@ -5,22 +5,18 @@ or raises BootError: usage (exit 2) for what cannot be, emulator (exit 6) when
 there is no emulator. A Request is complete: nothing later consults the user.
 """
 
-import hashlib
-import os
 import re
 import shlex
 import shutil
 import warnings
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from kgen_qemu import cpus, words
+from kgen_qemu import cpus, modules, words
 from kgen_qemu.errors import BootError, Exit, did_you_mean, usage
 from kgen_qemu.firmware import firmware as find_firmware
-from kgen_qemu.firmware import is_file
 from kgen_qemu.machine import (
     ACCELS,
     ENGINES,
@@ -33,7 +29,7 @@ from kgen_qemu.machine import (
     size_text,
 )
 from kgen_qemu.manifest import Manifest, load_manifest
-from kgen_qemu.maps import ROOM, Entry, load_map, memory_for, write_module
+from kgen_qemu.maps import ROOM, Entry, check_size, load_map, memory_for, write_module
 from kgen_qemu.trace import Trace, qemu_version, trace
 
 BINARY = "qemu-system-i386"
@@ -105,7 +101,10 @@ def boot_request(directory: Path = Path("kernel_out"), **options: Any) -> Reques
     asked = replace(asked, cpu=asked.cpu or _default_cpu(asked.engine))
     binary, machine = (_dosbox if asked.engine == "dosbox-x" else _qemu)(asked, manifest, size)
     replayed = [write_module(entries, directory)] if entries else []
-    modules = tuple(_module(str(module), directory) for module in (*asked.modules, *replayed))
+    given = tuple(str(module) for module in (*asked.modules, *replayed))
+    loaded = tuple(modules.as_seen(text, directory) for text in given)
+    modules.check_lines([modules.told(text, machine.via) for text in loaded], manifest)
+    modules.check_room(loaded, directory, manifest, size)
     words.check(machine.append, manifest)
     watched = None
     if asked.engine == "qemu":
@@ -114,7 +113,7 @@ def boot_request(directory: Path = Path("kernel_out"), **options: Any) -> Reques
         )
     return Request(
         manifest=manifest,
-        machine=replace(machine, modules=modules),
+        machine=replace(machine, modules=loaded),
         binary=binary,
         expect=tuple(asked.expect),
         forbid=tuple(asked.forbid),
@@ -259,7 +258,7 @@ def _regex(option: str, pattern: str) -> None:
 
 def _map(asked: Options, manifest: Manifest) -> tuple[Entry, ...]:
     """The map to replay, if this kernel has room for it and for its module."""
-    path, modules = asked.map, len(asked.modules)
+    path, others = asked.map, len(asked.modules)
     if path is None:
         return ()
     if manifest.memory is None:
@@ -267,12 +266,14 @@ def _map(asked: Options, manifest: Manifest) -> tuple[Entry, ...]:
             f"--map: the manifest of {manifest.name!r} does not say how large a map it keeps",
             f"run: {manifest.build_command}",
         )
-    if modules >= manifest.memory.modules:
+    if others >= manifest.memory.modules:
         raise usage(
             f"--map {path}: it needs a module, and this kernel keeps {manifest.memory.modules}",
-            f"build it with --set memblock.modules={modules + 1}",
+            f"build it with --set memblock.modules={others + 1}",
         )
-    return load_map(path, manifest.memory.map_entries - ROOM)
+    entries = load_map(path, manifest.memory.map_entries - ROOM)
+    check_size(entries, path, manifest)
+    return entries
 
 
 def _memory(text: str | None, manifest: Manifest, entries: tuple[Entry, ...]) -> int:
@@ -325,37 +326,6 @@ def _no_room(size: int, manifest: Manifest) -> str:
         return ""
     start, end = size_text(memory.image_start), size_text(memory.image_end)
     return f", and no machine can load it that has no RAM from {start} to {end}"
-
-
-def _module(text: str, directory: Path) -> str:
-    """``FILE ARGUMENTS…`` with FILE as seen from ``directory``, where QEMU runs.
-
-    The kernel is handed this text. A relative path keeps the log the same in
-    every checkout.
-    """
-    name, space, arguments = text.partition(" ")
-    if not is_file(Path(name)):
-        if is_file(Path(text)):
-            raise usage(f"--module {text!r}: QEMU ends a module's path at a space", "rename it")
-        raise usage(f"--module {name}: no such file")
-    return _as_seen_from(directory, Path(name)) + space + arguments
-
-
-def _as_seen_from(directory: Path, file: Path) -> str:
-    """A name for ``file`` that leads there from where ``directory`` truly is, without a space."""
-    folder = file.parent.resolve()
-    name = os.path.relpath(folder / file.name, directory.resolve())
-    if " " not in name:
-        return name
-    # The way there leads through folders with spaces in their names: a link goes around them.
-    way = f"boot/from-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
-    try:
-        (directory / "boot").mkdir(exist_ok=True)
-        with suppress(FileExistsError):
-            (directory / way).symlink_to(folder)
-    except OSError as error:
-        raise usage(f"--module {file}: no link to it can be made: {error.strerror}") from error
-    return f"{way}/{file.name}"
 
 
 def find_binary() -> str:

@@ -85,6 +85,7 @@ static void report_boot_info(void)
 {
 	const struct memmap *map = &boot_info.map;
 
+	modules_check(); /* against the map of this machine */
 	replay_map();
 	printk("multiboot: flags=0x%x, %u map entries%s, %u modules, command line \"%s\"\n",
 	       boot_info.flags, map->count, boot_info.map_made ? " made from mem_upper" : "",
@@ -100,9 +101,10 @@ static void report_boot_info(void)
 	if (map->dropped)
 		printk("multiboot: %u map entries did not fit (raise memblock.map_entries)\n",
 		       map->dropped);
-	for (unsigned i = 0; i < boot_info.module_count; i++)
-		kgen_line("module start=0x%x end=0x%x msg=\"%s\"", boot_info.modules[i].start,
-			  boot_info.modules[i].end, boot_info.modules[i].name);
+	for (unsigned i = 0; i < modules_listed(); i++)
+		kgen_line("module start=0x%x end=0x%x msg=\"%s\"", module_spans[i].start,
+			  module_spans[i].end,
+			  i < boot_info.module_count ? boot_info.modules[i].name : "");
 	if (boot_info.modules_dropped)
 		printk("multiboot: %u modules not kept (raise memblock.modules)\n",
 		       boot_info.modules_dropped);
@@ -119,8 +121,8 @@ static void report_reserved(const struct memblock_region *region)
 		printk(" page 0");
 	if (image >= region->start && image < region->end)
 		printk(" image");
-	for (unsigned i = 0; i < boot_info.module_count; i++) {
-		const struct boot_module *module = &boot_info.modules[i];
+	for (unsigned i = 0; i < modules_listed(); i++) {
+		const struct module_span *module = &module_spans[i];
 
 		if (module->start >= region->start && module->end <= region->end)
 			printk(" module %u", i);

@@ -9,6 +9,7 @@
  *   1. Test each flag before its field is used: loaders differ in what they give.
  *   2. Walk the map by size + 4 (size does not count itself, and may grow).
  *   3. Where there is no map, make one from mem_lower and mem_upper.
+ *   4. Bound each count and length before walking what it counts.
  */
 #include <arch/fixmap.h>
 #include <kernel/boot_info.h>
@@ -38,13 +39,6 @@ struct multiboot_info {
 	uint32_t mmap_addr;
 };
 
-struct multiboot_module {
-	uint32_t start;
-	uint32_t end;
-	uint32_t cmdline;
-	uint32_t reserved;
-};
-
 struct multiboot_mmap {
 	uint32_t size; /* of what follows, 20 or more */
 	uint64_t base;
@@ -54,7 +48,26 @@ struct multiboot_mmap {
 
 struct boot_info boot_info;
 
-static void read_string(phys_addr_t from, char *to, size_t size)
+#define FOUR_GIB (1ull << 32)
+#define UPPER_START 0x100000 /* what mem_upper counts from */
+#define LOWER_KIB 640 /* mem_lower at most: the screen follows */
+
+/* A PC starts in the ROM that ends at 4 GiB: so high no memory reaches. */
+#define UPPER_KIB ((0xffff0000u - UPPER_START) >> 10)
+
+void multiboot_believe(const char *what, phys_addr_t from, uint64_t bytes, uint32_t most)
+{
+	if (bytes > most)
+		refuse_boot("the loader's %s at 0x%x has %llu bytes, %u at most are believed (use "
+			    "another loader)",
+			    what, from, bytes, most);
+	if (from + bytes > FOUR_GIB)
+		refuse_boot("the loader's %s, %llu bytes at 0x%x, ends above 4 GiB (use another "
+			    "loader)",
+			    what, bytes, from);
+}
+
+void multiboot_read_string(phys_addr_t from, char *to, size_t size)
 {
 	size_t i;
 
@@ -84,25 +97,18 @@ void multiboot_read_map(phys_addr_t from, uint32_t length, struct memmap *map)
 	}
 }
 
-static void read_modules(phys_addr_t from, uint32_t count)
+static void make_map(uint32_t lower_kib, uint32_t upper_kib)
 {
-	for (uint32_t i = 0; i < count; i++) {
-		struct multiboot_module raw;
-		struct boot_module *module = &boot_info.modules[boot_info.module_count];
-
-		phys_read(from + i * sizeof(raw), &raw, sizeof(raw));
-		if (boot_info.module_count == MODULES_MAX) {
-			/* Not kept, but what it occupies stays untouched. */
-			memmap_add(&boot_info.map, raw.start, raw.end - raw.start, MEMORY_RESERVED);
-			boot_info.modules_dropped++;
-			continue;
-		}
-		module->start = raw.start;
-		module->end = MAX(raw.end, raw.start);
-		if (raw.cmdline)
-			read_string(raw.cmdline, module->name, sizeof(module->name));
-		boot_info.module_count++;
-	}
+	if (upper_kib > UPPER_KIB)
+		refuse_boot("the loader says %u KiB from 1 MiB on (mem_upper), more than a PC has "
+			    "below 4 GiB (use another loader)",
+			    upper_kib);
+	if (lower_kib > LOWER_KIB)
+		printk("multiboot: mem_lower is %u KiB, of which %u are believed\n", lower_kib,
+		       LOWER_KIB);
+	boot_info.map_made = true;
+	memmap_add(&boot_info.map, 0, MIN(lower_kib, LOWER_KIB) << 10, MEMORY_AVAILABLE);
+	memmap_add(&boot_info.map, UPPER_START, (uint64_t)upper_kib << 10, MEMORY_AVAILABLE);
 }
 
 void multiboot_read(uint32_t magic, phys_addr_t info)
@@ -111,20 +117,19 @@ void multiboot_read(uint32_t magic, phys_addr_t info)
 
 	if (magic != MULTIBOOT_LOADER_MAGIC)
 		refuse_boot("not started by a Multiboot loader (EAX is 0x%x)", magic);
+	multiboot_believe("information", info, sizeof(raw), sizeof(raw));
 	phys_read(info, &raw, sizeof(raw));
 	boot_info.flags = raw.flags;
 	if (raw.flags & INFO_CMDLINE)
-		read_string(raw.cmdline, boot_info.cmdline, sizeof(boot_info.cmdline));
+		multiboot_read_string(raw.cmdline, boot_info.cmdline, sizeof(boot_info.cmdline));
 	if (raw.flags & INFO_MMAP) {
+		multiboot_believe("memory map", raw.mmap_addr, raw.mmap_length, MULTIBOOT_MAP_MAX);
 		multiboot_read_map(raw.mmap_addr, raw.mmap_length, &boot_info.map);
 	} else if (raw.flags & INFO_MEMORY) {
-		boot_info.map_made = true;
-		memmap_add(&boot_info.map, 0, (uint64_t)raw.mem_lower << 10, MEMORY_AVAILABLE);
-		memmap_add(&boot_info.map, 0x100000, (uint64_t)raw.mem_upper << 10,
-			   MEMORY_AVAILABLE);
+		make_map(raw.mem_lower, raw.mem_upper);
 	}
 	if (raw.flags & INFO_MODULES)
-		read_modules(raw.mods_addr, raw.mods_count);
+		modules_read(raw.mods_addr, raw.mods_count);
 }
 
 /* The word of the command line behind this one; empty at the end. */

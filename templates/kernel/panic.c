@@ -126,7 +126,7 @@ void panic_trap(const struct trap_frame *frame, uintptr_t esp)
 
 void refuse_boot(const char *format, ...)
 {
-	char text[120];
+	char text[150]; /* with what stands around it, a protocol line */
 	va_list args;
 
 	va_start(args, format);

@@ -13,9 +13,12 @@
  */
 #include <arch/fixmap.h>
 #include <kernel/boot_info.h>
+#include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/replay.h>
 #include <kernel/string.h>
+
+#define REPLAY_MAX 0x4000 /* bytes: 256 of the longest lines are fewer */
 
 struct reader {
 	phys_addr_t at;
@@ -114,6 +117,10 @@ void replay_map(void)
 	memmap_normalise(&boot_info.map, &real);
 	boot_info.map.count = 0;
 	boot_info.map_made = false;
+	if (module->end - module->start > REPLAY_MAX)
+		refuse_boot("the map to replay has %u bytes, a map has %u at most (make it with "
+			    "kgen boot --map)",
+			    module->end - module->start, REPLAY_MAX);
 	reader = (struct reader){ module->start, module->end };
 	while (read_number(&reader, &base) && read_number(&reader, &length) &&
 	       read_number(&reader, &type))

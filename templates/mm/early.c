@@ -2,14 +2,14 @@
  * From the loader's memory map to a filled memblock, and allocations from it.
  *
  *   1. Normalise the map (memmap.c); all further steps see whole pages only.
- *   2. Add every available range below 4 GiB; count what lies above. The page
+ *   2. Add every available range that some zone covers; count all others. The page
  *      below 4 GiB is left alone, so that the end of a range fits 32 bits.
  *   3. Reserve what is in use: the image and the modules. The loader's own
  *      tables have been copied (multiboot.c).
  *
- * The boot page tables map the image and, behind it, room for early data. If
- * modules occupy that room, early_alloc() maps more as it goes: a page table is
- * one page, and somewhere below there is one.
+ * The boot page tables map the image and, past it, room for early data. Where
+ * modules occupy that room, or no RAM is there, early_alloc() takes memory anywhere in
+ * the direct map, and a page for each page table that it takes to reach it.
  */
 #include <arch/mmu.h>
 #include <arch/paging.h>
@@ -25,32 +25,39 @@ struct memory_stats memory_stats;
 
 #define LAST_PAGE 0xfffff000u
 
-static void add_available(uint64_t start, uint64_t end)
-{
-	uint64_t below = MIN(end, (uint64_t)LAST_PAGE);
+/* Where the last zone ends, if that is not at 4 GiB. */
+#define ZONES_END MIN((uint64_t)ZONES_END_PAGE *PAGE_SIZE, (uint64_t)LAST_PAGE)
 
-	if (start >= below)
+static void add(uint64_t start, uint64_t end)
+{
+	if (start >= end)
 		return;
-	if (memblock_add(&memblock, start, below)) {
-		memory_stats.waste.dropped += below - start;
-		printk("memory: no room to note 0x%llx-0x%llx; it stays unused\n", start, below);
+	if (memblock_add(&memblock, start, end)) {
+		memory_stats.waste.dropped += end - start;
+		printk("memory: no room to note 0x%llx-0x%llx; it stays unused\n", start, end);
 	}
 }
 
+static void add_available(uint64_t start, uint64_t end)
+{
+	add(start, MIN(end, (uint64_t)LEGACY_START));
+	add(MAX(start, (uint64_t)LEGACY_END), MIN(end, ZONES_END));
+}
+
+/* Whole pages. The last one below 4 GiB is nobody's: the end of what lies there would wrap. */
 static void reserve(const char *what, phys_addr_t start, phys_addr_t end)
 {
-	if (start < end && memblock_reserve(&memblock, start, end))
-		panic("no room to reserve %s (raise memblock.regions)", what);
+	phys_addr_t first = ALIGN_DOWN(start, PAGE_SIZE);
+	phys_addr_t whole = end > LAST_PAGE ? LAST_PAGE : ALIGN_UP(end, PAGE_SIZE);
+
+	if (start < end && first < whole && memblock_reserve(&memblock, first, whole))
+		refuse_boot("no room to reserve %s at 0x%x (raise memblock.regions)", what, start);
 }
 
 static void reserve_modules(void)
 {
-	for (unsigned i = 0; i < boot_info.module_count; i++) {
-		const struct boot_module *module = &boot_info.modules[i];
-
-		reserve(module->name, ALIGN_DOWN(module->start, PAGE_SIZE),
-			ALIGN_UP(module->end, PAGE_SIZE));
-	}
+	for (unsigned i = 0; i < modules_listed(); i++)
+		reserve("a module", module_spans[i].start, module_spans[i].end);
 }
 
 /* To the byte first, then in pages, which is what can be used. */
@@ -65,7 +72,32 @@ static void read_map(struct memmap_ranges *ranges)
 	stats->waste.rounding =
 		stats->available - memmap_bytes(ranges, MEMORY_AVAILABLE, 0, UINT64_MAX);
 	stats->waste.above_4g = memmap_bytes(ranges, MEMORY_AVAILABLE, four_gib, UINT64_MAX);
+	stats->waste.legacy = memmap_bytes(ranges, MEMORY_AVAILABLE, LEGACY_START, LEGACY_END);
+	stats->waste.above_zones =
+		memmap_bytes(ranges, MEMORY_AVAILABLE, ZONES_END, (uint64_t)LAST_PAGE);
 	stats->waste.top_page = memmap_bytes(ranges, MEMORY_AVAILABLE, LAST_PAGE, four_gib);
+}
+
+/* Refuse a machine that is smaller than the description admits. */
+static void refuse_too_little(phys_addr_t image_end)
+{
+	const struct memblock_table *memory = &memblock.memory;
+
+	if (!memory->count && boot_info.map.dropped)
+		refuse_boot("no usable memory in the %u map entries that fit (raise "
+			    "memblock.map_entries)",
+			    boot_info.map.count);
+	if (!memory->count)
+		refuse_boot("the loader reported no usable memory");
+	/* The direct map ends with RAM: it would not show the image. */
+	if (memory->regions[memory->count - 1].end < image_end)
+		refuse_boot("no usable memory above 0x%x, where the kernel's image ends (add RAM: "
+			    "%u KiB are needed)",
+			    image_end, RAM_MINIMUM_KIB);
+	if (memblock_memory_bytes(&memblock) < RAM_LEAST)
+		refuse_boot("%zu KiB of usable memory are less than a machine with %u KiB has (add "
+			    "RAM)",
+			    memblock_memory_bytes(&memblock) >> 10, RAM_MINIMUM_KIB);
 }
 
 phys_addr_t memory_init(void)
@@ -82,12 +114,7 @@ phys_addr_t memory_init(void)
 		if (range->type == MEMORY_AVAILABLE)
 			add_available(range->start, range->end);
 	}
-	if (!memblock.memory.count && boot_info.map.dropped)
-		refuse_boot("no usable memory in the %u map entries that fit (raise "
-			    "memblock.map_entries)",
-			    boot_info.map.count);
-	if (!memblock.memory.count)
-		refuse_boot("the loader reported no usable memory");
+	refuse_too_little(image_end);
 
 	memory_stats.waste.page0 = memblock_memory_in(&memblock, 0, PAGE_SIZE);
 	memory_stats.kernel = memblock_memory_in(&memblock, image, image_end);
@@ -117,6 +144,8 @@ void memory_print_stats(void)
 	kgen_stat(stats->early, "mem.early");
 	kgen_stat(stats->free, "mem.free");
 	kgen_stat(stats->waste.above_4g, "mem.waste.above_4g");
+	kgen_stat(stats->waste.above_zones, "mem.waste.above_zones");
+	kgen_stat(stats->waste.legacy, "mem.waste.legacy");
 	kgen_stat(stats->waste.rounding, "mem.waste.rounding");
 	kgen_stat(stats->waste.top_page, "mem.waste.top_page");
 	kgen_stat(stats->waste.page0, "mem.waste.page0");
@@ -129,18 +158,29 @@ phys_addr_t lowmem_end(phys_addr_t ram_end)
 	return MIN(ram_end, (phys_addr_t)DIRECT_MAP_LIMIT);
 }
 
+/* Memory in the direct map, what is mapped already first. */
+static phys_addr_t take(size_t size, size_t align)
+{
+	phys_addr_t found = memblock_alloc(&memblock, size, align, boot_mapped_end());
+
+	if (!found)
+		found = memblock_alloc(&memblock, size, align, DIRECT_MAP_LIMIT);
+	if (!found)
+		refuse_boot(
+			"no memory for page tables and metadata: %u KiB wanted in one piece below "
+			"0x%x (add RAM there; %u KiB in all)",
+			(unsigned)(ALIGN_UP(size, 1024) >> 10), DIRECT_MAP_LIMIT, RAM_MINIMUM_KIB);
+	return found;
+}
+
 void *early_alloc(size_t size, size_t align)
 {
-	phys_addr_t found;
+	phys_addr_t found = take(size, align);
 
-	while (!(found = memblock_alloc(&memblock, size, align, boot_mapped_end()))) {
-		phys_addr_t table = PHYS_NONE;
-
-		if (boot_mapped_end() < DIRECT_MAP_LIMIT)
-			table = memblock_alloc(&memblock, PAGE_SIZE, PAGE_SIZE, boot_mapped_end());
-		if (!table)
-			panic("out of early memory: %u KiB wanted", (unsigned)(size >> 10));
-		boot_map_more(table);
+	for (phys_addr_t span = ALIGN_DOWN(found, TABLE_SPAN); span < found + size;
+	     span += TABLE_SPAN) {
+		if (!boot_is_mapped(span))
+			boot_map(span, take(PAGE_SIZE, PAGE_SIZE));
 	}
 	return phys_to_virt(found);
 }

@@ -160,6 +160,28 @@ void memmap_normalise(const struct memmap *map, struct memmap_ranges *out)
 	memmap_resolve(map, PAGE_SIZE, out);
 }
 
+bool memmap_has(const struct memmap *map, uint64_t start, uint64_t end)
+{
+	uint64_t at = start; /* all below is available */
+	bool moved = true;
+
+	while (moved) {
+		moved = false;
+		for (unsigned i = 0; i < map->count; i++) {
+			struct memmap_range range = clip(&map->entries[i], 1);
+
+			if (range.type != MEMORY_AVAILABLE) {
+				if (MAX(range.start, start) < MIN(range.end, end))
+					return false;
+			} else if (range.start <= at && at < range.end) {
+				at = range.end;
+				moved = true;
+			}
+		}
+	}
+	return at >= end;
+}
+
 uint64_t memmap_bytes(const struct memmap_ranges *ranges, uint32_t type, uint64_t start,
 		      uint64_t end)
 {

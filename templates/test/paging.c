@@ -126,9 +126,10 @@ static size_t whole_stretches(void)
 
 	for (unsigned i = 0; i < memblock.memory.count; i++) {
 		const struct memblock_region *region = &memblock.memory.regions[i];
-		phys_addr_t start = ALIGN_UP(MAX(region->start, above), TABLE_SPAN);
 		phys_addr_t end = MIN(region->end, (phys_addr_t)DIRECT_MAP_LIMIT);
+		phys_addr_t start = MIN(region->start, end); /* rounded up, a higher one may wrap */
 
+		start = ALIGN_UP(MAX(start, above), TABLE_SPAN);
 		count += start < end ? (end - start) / TABLE_SPAN : 0;
 	}
 	return count;

@@ -13,15 +13,18 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.boot.loaders import Load, Loader
 from tests.boot.mutants import Replacement, build_broken
+from tests.tools import i386
 
 import kgen_qemu
 from kgen.derive import STAGES
@@ -30,6 +33,7 @@ from kgen.progress import Progress
 from kgen_qemu.result import Result
 
 SOURCES = Path(__file__).parents[1] / "kernels"
+CHAIN = Path(__file__).parent / "chain" / "chain.S"
 
 Boot = Callable[..., Result]
 Emulator = Callable[..., Path]
@@ -218,3 +222,26 @@ def emulator(tmp_path: Path, pids: Path, monkeypatch: pytest.MonkeyPatch) -> Emu
         return out
 
     return install
+
+
+@pytest.fixture(scope="session")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The loader of chain.S, linked to run at 32 MiB."""
+    out = tmp_path_factory.mktemp("chain") / "chain.elf"
+    command = [i386().compiler, "-m32", "-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none"]
+    subprocess.run([*command, "-Wl,-Ttext=0x2000000", str(CHAIN), "-o", str(out)], check=True)
+    return out
+
+
+@pytest.fixture
+def load(chain: Path, default: Path, own: Callable[[Path], Path], tmp_path: Path) -> Load:
+    """Boot a kernel (the default one) as a loader would that is described by a ``Loader``."""
+
+    def run(loader: Loader, folder: Path = default, **options: Any) -> Result:
+        path = tmp_path / "script"
+        path.write_bytes(loader.script(folder / "build" / "kernel.elf"))
+        asked = {"memory": "64M", **options}
+        request = kgen_qemu.boot_request(own(folder), modules=[path], **asked)
+        return kgen_qemu.boot(replace(request, machine=replace(request.machine, kernel=chain)))
+
+    return run

@@ -303,7 +303,7 @@ PAGE_MUTANTS = [
         "if (!taken || taken->start >= aligned + size)",
         "if (taken || aligned)",
         PANIC,
-        "out of early memory",
+        "boot refused: no memory for page tables",
     ),
     Mutant(
         "hand_over_ignores_reserved",
@@ -319,7 +319,7 @@ PAGE_MUTANTS = [
         "mb->reserved.count = 1;",
         "mb->reserved.count = 0;",
         PANIC,
-        "out of early memory",
+        "boot refused: no memory for page tables",
     ),
     Mutant(
         "page_0_handed_out",

@@ -149,9 +149,13 @@ def test_the_command(
 
 @pytest.mark.parametrize("via", ["grub", "floppy"])
 def test_too_little_memory_is_named(default: Path, tmp_path: Path, via: str) -> None:
+    """On a machine that has less than `kgen boot` would give it: the loader says so."""
     large = tmp_path / "large"
     large.write_bytes(bytes(1200 * KiB))
-    assert_refused(boot(default, via, modules=[large], memory="2M"), "memory")
+    request = kgen_qemu.boot_request(default, via=via, modules=[large], memory="4M")
+    request = replace(request, machine=replace(request.machine, memory=2 * MiB))
+    with cli.inserted(request) as complete:
+        assert_refused(kgen_qemu.boot(complete), "memory")
 
 
 def test_grub_says_itself_why_it_refuses(default: Path, tmp_path: Path) -> None:

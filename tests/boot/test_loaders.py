@@ -1,6 +1,6 @@
-"""The kernel behind other loaders than QEMU's: whatever Multiboot allows, and what it does not.
+"""The kernel after other loaders than QEMU's: whatever Multiboot allows.
 
-``chain/chain.S`` is a loader that executes a script. Each test writes one: the kernel's segments,
+Each test writes a script for ``chain/chain.S`` (``loaders.Loader``): the kernel's segments,
 the Multiboot information with only those fields filled that its flags announce (the others hold
 junk, so reading one shows), the map, the strings, and what EAX and EBX hold at the entry.
 """
@@ -9,192 +9,34 @@ from __future__ import annotations
 
 import random
 import re
-import struct
-import subprocess
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from elftools.elf.elffile import ELFFile
-from tests.tools import i386
+from tests.boot.loaders import (
+    AVAILABLE,
+    JUNK,
+    PAGE,
+    PC_MAP,
+    RAM,
+    RESERVED,
+    Entry,
+    Load,
+    Loader,
+    MiB,
+    assert_reported,
+    assert_used,
+    encoded,
+    refused,
+    segments,
+)
 
-import kgen_qemu
-from kgen_qemu.errors import Exit
 from kgen_qemu.result import Result
 
 pytestmark = pytest.mark.boot
 
-CHAIN = Path(__file__).parent / "chain" / "chain.S"
-MAGIC = 0x2BADB002
-JUNK = 0x01BADBAD
-"""What a field holds that no flag announces: as an address it leads to the text "junk"."""
-
-PAGE = 4096
-MiB = 1 << 20
-RAM = 64 * MiB
-
-MEMORY, CMDLINE, MODULES, MMAP = 1, 4, 8, 0x40
-"""Flags of the Multiboot information (Multiboot 0.6.96, 3.3)."""
-
-AVAILABLE, RESERVED = 1, 2
-
-Entry = tuple[int, int, int]
-"""base, length, type"""
-
-PC_MAP: list[Entry] = [
-    (0, 0x9FC00, AVAILABLE),
-    (0x9FC00, 0x400, RESERVED),
-    (0xF0000, 0x10000, RESERVED),
-    (MiB, RAM - MiB - 0x20000, AVAILABLE),
-    (RAM - 0x20000, 0x20000, RESERVED),
-]
-
-
-@dataclass(frozen=True)
-class Loader:
-    """What a loader leaves in memory; None for whatever it does not tell.
-
-    The information lies at ``at``, and all that it points at behind it, unless ``map_at`` says
-    otherwise. ``modules`` are (address, content, name); ``raw_map`` replaces the encoded map.
-    """
-
-    map: Sequence[Entry] | None = None
-    memory: tuple[int, int] | None = None
-    cmdline: bytes | None = None
-    modules: Sequence[tuple[int, bytes, bytes]] | None = None
-    strides: Sequence[int] = (20,)
-    raw_map: bytes | None = None
-    at: int = 0x9500
-    map_at: int | None = None
-    magic: int = MAGIC
-
-    def writes(self) -> list[tuple[int, bytes]]:
-        """(address, bytes) of everything but the kernel, the information first."""
-        pointed: list[tuple[int, bytes]] = []
-        free = self.at + 64
-
-        def place(data: bytes, where: int | None = None) -> int:
-            nonlocal free
-            where = free if where is None else where
-            pointed.append((where, data))
-            free = max(free, where + len(data) + 3 & ~3)
-            return where
-
-        fields = dict.fromkeys(range(13), JUNK)
-        fields[0] = 0
-        if self.memory is not None:
-            fields[0] |= MEMORY
-            fields[1], fields[2] = self.memory
-        if self.cmdline is not None:
-            fields[0] |= CMDLINE
-            fields[4] = place(self.cmdline + b"\0")
-        if self.modules is not None:
-            fields[0] |= MODULES
-            fields[5], fields[6] = len(self.modules), place(self._module_list(place))
-        if self.map is not None or self.raw_map is not None:
-            fields[0] |= MMAP
-            data = self.raw_map if self.raw_map is not None else self._encoded_map()
-            fields[11], fields[12] = len(data), place(data, self.map_at)
-        return [(self.at, struct.pack("<13I", *fields.values())), (JUNK, b"junk\0"), *pointed]
-
-    def _module_list(self, place: Callable[[bytes, int | None], int]) -> bytes:
-        rows = [
-            (place(data, start), start + len(data), place(name + b"\0", None) if name else 0, JUNK)
-            for start, data, name in self.modules or ()
-        ]
-        return b"".join(struct.pack("<4I", *row) for row in rows)
-
-    def _encoded_map(self) -> bytes:
-        return encoded(self.map or (), self.strides)
-
-
-def encoded(entries: Sequence[Entry], sizes: Sequence[int] = (20,)) -> bytes:
-    """The map as loaders write it; ``sizes`` are taken in turn, and junk fills what is over."""
-    pieces = []
-    for number, (base, length, kind) in enumerate(entries):
-        size = sizes[number % len(sizes)]
-        pieces.append(struct.pack("<IQQI", size, base, length, kind) + b"\xa5" * (size - 20))
-    return b"".join(pieces)
-
-
-def segments(image: Path) -> tuple[int, int, list[tuple[int, bytes]]]:
-    """Physical entry, physical end, and (address, content with its zeros) of each segment."""
-    with image.open("rb") as file:
-        elf = ELFFile(file)
-        parts = [part for part in elf.iter_segments() if part["p_type"] == "PT_LOAD"]
-        writes = [(p["p_paddr"], p.data().ljust(p["p_memsz"], b"\0")) for p in parts]
-        (entry,) = [
-            elf["e_entry"] - p["p_vaddr"] + p["p_paddr"]
-            for p in parts
-            if p["p_vaddr"] <= elf["e_entry"] < p["p_vaddr"] + p["p_memsz"]
-        ]
-        return entry, max(at + len(data) for at, data in writes), writes
-
-
-@pytest.fixture(scope="session")
-def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The loader of chain.S, linked to run at 32 MiB."""
-    out = tmp_path_factory.mktemp("chain") / "chain.elf"
-    command = [i386().compiler, "-m32", "-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none"]
-    subprocess.run([*command, "-Wl,-Ttext=0x2000000", str(CHAIN), "-o", str(out)], check=True)
-    return out
-
-
-Load = Callable[..., Result]
 UserKernel = Callable[..., Path]
-
-
-@pytest.fixture
-def load(chain: Path, default: Path, own: Callable[[Path], Path], tmp_path: Path) -> Load:
-    """Boot a kernel (the default one) as a loader would that is described by a ``Loader``."""
-
-    def run(loader: Loader, folder: Path = default, **options: Any) -> Result:
-        entry, _, writes = segments(folder / "build" / "kernel.elf")
-        script = b"".join(
-            struct.pack("<2I", at, len(data)) + data for at, data in [*writes, *loader.writes()]
-        )
-        script += struct.pack("<4I", 0xFFFFFFFF, loader.magic, loader.at, entry)
-        path = tmp_path / "script"
-        path.write_bytes(script)
-        request = kgen_qemu.boot_request(own(folder), modules=[path], memory="64M", **options)
-        return kgen_qemu.boot(replace(request, machine=replace(request.machine, kernel=chain)))
-
-    return run
-
-
-def usable(entries: Sequence[Entry]) -> set[int]:
-    """Page frames below 4 GiB that are available as a whole, and not also something else."""
-    last = 0xFFFFF  # the page below 4 GiB is left alone
-    pages: set[int] = set()
-    taken: set[int] = set()
-    for base, length, kind in entries:
-        end = min(base + length, last * PAGE)
-        if kind == AVAILABLE:
-            pages.update(range(-(-base // PAGE), end // PAGE))
-        elif length:
-            taken.update(range(base // PAGE, min(-(-(base + length) // PAGE), last)))
-    return pages - taken
-
-
-def assert_used(result: Result, entries: Sequence[Entry]) -> None:
-    """A pass, on just the memory that the map admits."""
-    assert result.verdict == "pass", (result.reasons, result.log.read_text())
-    assert pages_used(result) == len(usable(entries))
-
-
-def pages_used(result: Result) -> float:
-    """Page frames that the kernel has a use for: free, or taken by itself and the modules."""
-    stats = result.transcript.stats
-    parts = ("kernel", "modules", "early", "free", "waste.page0", "waste.dropped", "waste.partial")
-    return sum(stats[f"mem.{part}"] for part in parts) / PAGE
-
-
-def assert_reported(result: Result, entries: Sequence[Entry]) -> None:
-    seen = [(region.base, region.length, region.kind) for region in result.transcript.memory_map]
-    assert seen == list(entries)
 
 
 # --- which fields there are ---------------------------------------------------------
@@ -223,15 +65,6 @@ def test_mem_lower_and_upper_alone(load: Load) -> None:
     made: list[Entry] = [(0, 639 << 10, AVAILABLE), (MiB, 31 * MiB, AVAILABLE)]
     assert_used(result, made)
     assert_reported(result, made)
-
-
-def refused(result: Result) -> str:
-    """The reason for which the kernel refused to boot."""
-    assert (result.verdict, result.exit_code) == ("panic", Exit.PANIC), result.log.read_text()
-    assert result.transcript.end is not None
-    assert result.transcript.end.status == "refused"
-    assert result.reasons[0].startswith("boot refused: ")
-    return result.reasons[0].removeprefix("boot refused: ")
 
 
 def test_no_memory_at_all(load: Load) -> None:
@@ -427,9 +260,10 @@ def test_modules_leave_no_room_in_the_boot_mapping(load: Load, user_kernel: User
 
 
 def test_modules_that_are_not_kept_stay_untouched(load: Load) -> None:
-    """The kernel notes 16 of 20; the pages of the other four are no memory to it."""
+    """The kernel notes 16 of 20; the pages of the other four are reserved as well."""
     modules = [(12 * MiB + n * 2 * PAGE, b"m" * 100, b"") for n in range(20)]
     result = load(Loader(PC_MAP, modules=modules), expect=["4 modules not kept"])
     assert result.verdict == "pass", result.reasons
-    assert result.transcript.stats["mem.modules"] == 16 * PAGE
-    assert pages_used(result) == len(usable(PC_MAP)) - 4
+    assert len(result.transcript.modules) == 20
+    assert result.transcript.stats["mem.modules"] == 20 * PAGE
+    assert_used(result, PC_MAP)

@@ -110,20 +110,58 @@ def test_with_modules_of_the_users(
     assert last.name.endswith("/kgen.map")
 
 
-@pytest.mark.parametrize(
-    "entries",
-    [[(MiB, 16 * MiB, 2)], [(8 * GiB, GiB, 1)], [(0, PAGE - 1, 1)]],
-    ids=["all reserved", "beyond reach", "less than a page"],
-)
-def test_no_memory_at_all(
-    default: Path,
-    boot: Boot,
-    written: Callable[[Sequence[Entry]], Path],
-    entries: list[Entry],
+def test_enough_memory_that_is_not_there(
+    default: Path, boot: Boot, written: Callable[[Sequence[Entry]], Path]
 ) -> None:
-    result = boot(default, map=written(entries), memory="16M")
+    """The map offers what this machine does not have: nothing is left of it."""
+    result = boot(default, map=written([(32 * MiB, 32 * MiB, 1)]), memory="16M")
     assert (result.verdict, result.exit_code) == ("panic", Exit.PANIC)
     assert result.reasons[0] == "boot refused: the loader reported no usable memory"
+
+
+def test_the_smallest_machine_replays_its_own_map(
+    default: Path, boot: Boot, written: Callable[[Sequence[Entry]], Path]
+) -> None:
+    for firmware in ("seabios", "qboot"):
+        own = boot(default, memory="2M", firmware=firmware).transcript.memory_map
+        entries = [(region.base, region.length, region.kind) for region in own]
+        result = boot(default, map=written(entries), memory="2M", firmware=firmware)
+        assert_replayed(result, len(entries))
+
+
+def test_memory_in_two_far_places(
+    default: Path, boot: Boot, written: Callable[[Sequence[Entry]], Path]
+) -> None:
+    """Nothing where the boot page tables reach, but for less than a page table takes."""
+    entries = [(0x1000, PAGE - 1, 1), (300 * MiB, 3 * MiB, 1), (600 * MiB, 4 * MiB, 1)]
+    result = boot(default, map=written(entries), memory="640M", cpu="486")
+    assert_replayed(result, len(entries))
+    assert result.transcript.stats["buddy.dma.free_pages"] == 0
+
+
+def test_memory_above_the_last_zone(
+    kernels: Kernels, boot: Boot, tmp_path: Path, written: Callable[[Sequence[Entry]], Path]
+) -> None:
+    """The description admits it: such RAM is counted, and not used."""
+    description = tmp_path / "zones.py"
+    description.write_text(
+        "from kgen import *\n"
+        "zones = (Zone(name='low', limit=16 * MiB), Zone(name='rest', limit='direct'))\n"
+        "kernel = Kernel(name='zones', buddy=Buddy(zones=zones),\n"
+        "                layout=Layout(direct_map_limit=64 * MiB))\n"
+    )
+    out = kernels.user(description=description)
+    for cpu, options in (("386", {"memory": "80M"}), ("pentium3", {"memory": "4G"})):
+        result = boot(out, cpu=cpu, firmware="seabios", **options)
+        assert result.verdict == "pass", result.reasons
+        stats = result.transcript.stats
+        below = min(result.memory, 3 * GiB)
+        assert below - 65 * MiB < stats["mem.waste.above_zones"] < below - 63 * MiB
+        assert stats["mem.waste.above_4g"] == result.memory - below
+    entries = [(MiB, 60 * MiB, 1), (63 * MiB, 3 * MiB + 1, 1), (70 * MiB, MiB, 1)]
+    result = boot(out, map=written(entries), memory="80M")
+    assert_replayed(result, len(entries))
+    assert result.transcript.stats["mem.waste.above_zones"] == 3 * MiB
 
 
 def test_as_many_entries_as_there_is_room_for(
@@ -143,8 +181,14 @@ def test_as_many_entries_as_there_is_room_for(
 
 
 def random_map(rng: random.Random) -> list[Entry]:
-    """Up to 60 entries around 64 MiB; 16 MiB or more are always left together."""
-    entries: list[Entry] = [(MiB, 63 * MiB, 1), *_fragments(rng)]
+    """Up to 60 entries around 64 MiB; 16 MiB or more are always left together.
+
+    All RAM may lie above what the boot page tables map, or be a great many parts of pages.
+    """
+    start = rng.choice([0, MiB, MiB, MiB, 16 * MiB, 45 * MiB])
+    crumbs = ((n * 3 * PAGE + 1, 2 * PAGE - 2, 1) for n in range(59))
+    others = crumbs if rng.random() < 0.1 else _fragments(rng)
+    entries: list[Entry] = [(start, 64 * MiB - start, 1), *others]
     if rng.random() < 0.5:
         rng.shuffle(entries)
     return entries[:60]

@@ -3,6 +3,7 @@
  *
  *     map BASE LENGTH TYPE ...            START END TYPE ... of all ranges
  *     bytes START END BASE LENGTH TYPE ...  of them available, to the byte
+ *     has START END BASE LENGTH TYPE ...  whether all of that is available
  *     kept BASE LENGTH TYPE ...           BASE LENGTH TYPE ... of all entries, and dropped
  *     mb.init
  *     mb.add START END, mb.reserve        error code
@@ -82,6 +83,15 @@ static void do_bytes(void)
 	read_map();
 	memmap_resolve(map, 1, ranges);
 	printf("%" PRIu64, memmap_bytes(ranges, MEMORY_AVAILABLE, start, end));
+}
+
+static void do_has(void)
+{
+	uint64_t start = number();
+	uint64_t end = number();
+
+	read_map();
+	printf("%d", memmap_has(map, start, end));
 }
 
 static void do_kept(void)
@@ -260,6 +270,7 @@ static const struct {
 } commands[] = {
 	{ "map", do_map },
 	{ "bytes", do_bytes },
+	{ "has", do_has },
 	{ "kept", do_kept },
 	{ "mb.init", mb_init },
 	{ "mb.add", mb_add },

@@ -111,20 +111,45 @@ def random_map(random: Random, most: int) -> list[Entry]:
     return entries
 
 
+def random_pieces(random: Random, most: int) -> list[Entry]:
+    """Available memory in pieces that touch, in any order, and among them a claim, often empty."""
+    cuts = sorted({random.randrange(20 * PAGE) for _ in range(random.randint(2, most))})
+    pieces = [(start, end - start, AVAILABLE) for start, end in pairwise(cuts)]
+    pieces.append((random.randrange(20 * PAGE), random.choice([0, 0, 1]), 2))
+    random.shuffle(pieces)
+    return pieces
+
+
+def random_stretch(random: Random, entries: Sequence[Entry]) -> tuple[int, int]:
+    """One that begins and ends where entries do, or next to that; not empty."""
+    ends = [0, *(end for base, length, _ in entries for end in (base, base + length))]
+    start, end = sorted(random.choice(ends) + random.choice([-1, 0, 0, 1]) for _ in range(2))
+    start = min(max(0, min(start, end)), HIGHEST_END - 1)
+    return start, max(start + 1, min(end, HIGHEST_END))
+
+
 def map_talk(random: Random, *, room: int, count: int) -> Talk:
     """``count`` maps, some of more entries than there is ``room`` for."""
     said = []
     for _ in range(count):
         entries = random_map(random, room + 3)
-        numbers = " ".join(f"{base} {length} {kind}" for base, length, kind in entries)
+        numbers = _numbers(entries)
         kept, dropped = keep(entries, room)
         said.append((f"map {numbers}", _joined(resolve(kept, PAGE))))
         far = random.choice([1 << 64, 20 * PAGE])
         start, end = sorted((random.randrange(20 * PAGE), random.randrange(far)))
         bytes_there = available_bytes(kept, start, end)
         said.append((f"bytes {start} {end} {numbers}", str(bytes_there)))
+        for pieces in (kept, random_pieces(random, room)):
+            start, end = random_stretch(random, pieces)
+            has = available_bytes(pieces, start, end) == end - start
+            said.append((f"has {start} {end} {_numbers(pieces)}", str(int(has))))
         said.append((f"kept {numbers}", f"{_joined(kept)}{dropped}"))
     return Talk.of(said)
+
+
+def _numbers(entries: Sequence[Entry]) -> str:
+    return " ".join(f"{base} {length} {kind}" for base, length, kind in entries)
 
 
 def _joined(triples: list[tuple[int, int, int]]) -> str:

@@ -178,6 +178,22 @@ MUTANTS = {
         "memmap",
         Edit(MEMMAP_C, "uint64_t to = MIN(range->end, end);", "uint64_t to = range->end;"),
     ),
+    "an empty entry takes memory away": (
+        "memmap",
+        Edit(
+            MEMMAP_C,
+            "MAX(range.start, start) < MIN(range.end, end)",
+            "range.start < end && start < range.end",
+        ),
+    ),
+    "a claim on the first byte alone counts": (
+        "memmap",
+        Edit(MEMMAP_C, "MAX(range.start, start) < MIN(range.end, end)", "range.start == start"),
+    ),
+    "entries are looked at in one order": (
+        "memmap",
+        Edit(MEMMAP_C, "at = range.end;\n\t\t\t\tmoved = true;", "at = range.end;"),
+    ),
     # --- memblock
     "reserved ignored": (
         "memblock",

@@ -140,6 +140,13 @@ class Memblock(Section):
         default=64, ge=8, le=256, description="entries of the loader's memory map that are kept"
     )
     modules: int = Field(default=16, ge=0, le=64, description="Multiboot modules that are kept")
+    module_line: int = Field(
+        default=64,
+        ge=32,
+        le=144,
+        description="bytes of a module's command line that are kept, with the NUL at its end: its "
+        "file's name, and arguments; `kgen boot` refuses a longer one",
+    )
 
 
 class Zone(Section):

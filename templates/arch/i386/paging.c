@@ -27,6 +27,7 @@
  * Concurrency: none; one CPU, interrupts off.
  */
 #include <arch/cpu.h>
+#include <arch/fixmap.h>
 #include <arch/gdt.h>
 #include <arch/io.h>
 #include <arch/mmu.h>
@@ -45,7 +46,6 @@ struct paging_stats paging_stats;
 static uint32_t *directory; /* the permanent one */
 static phys_addr_t direct_end;
 static uint32_t *spare_tables; /* reserved and not yet hung into the directory */
-static unsigned boot_tables; /* of the boot directory, once asked for */
 
 static inline unsigned pde_index(uintptr_t virt)
 {
@@ -90,9 +90,7 @@ phys_addr_t virt_to_phys(const volatile void *pointer)
 
 phys_addr_t boot_mapped_end(void)
 {
-	if (!boot_tables)
-		boot_tables = ((uintptr_t)_boot_mapped_end - KERNEL_BASE) / TABLE_SPAN;
-	return MIN(boot_tables * (phys_addr_t)TABLE_SPAN, (phys_addr_t)DIRECT_MAP_LIMIT);
+	return MIN(VIRT_TO_PHYS((uintptr_t)_boot_mapped_end), (phys_addr_t)DIRECT_MAP_LIMIT);
 }
 
 static void fill_linear(uint32_t *entries, size_t count, phys_addr_t phys)
@@ -101,11 +99,16 @@ static void fill_linear(uint32_t *entries, size_t count, phys_addr_t phys)
 		entries[i] = (phys + i * PAGE_SIZE) | PTE_PRESENT | PTE_WRITE;
 }
 
-void boot_map_more(phys_addr_t table)
+bool boot_is_mapped(phys_addr_t phys)
 {
-	fill_linear(phys_to_virt(table), TABLE_ENTRIES, boot_tables * TABLE_SPAN);
-	boot_page_directory[KERNEL_PDE + boot_tables] = table | PTE_PRESENT | PTE_WRITE;
-	boot_tables++;
+	return boot_page_directory[pde_index(PHYS_TO_VIRT(phys))] & PTE_PRESENT;
+}
+
+void boot_map(phys_addr_t phys, phys_addr_t table)
+{
+	fill_linear(fixmap_map(FIXMAP_READ, table), TABLE_ENTRIES, phys);
+	fixmap_unmap(FIXMAP_READ);
+	boot_page_directory[pde_index(PHYS_TO_VIRT(phys))] = table | PTE_PRESENT | PTE_WRITE;
 }
 
 void boot_drop_identity(void)

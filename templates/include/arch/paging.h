@@ -30,11 +30,14 @@ phys_addr_t virt_to_phys(const volatile void *virt);
 
 /* --- while the boot page directory is in use ------------------------------- */
 
-/* Physical address up to which the boot page tables map memory at KERNEL_BASE. */
+/* Physical address up to which the image's boot page tables map memory at KERNEL_BASE. */
 phys_addr_t boot_mapped_end(void);
 
-/* Map 4 MiB more, with the page at `table` (mapped already) as page table. */
-void boot_map_more(phys_addr_t table);
+/* Whether the boot page directory maps the 4 MiB that begin at phys. */
+bool boot_is_mapped(phys_addr_t phys);
+
+/* Map the 4 MiB that begin at phys, with the page at `table`, mapped or not, as page table. */
+void boot_map(phys_addr_t phys, phys_addr_t table);
 
 /* Remove the mapping of the image at its physical address. */
 void boot_drop_identity(void);

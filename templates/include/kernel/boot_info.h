@@ -9,13 +9,21 @@
 #include <kernel/types.h>
 #include <mm/memmap.h>
 
-#define MODULE_NAME_MAX 64 /* bytes, with the NUL; what is longer is cut */
+/* What a loader's lists are at most: one that is longer is not believed, and not walked. */
+#define MODULES_LISTED 256
+#define MULTIBOOT_MAP_MAX 0x10000 /* bytes of a memory map; a map of 64 entries has 1,536 */
 
 /* A file that the loader put in memory beside the kernel. */
 struct boot_module {
 	phys_addr_t start; /* first byte */
 	phys_addr_t end; /* behind the last byte */
-	char name[MODULE_NAME_MAX]; /* its command line */
+	char name[MODULE_LINE_MAX]; /* its command line; what is longer is cut */
+};
+
+/* Where a module lies, kept or not. */
+struct module_span {
+	phys_addr_t start;
+	phys_addr_t end;
 };
 
 struct boot_info {
@@ -30,11 +38,34 @@ struct boot_info {
 
 extern struct boot_info boot_info;
 
+/* Of all modules that the loader listed, in its order: those that are kept come first. */
+extern struct module_span module_spans[MODULES_LISTED];
+
+static inline unsigned modules_listed(void)
+{
+	return boot_info.module_count + boot_info.modules_dropped;
+}
+
 /*
  * Copy the Multiboot information at `info`. Refuses to boot if the magic is not
- * Multiboot's.
+ * Multiboot's, and where a count or length can't be meant.
  */
 void multiboot_read(uint32_t magic, phys_addr_t info);
+
+/*
+ * Refuse `what` the loader has at `from` if that has more bytes than `most`, or reaches
+ * beyond 4 GiB.
+ */
+void multiboot_believe(const char *what, phys_addr_t from, uint64_t bytes, uint32_t most);
+
+/* Copy a string of the loader's, as printable ASCII, cut to `size` bytes with the NUL. */
+void multiboot_read_string(phys_addr_t from, char *to, size_t size);
+
+/* Copy the loader's list of modules. Refuses one that can't be. */
+void modules_read(phys_addr_t list, uint32_t count);
+
+/* Refuse modules that are not in memory as the loader's map has it, or overlap something. */
+void modules_check(void);
 
 /*
  * Add the entries of a Multiboot memory map of `length` bytes at `from` to `map`.

@@ -23,6 +23,8 @@ struct memory_stats {
 	uint64_t free; /* given to the buddies */
 	struct {
 		uint64_t above_4g; /* beyond the reach of i386 paging */
+		uint64_t above_zones; /* above the end of the last zone */
+		uint32_t legacy; /* between 640 KiB and 1 MiB */
 		uint64_t rounding; /* parts of pages at the ends of ranges */
 		uint32_t top_page; /* the page below 4 GiB */
 		uint32_t page0; /* page frame 0 */
@@ -35,8 +37,8 @@ extern struct memory_stats memory_stats;
 
 /*
  * Fill memblock from the loader's memory map: add what is available, reserve the
- * image and the modules. Returns the end of RAM below 4 GiB. Refuses to boot
- * where there is no memory to speak of.
+ * image and the modules. Returns the end of RAM that zones cover. Refuses to boot
+ * where there is none above the image.
  */
 phys_addr_t memory_init(void);
 
@@ -51,7 +53,7 @@ phys_addr_t lowmem_end(phys_addr_t ram_end);
 
 /*
  * size bytes that stay allocated for ever, mapped, aligned, not cleared. Extends
- * the boot mapping if need be. Panics if there is no memory.
+ * the boot mapping if need be. Refuses to boot if there is no memory.
  */
 void *early_alloc(size_t size, size_t align);
 

@@ -18,6 +18,13 @@ enum {
 	MEMORY_BAD = 5,
 };
 
+/*
+ * From 640 KiB to 1 MiB is the screen, the ROMs of adapters and the BIOS, on every PC.
+ * Some firmwares and emulators call it available all the same, so it is never used.
+ */
+#define LEGACY_START 0xa0000
+#define LEGACY_END 0x100000
+
 /* "available", "reserved", … */
 const char *memmap_type_name(uint32_t type);
 
@@ -68,6 +75,12 @@ void memmap_resolve(const struct memmap *map, uint64_t unit, struct memmap_range
  * are joined. What no entry covers is in no range.
  */
 void memmap_normalise(const struct memmap *map, struct memmap_ranges *out);
+
+/*
+ * Whether all bytes from start to end are available: each is in an entry that says so,
+ * and no other entry claims it.
+ */
+bool memmap_has(const struct memmap *map, uint64_t start, uint64_t end);
 
 /* Bytes of all ranges of this type between start and end. */
 uint64_t memmap_bytes(const struct memmap_ranges *ranges, uint32_t type, uint64_t start,

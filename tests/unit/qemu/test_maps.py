@@ -28,9 +28,11 @@ MEMORY: dict[str, Any] = {
     "direct_map_limit": 896 * MiB,
     "arena_pages": 26624,
     "arena_per_ram": 4,
+    "least_available": 1152 << 10,
     "map_entries": 12,
     "regions": 128,
     "modules": 2,
+    "module_line": 64,
     "max_order": 10,
     "index": "lists",
     "node_size": 8,
@@ -183,3 +185,41 @@ def test_kernels_that_cannot_keep_it(built: Built, tmp_path: Path) -> None:
     with pytest.raises(BootError, match="needs a module, and this kernel keeps 2") as caught:
         boot_request(built(memory=MEMORY), map=path, modules=[tmp_path / "a", tmp_path / "b"])
     assert "memblock.modules=3" in caught.value.hint
+
+
+# --- maps of machines that are too small -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("entries", "offered"),
+    [
+        ([(0, 0x9FC00, 1)], 639),
+        ([(0, 0x9FC00, 1), (4096 * MiB, 1024 * MiB, 1)], 639),
+        ([(MiB, 1 << 16, 1)], 64),
+        ([(0, 2 * MiB, 1), (MiB, 700 << 10, 2)], 640 + 324),
+        ([(0x80000, MiB, 1)], 128 + 512),  # the hole does not count
+        ([(0, 0xA0000, 1), (0, 0xA0000, 1), (MiB, 511 << 10, 1)], 1151),
+        ([(MiB, 16 * MiB, 2)], 0),
+        ([(0, 4095, 1)], 3),
+    ],
+)
+def test_too_small_a_machine(
+    built: Built, tmp_path: Path, entries: list[tuple[int, int, int]], offered: int
+) -> None:
+    path = written(
+        tmp_path, [dict(zip(("base", "length", "type"), e, strict=True)) for e in entries]
+    )
+    with pytest.raises(BootError) as caught:
+        boot_request(built(memory=MEMORY), map=path)
+    assert caught.value.exit_code == Exit.USAGE
+    assert f"--map {path}: {offered} KiB are available below 640 KiB" in caught.value.what
+    assert "'default' is for machines with 2M, which offer 1152 KiB or more" in caught.value.what
+
+
+def test_the_smallest_machine(built: Built, tmp_path: Path) -> None:
+    entries = [
+        {"base": 0, "length": 640 << 10, "type": 1},
+        {"base": MiB, "length": 512 << 10, "type": 1},
+    ]
+    path = written(tmp_path, entries)
+    assert boot_request(built(memory=MEMORY), map=path).machine.memory == 3 * MiB

@@ -1,0 +1,112 @@
+"""Modules as a boot is asked for them: where they are, what the kernel is told, what fits.
+
+A kernel keeps so many bytes of a module's command line, and would cut the rest; a
+loader hands over memory that no RAM is behind. Both boots could pass and prove
+nothing, so they are refused here.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from kgen_qemu.errors import usage
+from kgen_qemu.firmware import is_file
+from kgen_qemu.machine import size_text
+from kgen_qemu.manifest import Manifest
+
+PAGE = 4096
+MiB = 1 << 20
+FOUR_GIB = 1 << 32
+
+FIELD = "memblock.module_line"
+MOST = 144
+"""The description's field that says what is kept, and its largest value."""
+
+
+def as_seen(text: str, directory: Path) -> str:
+    """``FILE ARGUMENTS…`` with FILE as seen from ``directory``, where QEMU runs.
+
+    The kernel is handed this text. A relative path keeps the log the same in
+    every checkout.
+    """
+    name, space, arguments = text.partition(" ")
+    if not is_file(Path(name)):
+        if is_file(Path(text)):
+            raise usage(f"--module {text!r}: QEMU ends a module's path at a space", "rename it")
+        raise usage(f"--module {name}: no such file")
+    return _name(directory, Path(name)) + space + arguments
+
+
+def _name(directory: Path, file: Path) -> str:
+    """A name for ``file`` that leads there from where ``directory`` truly is, without a space."""
+    folder = file.parent.resolve()
+    name = os.path.relpath(folder / file.name, directory.resolve())
+    if " " not in name:
+        return name
+    # The way there leads through folders with spaces in their names: a link goes around them.
+    way = f"boot/from-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
+    try:
+        (directory / "boot").mkdir(exist_ok=True)
+        with suppress(FileExistsError):
+            (directory / way).symlink_to(folder)
+    except OSError as error:
+        raise usage(f"--module {file}: no link to it can be made: {error.strerror}") from error
+    return f"{way}/{file.name}"
+
+
+def told(text: str, via: str) -> str:
+    """A module's command line, as the kernel gets it from that loader."""
+    if via == "multiboot":
+        return text
+    name, space, arguments = text.partition(" ")
+    return Path(name).name + space + arguments
+
+
+def check_lines(lines: Iterable[str], manifest: Manifest) -> None:
+    """Refuse (usage) a command line of which the kernel would keep a part."""
+    memory = manifest.memory
+    if memory is None:
+        return
+    most = memory.module_line - 1  # and a NUL
+    for line in lines:
+        length = len(line.encode())
+        if length > most:
+            raise usage(
+                f"--module {line!r}: {length} bytes, and {manifest.name!r} keeps {most} of a "
+                "module's command line",
+                f"shorten it by {length - most}"
+                + (f", or build with --set {FIELD}={length + 1}" if length < MOST else ""),
+            )
+
+
+def check_room(modules: Iterable[str], directory: Path, manifest: Manifest, memory: int) -> None:
+    """Refuse (usage) modules for which a machine has no RAM, wherever a loader puts them.
+
+    Loaders put them past the kernel, each on a page of its own.
+    """
+    model = manifest.memory
+    if model is None:
+        return
+    end = model.image_end
+    for text in modules:
+        end = -(-end // PAGE) * PAGE + _size(directory / text.partition(" ")[0])
+    if end <= min(memory, FOUR_GIB):
+        return
+    enough = (-(-end // MiB) + 1) * MiB  # one for the firmware, and what the loader says of them
+    raise usage(
+        f"--module: the kernel's image ends at {size_text(-(-model.image_end // PAGE) * PAGE)}, "
+        f"and with the modules past it at {end >> 10} KiB; "
+        f"this machine has {size_text(memory)} of RAM",
+        f"use --memory {size_text(enough)} or more"
+        if enough <= min(manifest.ram_maximum, FOUR_GIB)
+        else "load less",
+    )
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise usage(f"--module {path}: cannot be read: {error.strerror}") from None
