@@ -7,11 +7,17 @@ rules of ``kgen.check``, mostly one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
 from typing import Any
 
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
+
+from kgen import Kernel
+from kgen.footprint import room, tight_sizes
 
 Fields = dict[str, Any]
 
@@ -97,7 +103,7 @@ def descriptions(draw: DrawFn) -> Fields:
     minimum = draw(_few(2 * MiB, 4 * MiB, 16 * MiB, 64 * MiB, rare=(2 * MiB + PAGE, 300 * MiB)))
     more = draw(_few(0, 4 * MiB, 64 * MiB, GiB, 4 * GiB, rare=(PAGE, 20 * GiB)))
     layout["load_address"] = draw(_few(MiB, minimum // 2, rare=(MiB + PAGE, minimum - MiB)))
-    return {
+    fields: Fields = {
         "name": "random",
         "layout": layout,
         "ram": {"minimum": minimum, "maximum": minimum + more},
@@ -121,3 +127,117 @@ def descriptions(draw: DrawFn) -> Fields:
         "features": {"tests": draw(_few(True, rare=(False,)))},
         "compiler": {"optimize": draw(_few("2", "s", "1", "0"))},
     }
+    path, value = draw(st.sampled_from([*[("", int)] * 3 * len(WRONG), *WRONG]))
+    if path:
+        section, _, name = path.partition(".")
+        fields[section][name] = value(fields[section][name])
+    return fields
+
+
+WRONG: tuple[tuple[str, Callable[[Any], Any]], ...] = (
+    ("layout.kernel_base", lambda base: base // 2 + PAGE),
+    ("layout.kernel_base", lambda _: 32 * MiB),
+    ("layout.direct_map_limit", lambda limit: limit + PAGE),
+    ("layout.direct_map_limit", lambda _: 4 * GiB),
+    ("layout.arena_base", lambda base: base + PAGE),
+    ("layout.arena_base", lambda base: base - TABLE),
+    ("layout.arena_size", lambda size: size - MiB),
+    ("layout.arena_size", lambda _: 0),
+    ("layout.arena_size", lambda _: 3 * GiB),
+    ("layout.page_map_base", lambda base: base + TABLE // 2),
+    ("layout.fixmap_base", lambda base: base - 2 * TABLE),
+    ("layout.load_address", lambda load: load + 1),
+    ("layout.load_address", lambda _: 64 * KiB),
+    ("layout.stack_size", lambda size: size + 100),
+    ("layout.stack_size", lambda _: MiB),
+    ("memblock.map_entries", lambda _: 256),
+    ("ram.minimum", lambda size: size + 1),
+    ("ram.maximum", lambda size: size + PAGE - 1),
+    ("ram.maximum", lambda _: MiB),
+    ("kmalloc.alignment", lambda alignment: alignment + 8),
+    ("kmalloc.heap_limit", lambda _: 9),
+    ("kmalloc.classes", lambda _: (0, 12, 8)),
+)
+"""What becomes of a field, so that a rule has something against it; in a draw out of four."""
+
+
+def drawn(number: int, count: int) -> list[Fields]:
+    """``count`` descriptions that follow from the seed ``number``."""
+    found: dict[str, Fields] = {}
+
+    @seed(number)
+    @settings(
+        max_examples=8 * count,  # hypothesis varies what it has just tried: neighbours are alike
+        deadline=None,
+        database=None,
+        phases=(Phase.generate,),
+        suppress_health_check=[*HealthCheck],
+    )
+    @given(descriptions())
+    def collect(fields: Fields) -> None:
+        found[repr(fields)] = fields
+
+    collect()
+    distinct = list(found.values())[1:]  # the first is the simplest, whatever the seed
+    return distinct[:: max(1, len(distinct) // count)][:count]
+
+
+# --- machines --------------------------------------------------------------------
+
+CPUS = {"386": "386", "486": "486", "pentium": "pentium", "pentiumpro": "pentium3"}
+"""For each ``cpu.minimum`` the oldest machine that will do."""
+
+FIRMWARE_TOP = 128 * KiB
+"""SeaBIOS keeps so much of the end of RAM."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What to boot a kernel on, as options of ``kgen boot``, with sizes of modules and a map."""
+
+    options: Fields
+    modules: tuple[int, ...] = ()
+    map: tuple[Fields, ...] = ()
+
+
+def machine(rng: Random, kernel: Kernel, image: int) -> Machine:
+    """A machine that ``kernel``, whose image takes ``image`` bytes, must boot on."""
+    memory = _memory(rng, kernel)
+    spare = room(kernel, memory) - image - FIRMWARE_TOP
+    kinds = [*CPUS.values(), "qemu32", "max"]
+    options = {
+        "memory": f"{memory >> 10}K",
+        "cpu": rng.choice(kinds[kinds.index(CPUS[kernel.cpu.minimum]) :]),
+        "machine": rng.choice(["pc", "pc", "q35"]),
+        "firmware": rng.choice(["auto", "seabios"]),
+    }
+    count = rng.randrange(min(3, kernel.memblock.modules)) if spare > 256 * KiB else 0
+    modules = tuple(rng.randrange(1, spare // 8) for _ in range(count))
+    entries = _map(rng, kernel, memory, spare - sum(modules)) if rng.random() < 0.4 else ()
+    return Machine(options, modules, entries)
+
+
+def _memory(rng: Random, kernel: Kernel) -> int:
+    """A size that the kernel admits and QEMU has; often one at which room is tight."""
+    step = 2 * PAGE
+    low = -(-kernel.ram.minimum // step) * step
+    high = max(low, min(kernel.ram.maximum, 3 * GiB) // step * step)
+    tight = [-(-ram // step) * step for ram in tight_sizes(kernel)]
+    sizes = [*(ram for ram in tight if low <= ram <= high), rng.randrange(low, high + 1, step)]
+    return rng.choice(sizes)
+
+
+def _map(rng: Random, kernel: Kernel, memory: int, spare: int) -> tuple[Fields, ...]:
+    """A map that takes back less than half of what is to spare, at the end, in fragments."""
+    entries = [(0, 0x9_FC00, 1), (MiB, memory - MiB, 1)]
+    end, least = memory - FIRMWARE_TOP, memory - FIRMWARE_TOP - max(0, spare) // 2
+    for _ in range(rng.randrange(kernel.memblock.map_entries - 8)):
+        length = rng.randrange(1, 64 * KiB)
+        end -= length + rng.choice([0, 1, PAGE - 1, PAGE])
+        if end < least:
+            break
+        entries.append((end, length, rng.choice([2, 3, 4, 5, 0, 9])))
+    if rng.random() < 0.5:
+        rng.shuffle(entries)
+    keys = ("base", "length", "type")
+    return tuple(dict(zip(keys, entry, strict=True)) for entry in entries)

@@ -17,6 +17,7 @@ from kgen.check import RULES, Rule, check
 from kgen.errors import Problem
 
 from .check_cases import CASES, Case, Fields
+from .remedies import assert_remedies_help
 
 NAMES = sorted(rule.name for rule in RULES)
 
@@ -56,6 +57,12 @@ def test_just_outside_is_told_with_field_and_remedy(
     also = [problem for rule in others for problem in rule.claim(described(case.outside))]
     assert len(also) >= len(case.also)
     assert [found for found in problems if found not in also] == [problem]
+
+
+def test_remedies_lead_inside() -> None:
+    """Those that name a value, which are most, and whatever else is said of the alternatives."""
+    followed = {case.rule for case in CASES if assert_remedies_help(case.outside)}
+    assert len(followed) >= 12
 
 
 @pytest.mark.parametrize("name", NAMES)
