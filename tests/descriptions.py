@@ -217,14 +217,21 @@ def machine(rng: Random, kernel: Kernel, image: int) -> Machine:
     return Machine(options, modules, entries)
 
 
+RAM_STEP = 2 * PAGE
+"""QEMU gives RAM in steps of so much."""
+
+
+def emulated(kernel: Kernel) -> range:
+    """The sizes that the kernel admits, up to 3 GiB, and QEMU has; there may be none."""
+    low = -(-kernel.ram.minimum // RAM_STEP) * RAM_STEP
+    return range(low, min(kernel.ram.maximum, 3 * GiB) + 1, RAM_STEP)
+
+
 def _memory(rng: Random, kernel: Kernel) -> int:
-    """A size that the kernel admits and QEMU has; often one at which room is tight."""
-    step = 2 * PAGE
-    low = -(-kernel.ram.minimum // step) * step
-    high = max(low, min(kernel.ram.maximum, 3 * GiB) // step * step)
-    tight = [-(-ram // step) * step for ram in tight_sizes(kernel)]
-    sizes = [*(ram for ram in tight if low <= ram <= high), rng.randrange(low, high + 1, step)]
-    return rng.choice(sizes)
+    """One of these; often one at which room is tight."""
+    sizes = emulated(kernel)
+    tight = [-(-ram // RAM_STEP) * RAM_STEP for ram in tight_sizes(kernel)]
+    return rng.choice([*(ram for ram in tight if ram in sizes), rng.choice(sizes)])
 
 
 def _map(rng: Random, kernel: Kernel, memory: int, spare: int) -> tuple[Fields, ...]:
