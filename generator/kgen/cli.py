@@ -124,10 +124,10 @@ def check(description: Path | None, sets: tuple[str, ...], as_json: bool) -> Non
         kgen check examples/tiny.py --set layout.kernel_base=0x80000000
 
     The proof holds for every RAM size that it admits. Prints the address map that follows, or all
-    problems (exit code 2).
+    problems (exit code 2). How large the image is, only a build can tell: what it may take is said.
     """
     from kgen.load import load, prove
-    from kgen.units import show_address
+    from kgen.units import KiB, show_address
 
     loaded = load(description, sets)
     derived = prove(loaded)
@@ -139,6 +139,8 @@ def check(description: Path | None, sets: tuple[str, ...], as_json: bool) -> Non
     for area in derived.address_map:
         span = f"{show_address(area.start)}-{show_address(area.end - 1)}"
         say(f"  {span}  {area.name:<11} {area.size:>10}  {area.note}")
+    room, floor = derived.image_limit // KiB, -(-derived.image_floor // KiB)
+    say(f"\nThe image may take {room} KiB. It takes {floor} KiB or more; a build tells how much.")
     return None
 
 

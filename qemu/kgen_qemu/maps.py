@@ -32,6 +32,9 @@ ROOM = 4
 """Entries that the kernel adds for what is not there: up to one hole for each range of a PC's
 RAM (low, below 4 GiB, above), and one behind the last."""
 
+MOST_ENTRIES = 256
+"""The largest memblock.map_entries that a description may say (``kgen.describe``)."""
+
 AVAILABLE = 1
 MAX_TYPE = (1 << 32) - 1
 MAX_VALUE = (1 << 64) - 1
@@ -65,9 +68,20 @@ def load_map(path: Path, room: int) -> tuple[Entry, ...]:
     if len(items) > room:
         raise usage(
             f"--map {path}: {len(items)} entries, and this kernel keeps {room} of a replayed map",
-            f"build it with --set memblock.map_entries={len(items) + ROOM}",
+            _more_entries(len(items)),
         )
     return tuple(_entry(item, f"--map {path}: entry {place}") for place, item in enumerate(items))
+
+
+def _more_entries(count: int) -> str:
+    """How a map of ``count`` entries can be replayed all the same."""
+    if count + ROOM <= MOST_ENTRIES:
+        return f"build it with --set memblock.map_entries={count + ROOM}"
+    most = MOST_ENTRIES - ROOM
+    return (
+        f"no kernel keeps more than {most}: join neighbours of one type, and build it with "
+        f"--set memblock.map_entries={MOST_ENTRIES}"
+    )
 
 
 _EXAMPLE = 'an entry is {"base": "0x100000", "length": "0x3f00000", "type": 1}'

@@ -35,6 +35,9 @@ from kgen_qemu.trace import Trace, qemu_version, trace
 BINARY = "qemu-system-i386"
 DEFAULT_MEMORY = 64 << 20
 DEFAULT_TIMEOUT = 30.0
+MOST_MODULES = 64
+"""The largest memblock.modules that a description may say (``kgen.describe``)."""
+
 INSTALL = (
     "install it: apt-get install qemu-system-x86, dnf install qemu-system-x86 or brew install qemu"
 )
@@ -269,7 +272,9 @@ def _map(asked: Options, manifest: Manifest) -> tuple[Entry, ...]:
     if others >= manifest.memory.modules:
         raise usage(
             f"--map {path}: it needs a module, and this kernel keeps {manifest.memory.modules}",
-            f"build it with --set memblock.modules={others + 1}",
+            f"build it with --set memblock.modules={others + 1}"
+            if others < MOST_MODULES
+            else f"no kernel keeps more than {MOST_MODULES}: leave one of yours out",
         )
     entries = load_map(path, manifest.memory.map_entries - ROOM)
     check_size(entries, path, manifest)
@@ -277,29 +282,38 @@ def _map(asked: Options, manifest: Manifest) -> tuple[Entry, ...]:
 
 
 def _memory(text: str | None, manifest: Manifest, entries: tuple[Entry, ...]) -> int:
-    """SIZE to bytes, within what the kernel was built for."""
-    low, high = manifest.ram_minimum, manifest.ram_maximum
+    """SIZE to bytes, within what the kernel was built for and in the emulator's steps."""
+    low = -(-manifest.ram_minimum // RAM_STEP) * RAM_STEP
+    high = manifest.ram_maximum // RAM_STEP * RAM_STEP
+    if low > high:
+        raise usage(
+            f"{manifest.name!r} was built for {size_text(manifest.ram_minimum)} to "
+            f"{size_text(manifest.ram_maximum)}, and QEMU gives RAM in steps of "
+            f"{size_text(RAM_STEP)}",
+            f"build it with --set ram.maximum={size_text(low)}",
+        )
     if text is None:
         wanted = memory_for(entries) if entries else DEFAULT_MEMORY
         return min(max(wanted, low), high)
     size = _size(text)
-    if size < low:
+    if size < manifest.ram_minimum:
         meant = _unit_left_out(text, low, high)
         raise usage(
-            f"--memory {text}: {manifest.name!r} needs at least {size_text(low)}"
+            f"--memory {text}: {manifest.name!r} needs at least {size_text(manifest.ram_minimum)}"
             + _no_room(size, manifest),
             (meant and f"{text} is bytes; did you mean --memory {meant}?")
             or f"use --memory {size_text(low)} or more",
         )
-    if size > high:
+    if size > manifest.ram_maximum:
+        most = size_text(manifest.ram_maximum)
         raise usage(
-            f"--memory {text}: {manifest.name!r} was built for {size_text(high)} at most",
+            f"--memory {text}: {manifest.name!r} was built for {most} at most",
             f"use --memory {size_text(high)} or less",
         )
     if size % RAM_STEP:
         raise usage(
             f"--memory {text}: QEMU gives RAM in steps of {size_text(RAM_STEP)}",
-            f"use --memory {size_text(size - size % RAM_STEP)}",
+            f"use --memory {size_text(max(low, size - size % RAM_STEP))}",
         )
     return size
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kgen import Buddy, GiB, Kernel, Layout, MiB, Ram
+from kgen import Buddy, GiB, Kernel, Layout, MiB, Ram, Zone
 from kgen.derive import Derived, derive
 from kgen.errors import Exit, KgenError
 from kgen.verify import facts, findings, verify
@@ -167,9 +167,33 @@ def test_an_image_too_large_for_the_smallest_machine(build: Build) -> None:
     elf = build(script={". += 0x10000;": f". += {tight.image_limit:#x};"})
     (finding,) = findings(facts(elf), tight)
     assert finding.rule == "image-size"
-    assert "ram.minimum" in finding.hint
+    assert finding.hint == "raise ram.minimum to 3 MiB, or build less into the kernel"
     roomy = derive(Kernel(ram=Ram(minimum=1 * GiB)))
     assert "image-size" not in broken(elf, roomy)
+
+
+def test_an_image_that_no_minimum_helps(build: Build) -> None:
+    """Page map and nodes of 1100 MiB take their room in the direct map."""
+    zones = (Zone(name="low", limit="direct"), Zone(name="high"))
+    full = derive(
+        Kernel(
+            ram=Ram(minimum=4 * MiB, maximum=1100 * MiB),
+            layout=Layout(direct_map_limit=4 * MiB),
+            buddy=Buddy(zones=zones),
+        )
+    )
+    elf = build(script={". += 0x10000;": ". += 0x40000;", "0x4000000": "0x800000"})
+    (finding,) = findings(facts(elf), full)
+    assert finding.rule == "image-size"
+    assert "with 1100 MiB of RAM it may take" in finding.expected
+    assert finding.hint.startswith("raise layout.direct_map_limit, lower ram.maximum, or")
+
+
+def test_boot_tables_that_reach_the_kernels_half(build: Build, default: Derived) -> None:
+    edits = {"0x4000000);": "0x4000000 * 0x31);"}  # 3136 MiB below 0xc0000000
+    assert broken(build(script=edits), default) == {"identity-map"}
+    edits = {"0x4000000);": "0x4000000 * 0x30);"}
+    assert broken(build(script=edits), default) == set()
 
 
 def test_all_findings_come_at_once_with_both_sides(build: Build, default: Derived) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from kgen import footprint
 from kgen.derive import Derived
+from kgen.describe import Kernel
 from kgen.units import PAGE_SIZE, KiB, show_address, show_size
 from kgen.verify.facts import GUARD_SECTION, MULTIBOOT_SEARCH, Facts, Section
 from kgen.verify.finding import Finding, Rule
@@ -273,15 +275,26 @@ def image_end(facts: Facts, derived: Derived) -> Iterator[Finding]:
 
 
 def image_size(facts: Facts, derived: Derived) -> Iterator[Finding]:
-    """The image leaves room for the allocators' data on the smallest machine."""
-    end, minimum = facts.address_of("_end"), derived.kernel.ram.minimum
-    if end is not None and end - derived.kernel_start > derived.image_limit:
+    """The image leaves room for the allocators' data on every machine admitted."""
+    end, kernel = facts.address_of("_end"), derived.kernel
+    image = 0 if end is None else end - derived.kernel_start
+    if image > derived.image_limit:
+        tight = footprint.tightest(kernel)
         yield Finding(
             "image-size",
-            f"the image takes {-(-(end - derived.kernel_start) // KiB)} KiB",
-            f"with ram.minimum {show_size(minimum)} it may take {derived.image_limit // KiB} KiB",
-            "raise ram.minimum, lower ram.maximum, or build less into the kernel",
+            f"the image takes {-(-image // KiB)} KiB",
+            f"with {show_size(tight)} of RAM it may take {max(0, derived.image_limit) // KiB} KiB",
+            _more_room(kernel, image),
         )
+
+
+def _more_room(kernel: Kernel, image: int) -> str:
+    """What to change so that ``image`` bytes fit."""
+    enough = footprint.sufficient_minimum(kernel, image)
+    if enough is None:
+        return "raise layout.direct_map_limit, lower ram.maximum, or build less into the kernel"
+    both = ", and ram.maximum with it" if enough > kernel.ram.maximum else ""
+    return f"raise ram.minimum to {show_size(enough)}{both}, or build less into the kernel"
 
 
 def boot_mapping(facts: Facts, derived: Derived) -> Iterator[Finding]:
@@ -303,6 +316,18 @@ def boot_mapping(facts: Facts, derived: Derived) -> Iterator[Finding]:
         )
 
 
+def identity_map(facts: Facts, derived: Derived) -> Iterator[Finding]:
+    """While booting, what is mapped at its physical address ends below the kernel's half."""
+    mapped, base = facts.address_of("_boot_mapped_end"), derived.kernel.layout.kernel_base
+    if mapped is not None and (mapped - base) % (1 << 32) > base:
+        yield Finding(
+            "identity-map",
+            f"the boot page tables map {show_size((mapped - base) % (1 << 32))} from 0 on",
+            f"layout.kernel_base is {show_address(base)}",
+            "raise it, or lower layout.load_address or ram.maximum",
+        )
+
+
 RULES: tuple[Rule, ...] = (
     multiboot,
     load_addresses,
@@ -316,5 +341,6 @@ RULES: tuple[Rule, ...] = (
     image_end,
     image_size,
     boot_mapping,
+    identity_map,
 )
 """The rules here, for an ELF whose :func:`identity` is right."""

@@ -108,6 +108,19 @@ def test_more_entries_than_the_kernel_keeps(tmp_path: Path) -> None:
     assert "memblock.map_entries=13" in caught.value.hint
 
 
+def test_more_entries_than_any_kernel_keeps(tmp_path: Path) -> None:
+    """A hint that would be refused is none: the field has an upper end."""
+    path = written(tmp_path, [GOOD] * 253)
+    with pytest.raises(BootError, match="keeps 60") as caught:
+        load_map(path, 60)
+    assert "no kernel keeps more than 252: join neighbours of one type" in caught.value.hint
+    fits = written(tmp_path, [GOOD] * 252)
+    with pytest.raises(BootError, match="keeps 60") as caught:
+        load_map(fits, 60)
+    assert "memblock.map_entries=256" in caught.value.hint
+    assert len(load_map(fits, 252)) == 252
+
+
 @pytest.mark.parametrize(
     ("entries", "size"),
     [
@@ -185,6 +198,20 @@ def test_kernels_that_cannot_keep_it(built: Built, tmp_path: Path) -> None:
     with pytest.raises(BootError, match="needs a module, and this kernel keeps 2") as caught:
         boot_request(built(memory=MEMORY), map=path, modules=[tmp_path / "a", tmp_path / "b"])
     assert "memblock.modules=3" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("kept", "given", "hint"),
+    [
+        (2, 2, "memblock.modules=3"),
+        (64, 64, "no kernel keeps more than 64: leave one of yours out"),
+    ],
+)
+def test_a_map_is_a_module_too(built: Built, kept: int, given: int, hint: str) -> None:
+    folder = built(memory={**MEMORY, "modules": kept})
+    with pytest.raises(BootError, match="it needs a module, and this kernel keeps") as caught:
+        boot_request(folder, map=Path("map.json"), modules=["disk"] * given)
+    assert hint in caught.value.hint
 
 
 # --- maps of machines that are too small -----------------------------------------------------

@@ -149,6 +149,39 @@ def test_default_memory_is_what_the_kernel_admits(
     assert boot_request(folder).machine.memory == size
 
 
+PAGES = {"minimum": 2052 << 10, "maximum": 4108 << 10}
+"""A kernel's bounds in pages of 4 KiB, between the steps of 8 KiB in which QEMU gives RAM."""
+
+
+@pytest.mark.parametrize(
+    ("memory", "size"), [(None, 4104 << 10), ("2056K", 2056 << 10), ("4104K", 4104 << 10)]
+)
+def test_memory_between_the_emulators_steps(built: Built, memory: str | None, size: int) -> None:
+    """What is booted is a size that QEMU has, and the command asks for that one."""
+    folder = built(ram=PAGES)
+    request = boot_request(folder, memory=memory)
+    assert request.machine.memory == size
+    again = shlex.split(request.command)
+    assert boot_request(folder, memory=again[again.index("--memory") + 1]) == request
+
+
+@pytest.mark.parametrize(
+    ("memory", "hint"),
+    [("2052K", "2056K"), ("2M", "2056K or more"), ("4108K", "4104K"), ("8M", "4104K or less")],
+)
+def test_hints_are_sizes_that_are_accepted(built: Built, memory: str, hint: str) -> None:
+    folder = built(ram=PAGES)
+    assert refused(folder, memory=memory).hint == f"use --memory {hint}"
+    assert boot_request(folder, memory=hint.split()[0]).machine.memory % 8192 == 0
+
+
+def test_bounds_between_which_no_machine_is(built: Built) -> None:
+    error = refused(built(ram={"minimum": 2052 << 10, "maximum": 2052 << 10}))
+    assert error.exit_code == Exit.USAGE
+    assert "steps of 8K" in error.what
+    assert error.hint == "build it with --set ram.maximum=2056K"
+
+
 def test_no_qemu(built: Built, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     error = refused(built())
