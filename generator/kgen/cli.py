@@ -6,6 +6,7 @@ do cost little more than Python itself. Exit codes are the contract's (:class:`k
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -445,6 +446,7 @@ def tune(
 def main() -> NoReturn:
     """The ``kgen`` command: run the verb, end with the contract's exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
+    _print_anything()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -466,6 +468,13 @@ def run(arguments: list[str]) -> int:
         return Exit.PASS
     except Exception as error:
         return _unforeseen(error)
+
+
+def _print_anything() -> None:
+    """Logs and paths have characters that the user's terminal may not: those are escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _interrupt(_signal: int, _frame: object) -> NoReturn:

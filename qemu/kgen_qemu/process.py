@@ -44,7 +44,7 @@ class Qemu:
     def type(self, text: str) -> None:
         """Send text on the serial line. A machine that has just ended hears nothing."""
         with suppress(BrokenPipeError):
-            os.write(self.serial_in, text.encode("latin-1", "replace"))
+            os.write(self.serial_in, text.encode("utf-8", "replace"))
 
     def kill(self) -> None:
         """End it at once; harmless when it has ended."""

@@ -76,28 +76,35 @@ void log_line(const char *format, ...)
 	put_everywhere('\n');
 }
 
-/* `to` points to how many bytes there is still room for. */
+struct protocol_line {
+	size_t room; /* bytes that may still come */
+	bool quoted; /* within a msg="…" */
+};
+
+/* What is cut within quotes ends with one, or nobody could read the rest. */
 static void put_protocol(void *to, char c)
 {
-	size_t *room = to;
+	struct protocol_line *line = to;
 
-	if (*room) {
-		--*room;
-		put_serial(c < ' ' || c > '~' ? '?' : c);
-	}
+	if (!line->room)
+		return;
+	line->quoted ^= c == '"';
+	if (--line->room == 0 && line->quoted)
+		c = '"';
+	put_serial(c < ' ' || c > '~' ? '?' : c);
 }
 
 void kgen_line(const char *format, ...)
 {
-	size_t room = LOG_LINE_MAX;
+	struct protocol_line line = { LOG_LINE_MAX, false };
 	va_list args;
 
 	if (mid_serial_line)
 		put_serial('\n');
 	for (const char *at = PREFIX; *at; at++)
-		put_protocol(&room, *at);
+		put_protocol(&line, *at);
 	va_start(args, format);
-	vformat(put_protocol, &room, format, args);
+	vformat(put_protocol, &line, format, args);
 	va_end(args);
 	put_serial('\n');
 }
@@ -112,13 +119,14 @@ void kgen_stat(unsigned long long value, const char *key, ...)
 {
 	char name[KEY_MAX + 1];
 	va_list args;
+	int length;
 
 	va_start(args, key);
-	vsnprintf(name, sizeof(name), key, args);
+	length = MIN(vsnprintf(name, sizeof(name), key, args), KEY_MAX);
 	va_end(args);
-	for (char *at = name; *at; at++) {
-		if (!is_in_key(*at))
-			*at = '_';
+	for (int i = 0; i < length; i++) {
+		if (!is_in_key(name[i]))
+			name[i] = '_';
 	}
 	kgen_line("stat k=%s v=%llu", name[0] ? name : "_", value);
 }

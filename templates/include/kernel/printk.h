@@ -41,14 +41,15 @@ static inline bool is_news(unsigned long times)
 
 /*
  * Write one machine line, "# kgen:" before it and a newline behind, on a line of
- * its own whatever was printed before. Cut at LOG_LINE_MAX bytes; what is not printable
- * ASCII becomes '?'.
+ * its own whatever was printed before. Cut at LOG_LINE_MAX bytes, a quoted msg so that it
+ * still ends with its quote; what is not printable ASCII becomes '?'.
  */
 void kgen_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
  * # kgen:stat k=KEY v=VALUE, where the key is a format, too. In the key what is neither
- * a letter, a digit, nor one of . - becomes '_'; past KEY_MAX bytes it is cut.
+ * a letter, a digit, nor one of . - becomes '_'. An empty one is "_", and past KEY_MAX
+ * bytes it is cut.
  */
 #define KEY_MAX 95
 void kgen_stat(unsigned long long value, const char *key, ...)

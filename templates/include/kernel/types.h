@@ -37,8 +37,22 @@ typedef uint32_t phys_addr_t;
 /* As in Linux: gcc forgets how a variable came about, and keeps it in a register. */
 #define OPTIMIZER_HIDE_VAR(var) __asm__("" : "+r"(var))
 
-/* A leaf function on a hot path: without a stack frame of its own. */
+/*
+ * A leaf function on a hot path: without a stack frame of its own, where the compiler
+ * can do so for one function (gcc), and with one where it can't (clang).
+ */
+#if __has_attribute(optimize)
 #define HOT_LEAF __attribute__((optimize("omit-frame-pointer"), hot))
+#else
+#define HOT_LEAF __attribute__((hot))
+#endif
+
+/* gcc emits static data backwards unless told otherwise; clang in the order of the file. */
+#if __has_attribute(no_reorder)
+#define NO_REORDER __attribute__((no_reorder))
+#else
+#define NO_REORDER
+#endif
 
 /* Errors are negative, with Linux's names and numbers. */
 #define ENOMEM 12

@@ -54,6 +54,7 @@ def test_defaults(built: Built) -> None:
         ({"timeout": math.nan}, "more than 0", "2.5"),
         ({"timeout": math.inf}, "more than 0", "2.5"),
         ({"expect": ["ok", "(unclosed"]}, "--expect '(unclosed'", "backslash"),
+        ({"forbid": ["gr\udcf6\udcdfe"]}, "is not text in this locale's encoding", "C.UTF-8"),
         ({"forbid": ["*"]}, "--forbid '*'", "backslash"),
         ({"memory": "lots"}, "not a size", "64M"),
         ({"memory": "1M"}, "needs at least 2M", "--memory 2M or more"),

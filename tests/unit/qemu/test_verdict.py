@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kgen_qemu.ktap import Announced
 from kgen_qemu.transcript import Panic, Transcript
 from kgen_qemu.verdict import Assertion, Ending, Expected, Verdict, Watch, judge
 
@@ -62,6 +63,18 @@ def test_other_damaged_logs_are_protocol(recorded: Recorded, log: str) -> None:
 def test_status_zero_is_never_success(recorded: Recorded) -> None:
     for shutdown in (None, "guest-reset", "guest-shutdown", "host-signal", "host-qmp-quit"):
         assert verdict(recorded("pass"), 0, shutdown=shutdown).exit_code != 0
+
+
+def test_the_test_that_was_running_is_named(recorded: Recorded) -> None:
+    """Where the kernel panicked, stood still, or was ended."""
+    said = replace(recorded("no_end"), running=Announced(3, "buddy", "splits"))
+    assert any("(8 of 8), in test buddy.splits" in text for text in verdict(said).reasons)
+    timeout = verdict(said, None, timed_out=True, timeout=2.0)
+    assert (
+        "no end within 2 s, after stage allocate (8 of 8), in test buddy.splits" in timeout.reasons
+    )
+    panicked = verdict(replace(said, panic=Panic("page fault")), 37)
+    assert panicked.reasons == ("the kernel panicked: page fault", "in test buddy.splits")
 
 
 # What wins. Each pair is a kernel or a machine with two things wrong.
