@@ -113,7 +113,7 @@ def app() -> None:
     metavar="NAME",
     default="auto",
     show_default=True,
-    help="i686-elf-gcc, i686-linux-gnu-gcc, gcc, or auto: the first of them that works.",
+    help="i686-elf-gcc, i686-linux-gnu-gcc, gcc, clang, or auto: the first of them that works.",
 )
 def build(description: Path | None, sets: tuple[str, ...], out: Path, toolchain: str) -> None:
     """Build kernel.elf from a description, and verify it.

@@ -64,6 +64,7 @@ class Graph:
         depfile = ["-MMD", "-MF", f"{unit.object}.d"]
         return [
             self.toolchain.compiler,
+            *self.toolchain.flags,
             *self.flags,
             cpu_flag(self.cpu, unit.source),
             *warnings,

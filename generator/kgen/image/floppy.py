@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import kgen
+from kgen.build.environment import environment
 from kgen.build.flags import LINK
 from kgen.build.folder import Folder
 from kgen.build.toolchain import Toolchain
@@ -89,7 +90,7 @@ def link_loader(plan: Plan, tools: Toolchain) -> Loader:
     with tempfile.TemporaryDirectory(prefix="kgen-loader-") as name:
         work = Path(name)
         _render(plan, work)
-        _run([tools.compiler, *_ASSEMBLE, "-c", *_FILES], work)
+        _run([tools.compiler, *tools.flags, *_ASSEMBLE, "-c", *_FILES], work)
         objects = [file.replace(".S", ".o") for file in _FILES]
         # -N: no pages to align to. The files' order is the disk's.
         place = ["-N", f"-Ttext={START:#x}", "-e", "start", "-o", "loader.elf"]
@@ -109,7 +110,14 @@ def _render(plan: Plan, work: Path) -> None:
 def _run(command: list[str], work: Path) -> None:
     try:
         done = subprocess.run(
-            command, cwd=work, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            command,
+            cwd=work,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
         )
     except OSError as error:
         hint = "run kgen build again: it looks for a compiler anew"
@@ -137,5 +145,5 @@ def _extract(elf: bytes) -> Loader:
 def _toolchain(folder: Folder) -> Toolchain:
     """What the kernel was built with, as its build wrote it down."""
     with suppress(OSError, ValueError, TypeError, KeyError):
-        return Toolchain(**json.loads(folder.toolchain.read_text())["answer"])
+        return Toolchain.read(json.loads(folder.toolchain.read_text())["answer"])
     raise KgenError(f"{folder.toolchain} is missing or damaged", "run kgen build again")
