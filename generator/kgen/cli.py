@@ -51,7 +51,7 @@ def app() -> None:
     metavar="NAME",
     default="auto",
     show_default=True,
-    help="i686-elf-gcc, i686-linux-gnu-gcc, gcc, or auto: the first of them that works.",
+    help="i686-elf-gcc, i686-linux-gnu-gcc, gcc, clang, or auto: the first of them that works.",
 )
 @answering
 def build(

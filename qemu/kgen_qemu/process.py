@@ -34,7 +34,7 @@ class Qemu:
     def type(self, text: str) -> None:
         """Send text on the serial line. A machine that has just ended hears nothing."""
         with suppress(BrokenPipeError, BlockingIOError):
-            os.write(self.serial_in, text.encode("latin-1", "replace"))
+            os.write(self.serial_in, text.encode("utf-8", "replace"))
 
     def end(self) -> None:
         """End it at once, with all that it started; harmless when it has ended."""

@@ -249,6 +249,11 @@ def _timeout(seconds: float) -> None:
 def _regex(option: str, pattern: str) -> None:
     if not pattern:
         raise usage(f"{option} '': an empty expression is found in every line", "leave it out")
+    if any("\ud800" <= char <= "\udfff" for char in pattern):  # bytes that were no characters
+        raise usage(
+            f"{option} {pattern!r} is not text in this locale's encoding",
+            "the log is read as UTF-8: run kgen in a UTF-8 locale (LC_ALL=C.UTF-8)",
+        )
     try:
         with warnings.catch_warnings(action="ignore"):
             re.compile(pattern)

@@ -134,6 +134,8 @@ def _panic(said: Transcript, ending: Ending) -> list[str]:
         reasons = [f"the kernel panicked: {said.panic.message}"]
         if said.panic.message.startswith("boot refused"):
             reasons = [said.panic.message]
+        if said.running:
+            reasons.append(f"in test {said.running}")
         if ending.timed_out:
             reasons.append("and then stood still, instead of leaving with the code for panic")
         if ending.shutdown == "guest-reset":
@@ -282,4 +284,5 @@ def _progress(said: Transcript) -> str:
     if not said.stages:
         return "before the first stage"
     last = said.stages[-1]
-    return f"after stage {last.name} ({last.index} of {last.of})"
+    within = f", in test {said.running}" if said.running else ""
+    return f"after stage {last.name} ({last.index} of {last.of}){within}"

@@ -2,8 +2,9 @@
  * The log: all of it on the serial line and, if the description says so, what is
  * for people on the screen, too.
  *
- * A machine line is formatted whole, then written on a line of its own, so that
- * text which someone left without a newline can't run into it.
+ * Text is written as it is formatted, a byte at a time, so it may be of any length. Lines
+ * for programs, and those that must be read as they are, begin on a line of their own:
+ * text which someone left without a newline can't run into them.
  */
 #include <arch/serial.h>
 //% if console.vga
@@ -15,71 +16,117 @@
 
 #define PREFIX "# kgen:"
 
-static bool mid_line; /* the last byte on the serial line was not a newline */
-
-static void write_serial(const char *text)
-{
-	for (; *text; text++) {
-		if (*text == '\n')
-			serial_putc('\r');
-		serial_putc(*text);
-		mid_line = *text != '\n';
-	}
-}
-
+/* The last byte was not a newline. */
+static bool mid_serial_line;
 //% if console.vga
-static void write_screen(const char *text)
+static bool mid_screen_line;
+//% endif
+
+static void put_serial(char c)
 {
-	for (; *text; text++)
-		vga_putc(*text);
+	if (c == '\n')
+		serial_putc('\r');
+	serial_putc(c);
+	mid_serial_line = c != '\n';
 }
 
-//% endif
-void printk(const char *format, ...)
+static void put_everywhere(char c)
 {
-	char text[512];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	write_serial(text);
+	put_serial(c);
 	//% if console.vga
-	write_screen(text);
+	vga_putc(c);
+	mid_screen_line = c != '\n';
 	//% endif
 }
 
-/* Protocol lines are printable ASCII. */
-static void write_line(char *line)
+static void put_text(void *to, char c)
 {
-	for (char *at = line; *at; at++) {
-		if (*at < ' ' || *at > '~')
-			*at = '?';
-	}
-	if (mid_line)
-		write_serial("\n");
-	write_serial(line);
-	write_serial("\n");
+	(void)to;
+	put_everywhere(c);
+}
+
+static void put_in_line(void *to, char c)
+{
+	(void)to;
+	put_everywhere((unsigned char)c < ' ' || c == '\x7f' ? '?' : c);
+}
+
+void printk(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vformat(put_text, NULL, format, args);
+	va_end(args);
+}
+
+void log_line(const char *format, ...)
+{
+	va_list args;
+
+	if (mid_serial_line)
+		put_serial('\n');
+	//% if console.vga
+	if (mid_screen_line)
+		vga_putc('\n');
+	//% endif
+	va_start(args, format);
+	vformat(put_in_line, NULL, format, args);
+	va_end(args);
+	put_everywhere('\n');
+}
+
+struct protocol_line {
+	size_t room; /* bytes that may still come */
+	bool quoted; /* within a msg="…" */
+};
+
+/* What is cut within quotes ends with one, or nobody could read the rest. */
+static void put_protocol(void *to, char c)
+{
+	struct protocol_line *line = to;
+
+	if (!line->room)
+		return;
+	line->quoted ^= c == '"';
+	if (--line->room == 0 && line->quoted)
+		c = '"';
+	put_serial(c < ' ' || c > '~' ? '?' : c);
 }
 
 void kgen_line(const char *format, ...)
 {
-	char line[LOG_LINE_MAX + 1] = PREFIX;
+	struct protocol_line line = { LOG_LINE_MAX, false };
 	va_list args;
 
+	if (mid_serial_line)
+		put_serial('\n');
+	for (const char *at = PREFIX; *at; at++)
+		put_protocol(&line, *at);
 	va_start(args, format);
-	vsnprintf(line + strlen(PREFIX), sizeof(line) - strlen(PREFIX), format, args);
+	vformat(put_protocol, &line, format, args);
 	va_end(args);
-	write_line(line);
+	put_serial('\n');
+}
+
+static bool is_in_key(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '.' || c == '-' || c == '_';
 }
 
 void kgen_stat(unsigned long long value, const char *key, ...)
 {
-	char name[96];
+	char name[KEY_MAX + 1];
 	va_list args;
+	int length;
 
 	va_start(args, key);
-	vsnprintf(name, sizeof(name), key, args);
+	length = MIN(vsnprintf(name, sizeof(name), key, args), KEY_MAX);
 	va_end(args);
-	kgen_line("stat k=%s v=%llu", name, value);
+	for (int i = 0; i < length; i++) {
+		if (!is_in_key(name[i]))
+			name[i] = '_';
+	}
+	kgen_line("stat k=%s v=%llu", name[0] ? name : "_", value);
 }

@@ -142,8 +142,8 @@ static bool try_request(struct ktest *test, unsigned long k, const struct balanc
 
 		if (fault) {
 			test->failed = true;
-			printk("  # %s.%s: request %lu failed%s: %s\n", test->suite, test->name, k,
-			       reach_names[reach], fault);
+			log_line("  # %s.%s: request %lu failed%s: %s", test->suite, test->name, k,
+				 reach_names[reach], fault);
 			return false;
 		}
 		if (!fired)
@@ -172,7 +172,7 @@ static void sweep_test(const struct ktest_case *c, struct ktest *test)
 	fault = fault_since(&before);
 	if (fault) {
 		test->failed = true;
-		printk("  # %s.%s: no request failed: %s\n", test->suite, test->name, fault);
+		log_line("  # %s.%s: no request failed: %s", test->suite, test->name, fault);
 	}
 	if (test->failed || test->skipped)
 		return;
@@ -180,8 +180,8 @@ static void sweep_test(const struct ktest_case *c, struct ktest *test)
 		tried++;
 	if (test->failed)
 		return;
-	printk("  # %s.%s: %lu requests, %lu of them failed in turn\n", test->suite, test->name,
-	       requests, tried);
+	log_line("  # %s.%s: %lu requests, %lu of them failed in turn", test->suite, test->name,
+		 requests, tried);
 	KTEST_EXPECT_NULL(test, paging_check());
 }
 

@@ -8,6 +8,7 @@ sizes: those that have a known cause become the name of what to change.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,10 +96,16 @@ def explain(output: str, sources: Sources) -> KgenError:
         )
     if links:
         return _link_error(links[0], sources)
-    text = "\n".join(located(text, sources) for _, text in blocks) or output.strip()
+    text = "\n".join(_each_once([located(text, sources) for _, text in blocks])) or output.strip()
     count = "1 file" if len(blocks) == 1 else f"{len(blocks)} files"
     hint = "places in (…) are the templates' lines" if "(templates/" in text else ""
     return _error(f"the compiler refused {count}\n{text}" if blocks else text, hint)
+
+
+def _each_once(texts: Sequence[str]) -> Iterator[str]:
+    """Texts without repetition: a compiler that cannot run says so for each file."""
+    for text, times in Counter(texts).items():
+        yield text if times == 1 else f"{text}\n(the same for {times - 1} more)"
 
 
 def located(text: str, sources: Sources) -> str:

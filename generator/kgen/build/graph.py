@@ -70,6 +70,7 @@ class Graph:
         depfile = ["-MD", "-MF", compiler, f"-Wa,--MD,{assembler}"]
         return [
             self.toolchain.compiler,
+            *self.toolchain.flags,
             *self.flags,
             cpu_flag(self.cpu, unit.source),
             *warnings,

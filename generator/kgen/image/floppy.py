@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import kgen
+from kgen.build.environment import environment
 from kgen.build.flags import LINK
 from kgen.build.folder import Folder
 from kgen.build.toolchain import Toolchain, used
@@ -85,7 +86,7 @@ def link_loader(plan: Plan, tools: Toolchain) -> Loader:
         )
     with scratch("kgen-loader-") as work:
         _render(plan, work)
-        _run([tools.compiler, *_ASSEMBLE, "-c", *_FILES], work)
+        _run([tools.compiler, *tools.flags, *_ASSEMBLE, "-c", *_FILES], work)
         objects = [file.replace(".S", ".o") for file in _FILES]
         # -N: no pages to align to. The files' order is the disk's.
         place = ["-N", f"-Ttext={START:#x}", "-e", "start", "-o", "loader.elf"]
@@ -104,7 +105,7 @@ def _render(plan: Plan, work: Path) -> None:
 
 def _run(command: list[str], work: Path) -> None:
     try:
-        done = run_tool(command, cwd=work)
+        done = run_tool(command, cwd=work, environment=environment())
     except OSError as error:
         hint = "run kgen build again: it looks for a compiler anew"
         raise KgenError(f"{command[0]}: {error.strerror}", hint, exit_code=Exit.BUILD) from error

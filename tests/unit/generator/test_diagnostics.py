@@ -176,3 +176,20 @@ def test_ninjas_own_errors_are_not_swallowed(sources: Sources) -> None:
 def test_warnings_of_a_good_build_are_placed(sources: Sources, here: Path) -> None:
     output = f"{here}/hello.c:2:9: warning: unused variable 'x'\nninja: Entering directory `x'\n"
     assert warnings(output, sources) == "hello.c:2:9: warning: unused variable 'x'"
+
+
+def test_what_all_files_have_in_common_is_told_once(sources: Sources) -> None:
+    """A compiler that cannot start says the same for each file."""
+    broken = (
+        "cc1: error while loading shared libraries: libmpc.so.3: cannot open shared object file"
+    )
+    failures = [compile_failure(f"mm/{number}.c", broken) for number in range(52)]
+    error = explain(
+        "".join((*failures, compile_failure("x.c", "x.c:1:1: error: no"), END)), sources
+    )
+    assert error.what.splitlines() == [
+        "the compiler refused 53 files",
+        broken,
+        "(the same for 51 more)",
+        "out/x.c:1:1: error: no",
+    ]

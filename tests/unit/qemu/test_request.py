@@ -60,6 +60,7 @@ def test_defaults(built: Built) -> None:
         ({"forbid": [""]}, "--forbid '': an empty expression", "leave it out"),
         ({"append": "a\nb"}, r"'a\nb': '\n' would break the line", "spaces between words"),
         ({"append": "a\0b"}, "would break the line", "spaces between words"),
+        ({"forbid": ["gr\udcf6\udcdfe"]}, "is not text in this locale's encoding", "C.UTF-8"),
         ({"forbid": ["*"]}, "--forbid '*'", "backslash"),
         ({"memory": "lots"}, "not a size", "64M"),
         ({"memory": "1M"}, "needs at least 2M", "--memory 2M or more"),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kgen_qemu.ktap import Announced
 from kgen_qemu.transcript import Panic, Transcript
 from kgen_qemu.verdict import Assertion, Ending, Expected, Verdict, Watch, judge
 
@@ -80,6 +81,18 @@ def test_a_shutdown_without_a_code_is_protocol(recorded: Recorded) -> None:
     assert found.reasons == ("the machine was switched off, and no exit code given",)
     unknown = verdict(recorded("pass"), 65, shutdown="guest-shutdown")
     assert unknown.reasons == ("exit code 0x20 is not one of the protocol's",)
+
+
+def test_the_test_that_was_running_is_named(recorded: Recorded) -> None:
+    """Where the kernel panicked, stood still, or was ended."""
+    said = replace(recorded("no_end"), running=Announced(3, "buddy", "splits"))
+    assert any("(8 of 8), in test buddy.splits" in text for text in verdict(said).reasons)
+    timeout = verdict(said, None, timed_out=True, timeout=2.0)
+    assert (
+        "no end within 2 s, after stage allocate (8 of 8), in test buddy.splits" in timeout.reasons
+    )
+    panicked = verdict(replace(said, panic=Panic("page fault")), 37)
+    assert panicked.reasons == ("the kernel panicked: page fault", "in test buddy.splits")
 
 
 # What wins. Each pair is a kernel or a machine with two things wrong.
