@@ -199,7 +199,7 @@ def _command(asked: Options, directory: Path, size: int) -> str:
         typed += ["-o", str(directory)]
     for field in fields(Options):
         value = size_text(size) if field.name == "memory" else getattr(asked, field.name)
-        if field.name == "answers" or (
+        if field.name in ("answers", "kgen") or (
             field.name not in always and value == getattr(plain, field.name)
         ):
             continue

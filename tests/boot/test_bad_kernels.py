@@ -437,16 +437,18 @@ def test_an_exception_in_the_callers_code_ends_qemu(built: Kernels, started: lis
     assert len(started) == 1
 
 
-def test_a_full_disk_is_named(built: Kernels) -> None:
-    """No file may grow, which is a full disk to whoever writes one."""
-    folder = built("HANG")
+@pytest.mark.parametrize(("fault", "blocks", "what"), [("HANG", 0, ".run"), ("FLOOD", 512, "log")])
+def test_a_full_disk_is_named(built: Kernels, fault: str, blocks: int, what: str) -> None:
+    """No file may grow beyond a size, which is a full disk to whoever writes one."""
+    script = f'ulimit -f {blocks}; exec "$@"'
     done = subprocess.run(
-        ["sh", "-c", 'ulimit -f 0; exec "$@"', "-", sys.executable, "-c", PARENT, folder],
+        ["sh", "-c", script, "-", sys.executable, "-c", PARENT, built(fault), ""],
         capture_output=True,
         text=True,
         timeout=20,
     )
     assert done.returncode == 2
+    assert what in done.stdout
     assert "cannot be written: File too large" in done.stdout
 
 

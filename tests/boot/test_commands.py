@@ -57,6 +57,16 @@ def test_a_users_source_runs_and_brings_its_tests(greeter: Path) -> None:
     )
 
 
+def test_a_boot_after_an_edit_says_that_the_kernel_is_from_before(greeter: Path) -> None:
+    source = (greeter / "hello.c").read_text()
+    (greeter / "hello.c").write_text(source + "\n")
+    done = kgen(greeter, "boot")
+    (greeter / "hello.c").write_text(source)
+    lines = done.stdout.splitlines()
+    assert "  stale    hello.c changed since this kernel was built: run kgen build" in lines
+    assert done.returncode == 0  # the verdict is on the kernel that ran
+
+
 def test_a_users_failing_test_is_named(greeter: Path) -> None:
     done = kgen(greeter, "boot", "--append", "hello=fail")
     assert done.returncode == 1

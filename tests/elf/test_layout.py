@@ -226,3 +226,21 @@ def test_a_truncated_file_never_passes(build: Build, default: Derived) -> None:
         with pytest.raises(KgenError) as caught:
             verify(elf, default)
         assert caught.value.exit_code == Exit.BUILD
+
+
+@pytest.mark.parametrize(
+    ("section", "flags", "remedy"),
+    [
+        (".init_array", "aw", "kernel_main()"),
+        (".tdata", "awT", "__thread"),
+        (".mine", "aw", ".data.NAME"),
+    ],
+)
+def test_a_users_section_is_told_in_the_users_terms(
+    section: str, flags: str, remedy: str, build: Build
+) -> None:
+    derived = derive(Kernel(sources=("hello.c",)))
+    elf = build(append=f'\n\t.section {section}, "{flags}"\n\t.long 1\n')
+    (finding,) = findings(facts(elf), derived)
+    assert remedy in str(finding)
+    assert "templates/" not in str(finding)

@@ -193,3 +193,34 @@ def test_what_all_files_have_in_common_is_told_once(sources: Sources) -> None:
         "(the same for 51 more)",
         "out/x.c:1:1: error: no",
     ]
+
+
+def test_a_users_header_is_named_as_it_lies(here: Path) -> None:
+    for name in ("own.h", "far/deep.h", "far/util.c"):
+        (here / name).parent.mkdir(exist_ok=True)
+        (here / name).touch()
+    sources = Sources(here / "out", MAP, (here / "hello.c", here / "far/util.c"), here)
+    output = link_failure(
+        f"{LD}./user/own.h:3: undefined reference to `a'",
+        f"{LD}./user/deep.h:4: undefined reference to `b'",
+    )
+    assert explain(output, sources).what.splitlines()[1:] == [
+        "  a  used at own.h:3",
+        "  b  used at far/deep.h:4",
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{standard input}: Fatal error: can't create build/obj/mm/buddy.c.o: Permission denied",
+        "src/mm/buddy.c:1: fatal error: opening dependency file build/obj/mm/buddy.c.d: Permission"
+        " denied",
+    ],
+)
+def test_a_folder_of_somebody_elses_is_called_so(sources: Sources, line: str) -> None:
+    error = explain(compile_failure("mm/buddy.c", line), sources)
+    assert error.what.startswith("cannot write out/build/obj/mm/buddy.c.")
+    assert error.what.endswith(": Permission denied")
+    assert "another user" in error.hint
+    assert "space" not in error.hint

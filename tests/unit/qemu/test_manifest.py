@@ -90,3 +90,17 @@ def test_image_changed(built: Built, image: bytes) -> None:
 def test_build_command() -> None:
     assert build_command(Path("kernel_out")) == "kgen build"
     assert build_command(Path("my out")) == "kgen build -o 'my out'"
+
+
+def test_an_image_that_is_being_installed_is_waited_for(
+    built: Built, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A build replaces the image first, its manifest right after."""
+    folder = built(b"the former image")
+    new = built(b"the new image", build="ba9876543210") / "manifest.json"
+    text = new.read_text()
+    built(b"the former image")
+    (folder / "build/kernel.elf").write_bytes(b"the new image")
+    monkeypatch.setattr("time.sleep", lambda _: new.write_text(text))
+    manifest = load_manifest(folder)
+    assert (manifest.build, manifest.image_data) == ("ba9876543210", b"the new image")
