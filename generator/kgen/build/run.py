@@ -56,7 +56,7 @@ def run_ninja(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        errors="replace",
+        errors="surrogateescape",  # names of files among it
         env=_environment(),
         pass_fds=(lock,),
     )
