@@ -185,7 +185,7 @@ def test_closed_streams_change_no_exit_code(
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&- 2>&-"])
 def test_no_file_is_taken_for_a_closed_stream(here: Path, closed: str) -> None:
-    """What is printed, by gcc say, would end up in the file that is opened next: a log, a kernel."""
+    """What is printed would end up in the file that is opened next: a log, a kernel."""
     code = "import os, sys, kgen_command; kgen_command._open_streams(); "
     code += "sys.exit(os.open('file', os.O_CREAT))"
     line = f'exec "$@" {closed}'
