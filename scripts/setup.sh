@@ -73,7 +73,12 @@ wanted() {
 venv_usable() { [ "$(head -n 1 $STAMP 2>/dev/null)" = "$HERE" ] && .venv/bin/python -c '' && ! former; }
 
 # Whether kgen is in .venv by its former name; pip would keep both, and one `uninstall` break both.
-former() { ls .venv/lib/python*/site-packages/kgen-[0-9]*.dist-info >/dev/null 2>&1; }
+former() {
+	for information in .venv/lib/python*/site-packages/kgen-[0-9]*.dist-info; do
+		[ -e "$information" ] && return
+	done
+	return 1
+}
 
 venv_current() { [ "$(cat $STAMP 2>/dev/null)" = "$(wanted)" ] && .venv/bin/python -c ''; }
 

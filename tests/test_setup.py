@@ -152,6 +152,17 @@ def test_an_interrupted_venv_is_made_afresh(machine: Machine) -> None:
     assert not remains.exists()
 
 
+def test_a_venv_with_kgen_by_its_former_name_is_made_afresh(machine: Machine) -> None:
+    """The distribution is kgen-i386 now; pip would keep `kgen` beside it."""
+    machine.setup()
+    packages = machine.folder / "kgen/.venv/lib/python3.11/site-packages"
+    (packages / "kgen-0.1.0.dist-info").mkdir(parents=True)
+    with (machine.folder / "kgen/pyproject.toml").open("a") as file:
+        file.write("# changed\n")
+    assert machine.setup().returncode == 0
+    assert not packages.exists()
+
+
 def test_a_checkout_that_moved_gets_a_new_venv(machine: Machine) -> None:
     machine.setup()
     (machine.folder / "kgen/.venv/old").touch()

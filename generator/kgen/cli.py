@@ -160,7 +160,7 @@ def describe(description: Path | None, sets: tuple[str, ...], as_json: bool) -> 
 
     loaded = load(description, sets)
     if as_json:
-        return _answer_with(origin=loaded.origin, kernel=loaded.kernel.model_dump(mode="json"))
+        return _answer_with(origin=loaded.origin, kernel=loaded.kernel.model_dump())
     for line in reference(loaded.kernel):
         say(line)
     return None

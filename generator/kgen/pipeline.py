@@ -122,7 +122,7 @@ def _key(request: Request, loaded: Loaded | None) -> str:
     files: list[Path] = []
     if loaded is not None:
         described = [
-            loaded.kernel.model_dump_json(),
+            loaded.kernel.model_dump(),
             str(loaded.folder),
             bool(loaded.kernel.faults),
         ]

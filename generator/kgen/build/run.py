@@ -43,7 +43,7 @@ def run_ninja(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        errors="replace",
+        errors="surrogateescape",  # names of files among it
         env=environment(NINJA_STATUS=_STATUS_FORMAT),
         pass_fds=(lock,),
     )

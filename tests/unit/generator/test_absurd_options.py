@@ -219,6 +219,29 @@ def test_repeated_appends_add_up(kgen: Kgen, place: Path, monkeypatch: pytest.Mo
     assert asked == ["one two three", ""]
 
 
+FILES = [
+    (verb, option)
+    for verb, option, parameter in every_option()
+    if isinstance(parameter.type, click.Path)
+]
+
+
+@pytest.mark.parametrize(("verb", "option"), FILES)
+def test_an_empty_name_is_refused(kgen: Kgen, place: Path, verb: str, option: str) -> None:
+    """``-o "$UNSET"`` would write into the current folder."""
+    ran = kgen(*command_line(verb, option, ""))
+    assert (ran.code, ran.out) == (Exit.USAGE, "")
+    assert "the name is empty" in ran.err
+
+
+@pytest.mark.parametrize("name", ["loop", "x" * 300])
+def test_an_output_folder_that_cannot_be(kgen: Kgen, here: Path, name: str) -> None:
+    (here / "loop").symlink_to("loop")
+    ran = kgen("build", "-o", name)
+    assert (ran.code, wrong(ran)) == (Exit.USAGE, "")
+    assert "Too many levels" in ran.err or "name too long" in ran.err
+
+
 @pytest.mark.parametrize("mode", [0o000, 0o500], ids=["nothing", "read only"])
 def test_denied_folders(kgen: Kgen, place: Path, mode: int) -> None:
     found = {}

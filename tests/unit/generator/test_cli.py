@@ -12,10 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import click
 import pytest
 from tests.tools import terminal
 
 import kgen as package
+from kgen.cli import app
 from kgen.describe import Kernel
 from kgen.errors import Exit
 from kgen.load import paths
@@ -37,11 +39,15 @@ def test_no_verb_shows_the_help_and_is_a_usage_error(kgen: Kgen) -> None:
     assert kgen("--help").code == 0
 
 
-@pytest.mark.parametrize("verb", ["build", "check", "describe", "boot"])
+@pytest.mark.parametrize("verb", app.commands)
 def test_each_verb_teaches_by_examples(kgen: Kgen, verb: str) -> None:
     assert re.search(rf"^  {verb} +\w.*\.$", kgen("-h").out, re.MULTILINE)
     text = kgen(verb, "-h").out
     assert len(re.findall(rf"^      kgen {verb}\b", text, re.MULTILINE)) >= 2
+    for parameter in app.commands[verb].params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, parameter.name
+            assert ("Repeatable" in parameter.help) == parameter.multiple, parameter.name
 
 
 def test_the_contracts_options_are_all_there(kgen: Kgen) -> None:

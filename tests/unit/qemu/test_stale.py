@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kgen_qemu import load_manifest
-from kgen_qemu.errors import remedy
+from kgen_qemu.files import unwritable
 from kgen_qemu.stale import CURRENT, Stale, staleness
 
 Built = Callable[..., Path]
@@ -59,6 +59,6 @@ def test_what_is_unreadable_or_gone_has_changed(built: Built, tmp_path: Path) ->
     ],
 )
 def test_the_remedy_fits_the_reason(number: int, words: str) -> None:
-    told = remedy(OSError(number, "why"))
+    told = unwritable("it", OSError(number, "why")).hint
     assert words in told
     assert ("space" in told) == (number == errno.ENOSPC)
