@@ -26,7 +26,7 @@ struct memory_stats memory_stats;
 #define LAST_PAGE 0xfffff000u
 
 /* Where the last zone ends, if that is not at 4 GiB. */
-#define ZONES_END MIN((uint64_t)ZONES_END_PAGE *PAGE_SIZE, (uint64_t)LAST_PAGE)
+#define ZONES_END MIN((uint64_t)ZONES_END_PAGE << PAGE_SHIFT, (uint64_t)LAST_PAGE)
 
 static void add(uint64_t start, uint64_t end)
 {
