@@ -245,7 +245,7 @@ def boot(out: Path, as_json: bool, **options: Any) -> None:
     """
     import kgen_qemu
 
-    request = kgen_qemu.boot_request(out, kgen=kgen.__version__, **options)
+    request = replace(kgen_qemu.boot_request(out, **options), kgen=kgen.__version__)
     with inserted(request) as request:
         result = kgen_qemu.boot(request, on_line=None if as_json else say)
     if as_json:

@@ -72,8 +72,7 @@ class Options:
     ``memory`` is a SIZE such as ``64M``; None is 64 MiB, or what ``map`` (a JSON
     file) takes, or the nearest that the kernel admits. ``cpu`` None is a 386 for
     DOSBox-X and qemu32 for QEMU. ``audit`` None is on for a 386 and off for
-    others. Each of ``modules`` is ``FILE`` or ``FILE ARGUMENTS…``. ``kgen`` is the version of
-    kgen that asks, for the record.
+    others. Each of ``modules`` is ``FILE`` or ``FILE ARGUMENTS…``.
     """
 
     engine: str = "qemu"
@@ -91,7 +90,6 @@ class Options:
     forbid: Sequence[str] = ()
     timeout: float = DEFAULT_TIMEOUT
     answers: Sequence[tuple[str, str]] = ()
-    kgen: str = ""
 
 
 def boot_request(directory: Path = Path("kernel_out"), **options: Any) -> Request:
@@ -124,7 +122,6 @@ def boot_request(directory: Path = Path("kernel_out"), **options: Any) -> Reques
         answers=tuple(asked.answers),
         trace=watched,
         command=_command(asked, directory, size),
-        kgen=asked.kgen,
     )
 
 
@@ -199,7 +196,7 @@ def _command(asked: Options, directory: Path, size: int) -> str:
         typed += ["-o", str(directory)]
     for field in fields(Options):
         value = size_text(size) if field.name == "memory" else getattr(asked, field.name)
-        if field.name in ("answers", "kgen") or (
+        if field.name == "answers" or (
             field.name not in always and value == getattr(plain, field.name)
         ):
             continue

@@ -365,7 +365,7 @@ def test_the_command_makes_an_image(
     ("arguments", "code", "what"),
     [
         (["--format", "floppy", "--module", "/nonexistent"], Exit.USAGE, "/nonexistent: No such"),
-        (["--format", "floppy", "--append", "a\nb"], Exit.USAGE, "printable ASCII"),
+        (["--format", "floppy", "--append", "a\nb"], Exit.USAGE, "would break the line"),
         (["--format", "floppy", "--module", "caf\xe9"], Exit.USAGE, "printable ASCII"),
         (["--format", "cd"], Exit.USAGE, "'iso', 'floppy'"),
         ([], Exit.USAGE, "--format"),

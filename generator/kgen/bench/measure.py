@@ -123,10 +123,9 @@ def _booted(plan: Plan, folder: Path, workload: Workload) -> tuple[Measurement, 
         memory=plan.memory,
         append=workload.option,
         timeout=plan.timeout,
-        kgen=kgen.__version__,
     )
     machine = replace(request.machine, icount=True)
-    counting = replace(request, machine=machine)
+    counting = replace(request, machine=machine, kgen=kgen.__version__)
     result = kgen_qemu.boot(counting)
     if result.exit_code:
         raise KgenError(

@@ -205,7 +205,6 @@ def test_boot_passes_its_options_on_and_ends_with_the_verdict(
     assert ran.out == ('{"verdict": "timeout"}\n' if as_json else "a line\nreport\n")
     assert asked == {
         "out": Path("d"),
-        "kgen": package.__version__,
         "cpu": "486",
         "memory": "4M",
         "machine": "q35",
