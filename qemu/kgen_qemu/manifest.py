@@ -30,7 +30,8 @@ class MemoryModel:
     Addresses are physical but for ``kernel_base``; sizes are bytes unless they
     say pages. The image ends before ``image_end``; at first the kernel reaches
     what lies below ``boot_mapped_end``. ``map_entries``, ``regions`` and
-    ``modules`` are how many of each it keeps.
+    ``modules`` are how many of each it keeps. ``guards`` are pages of the image, below its
+    stacks, that are mapped nowhere.
     """
 
     kernel_base: int
@@ -47,6 +48,7 @@ class MemoryModel:
     index: str
     node_size: int
     zones: tuple[Zone, ...]
+    guards: int = 1
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def _memory(data: dict[str, Any]) -> MemoryModel:
     numbers = [field.name for field in fields(MemoryModel) if field.name not in ("index", "zones")]
     return MemoryModel(
         index=_typed(data, "index", str),
-        **{name: _typed(data, name, int) for name in numbers},
+        **{name: _typed({"guards": 1, **data}, name, int) for name in numbers},
         zones=tuple(
             Zone(
                 _typed(zone, "name", str),

@@ -38,7 +38,9 @@ KTEST(paging, image_is_mapped)
 
 static bool shows_itself(phys_addr_t page)
 {
-	if (page == VIRT_TO_PHYS((uintptr_t)boot_stack_guard))
+	if ((page >= VIRT_TO_PHYS((uintptr_t)boot_stack_guard) &&
+	     page < VIRT_TO_PHYS((uintptr_t)boot_stack)) ||
+	    page == VIRT_TO_PHYS((uintptr_t)fault_stack_guard))
 		return virt_to_phys(phys_to_virt(page)) == PHYS_NONE;
 	return virt_to_phys(phys_to_virt(page)) == page;
 }

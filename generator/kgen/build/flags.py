@@ -22,6 +22,7 @@ _TARGET = (
     "-mno-sse",  # the kernel saves no vector or FPU state
     "-mno-mmx",
     "-mno-80387",
+    "-fstack-clash-protection",  # a frame touches each of its pages: none jumps over the guard
     "-fno-stack-protector",  # its canary lives in thread storage
     "-fno-asynchronous-unwind-tables",  # nobody reads .eh_frame
     "-fno-omit-frame-pointer",  # a panic walks the frames
