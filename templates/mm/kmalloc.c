@@ -122,7 +122,7 @@ static COLD void *alloc_aligned(size_t size, size_t align)
 	if (enough <= KMALLOC_HEAP_LIMIT && align <= KHEAP_MAX - enough)
 		pointer = kheap_alloc_aligned(enough, align);
 	//% if kmalloc.mapping == "direct"
-	size = MAX(size, KMALLOC_HEAP_LIMIT + 1ul); /* and these for the heap's */
+	size = MAX(size, LARGE_ABOVE + 1ul); /* and these for the heap's */
 	//% endif
 	return pointer ? pointer : alloc_large(size, align);
 }
