@@ -31,6 +31,9 @@
 //% if debug.fail
 #include <mm/fail.h>
 //% endif
+//% if debug.quarantine
+#include <mm/kdebug.h>
+//% endif
 #include <mm/kheap.h>
 #include <mm/kmalloc.h>
 #include <mm/kmem.h>
@@ -81,6 +84,9 @@ void kmalloc_init(void)
 	init_classes();
 	//% endif
 	kheap_init();
+	//% if debug.quarantine
+	quarantine_init();
+	//% endif
 	//% if debug.fail
 	fail_init();
 	//% endif

@@ -45,6 +45,11 @@ DESCRIPTIONS: dict[str, dict[str, Any]] = {
     "wider": {"kmalloc": {"mapping": "direct", "classes": (), "alignment": 2048}},
     "slabs and mappings": {"kmalloc": {"heap_limit": 0}},
     "mappings alone": {"kmalloc": {"heap_limit": 0, "classes": ()}},
+    "a quarantine in front of mappings": {"debug": {"quarantine": 300, "redzone": True}},
+    "a quarantine in front of blocks": {
+        "kmalloc": {"mapping": "direct", "heap_limit": 0},
+        "debug": {"quarantine": 300, "poison": True},
+    },
     "small blocks alone": {
         "buddy": {"max_order": 2},
         "kmalloc": {"mapping": "direct", "heap_limit": 0, "classes": (64, 1000)},
@@ -55,9 +60,10 @@ DESCRIPTIONS: dict[str, dict[str, Any]] = {
 def program(workshop: Workshop, fields: dict[str, Any]) -> Program:
     """The walk through the kmalloc of such a description."""
     mapping = fields.get("kmalloc", {}).get("mapping", "vmap")
-    large = "mm/large_direct.c" if mapping == "direct" else "mm/large_vmap.c"
+    more = ["mm/large_direct.c" if mapping == "direct" else "mm/large_vmap.c"]
+    more += ["mm/kdebug.c"] if "debug" in fields else []
     sources = workshop.sources(layout=LAYOUT, **fields)
-    return workshop.program(sources, "tiers.c", (*CORES, large), TIERS)
+    return workshop.program(sources, "tiers.c", (*CORES, *more), TIERS)
 
 
 def walk(tiers: Program, *, ram: int, arena: int, rounds: int) -> None:
