@@ -110,7 +110,8 @@ static void admit(unsigned char *bytes, size_t size, size_t align)
 		wrong("%lu bytes at %p, just allocated: %s", (unsigned long)size, (void *)bytes,
 		      kmalloc_fault(bytes));
 	if (ksize(bytes) < size)
-		wrong("room for %lu of %lu bytes", (unsigned long)ksize(bytes), (unsigned long)size);
+		wrong("room for %lu of %lu bytes", (unsigned long)ksize(bytes),
+		      (unsigned long)size);
 	memset(bytes, 0x77, ksize(bytes));
 	fill(block);
 }

@@ -105,20 +105,22 @@ static NOINLINE void by_array(size_t bytes, unsigned depth)
 	local[bytes - 1] = 1;
 }
 
-#define SIZES(X)                                                                               \
-	X(1000) X(1024) X(2048) X(4000) X(4076) X(4080) X(4084) X(4088) X(4092) X(4096) X(4100)   \
-	X(6000) X(8184) X(8192) X(8196) X(12000) X(16384) X(20480) X(24576) X(28672) X(32768)   \
-	X(40000) X(65536) X(100000) X(131072) X(200000) X(262144) X(409600) X(500000) X(1048576)
+#define SIZES(X)                                                                                \
+	X(1000)                                                                                 \
+	X(1024) X(2048) X(4000) X(4076) X(4080) X(4084) X(4088) X(4092) X(4096) X(4100) X(6000) \
+		X(8184) X(8192) X(8196) X(12000) X(16384) X(20480) X(24576) X(28672) X(32768)   \
+			X(40000) X(65536) X(100000) X(131072) X(200000) X(262144) X(409600)     \
+				X(500000) X(1048576)
 
-#define FRAME(size)                                             \
+#define FRAME(size)                                                     \
 	static NOINLINE void frame_##size(size_t bytes, unsigned depth) \
-	{                                                       \
-		volatile char local[size];                      \
-                                                                \
-		local[0] = 1;                                   \
-		if (depth)                                      \
-			frame_##size(bytes, depth - 1);         \
-		local[size - 1] = 1;                            \
+	{                                                               \
+		volatile char local[size];                              \
+                                                                        \
+		local[0] = 1;                                           \
+		if (depth)                                              \
+			frame_##size(bytes, depth - 1);                 \
+		local[size - 1] = 1;                                    \
 	}
 SIZES(FRAME)
 

@@ -73,6 +73,16 @@ def compile_flags(kernel: Kernel) -> tuple[str, ...]:
     return (*_TARGET, *watched, f"-O{kernel.compiler.optimize}")
 
 
+_BOUNDS = ("-fsanitize=bounds", "-fsanitize-undefined-trap-on-error")
+"""An index beyond an array of known size becomes an invalid opcode, so that a test which is not
+made for some description ends in a panic that names it, and not in what it writes over."""
+
+
+def bounds_flags(source: str) -> tuple[str, ...]:
+    """Checks of array indices: for the kernel's own tests, whose speed is nobody's."""
+    return _BOUNDS if source.startswith("src/test/") else ()
+
+
 def cpu_flag(minimum: str, source: str) -> str:
     """gcc's -march for ``source``: a path below ``src``, or the user's file by any name."""
     early = any(fnmatchcase(source, f"src/{pattern}") for pattern in BEFORE_CPU_CHECK)
