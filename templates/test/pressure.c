@@ -143,6 +143,18 @@ static bool is_all_direct(void)
 	return true;
 }
 
+/* Whether so many bytes can come from `few` pages, whose largest block has `most` bytes. */
+static bool can_be_had(size_t size, size_t few, size_t most)
+{
+	size_t with_header = size + 2 * MAX(KMALLOC_ALIGNMENT, 128ul);
+
+	//% if kmalloc.mapping == "direct"
+	return MAX(with_header, MAX(SLAB_SIZE, (size_t)KHEAP_CHUNK)) <= most;
+	//% else
+	return most && with_header < few * PAGE_SIZE; /* in single pages */
+	//% endif
+}
+
 /* kmalloc() as well, of all tiers: what waits may be all that there is for a slab or a chunk. */
 KTEST(vmalloc, kmalloc_gets_what_waits)
 {
@@ -165,15 +177,8 @@ KTEST(vmalloc, kmalloc_gets_what_waits)
 		KTEST_EXPECT_EQ(test, free_page_count(), 0);
 		vfree(waiting);
 		pointer = kmalloc(lengths[i]);
-		//% if kmalloc.mapping == "direct"
-		/* There are such blocks, the one of a slab or a chunk as well. */
-		if (MAX(lengths[i] + 2 * MAX(KMALLOC_ALIGNMENT, 128ul),
-			MAX(SLAB_SIZE, (size_t)KHEAP_CHUNK)) <= most)
-			//% else
-			if (lengths[i] + 2 * MAX(KMALLOC_ALIGNMENT, 128ul) < few * PAGE_SIZE &&
-			    most)
-				//% endif
-				KTEST_EXPECT_NOT_NULL(test, pointer);
+		if (can_be_had(lengths[i], few, most))
+			KTEST_EXPECT_NOT_NULL(test, pointer);
 		kfree(pointer);
 		free_pages_purged();
 		waiting = vmalloc(few * PAGE_SIZE);

@@ -1,4 +1,4 @@
-"""The rules on instructions: none that the oldest CPU lacks, and none that passes the stack's guard.
+"""The rules on instructions: none that the oldest CPU lacks, none that passes the stack's guard.
 
 A compiler told ``-march=i386`` emits no newer instruction, but assembly, inline assembly and
 somebody else's objects may, and QEMU, which has no 386, would run them without a word. So every
