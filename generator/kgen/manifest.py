@@ -18,6 +18,7 @@ import json
 from collections.abc import Callable, Mapping
 
 from kgen.derive import Derived
+from kgen.units import PAGE_SIZE
 
 SCHEMA = 1
 
@@ -82,4 +83,8 @@ def _memory(derived: Derived, address_of: Callable[[str], int | None]) -> dict[s
             {"name": zone.name, "first_page": zone.first_page, "end_page": zone.end_page}
             for zone in derived.zones
         ],
+        "guards": sum(
+            (physical(stack) - physical(f"{stack}_guard")) // PAGE_SIZE
+            for stack in ("boot_stack", "fault_stack")
+        ),
     }

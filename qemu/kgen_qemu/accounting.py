@@ -362,6 +362,6 @@ class _Paging:
             and size(within(memory, start, start + TABLE_SPAN)) == TABLE_SPAN
         ]
         shown = [*memory, (0, 1 << 20), (model.image_start, model.image_end)]
-        pages = size(within(shown, PAGE, end)) // PAGE - 1  # the guard below the boot stack
+        pages = size(within(shown, PAGE, end)) // PAGE - model.guards
         tables = arena // 1024 + len(spans) - len(whole) + IN_THE_IMAGE
         return cls(tables, len(whole), pages)

@@ -37,7 +37,8 @@ class MemoryModel:
     the kernel's minimum. The image ends before ``image_end``; at first the kernel reaches
     what lies below ``boot_mapped_end``. ``map_entries``, ``regions`` and
     ``modules`` are how many of each it keeps, ``module_line`` how many bytes of a
-    module's command line, with the NUL.
+    module's command line, with the NUL. ``guards`` are pages of the
+    image, below its stacks, that are mapped nowhere.
     """
 
     kernel_base: int
@@ -56,6 +57,7 @@ class MemoryModel:
     index: str
     node_size: int
     zones: tuple[Zone, ...]
+    guards: int = 1
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,7 @@ def _memory(data: dict[str, Any]) -> MemoryModel:
     numbers = [field.name for field in fields(MemoryModel) if field.name not in ("index", "zones")]
     return MemoryModel(
         index=_typed(data, "index", str),
-        **{name: _typed(data, name, int) for name in numbers},
+        **{name: _typed({"guards": 1, **data}, name, int) for name in numbers},
         zones=tuple(
             Zone(
                 _typed(zone, "name", str),

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from ninja.ninja_syntax import Writer
 
-from kgen.build.flags import LINK, OWN_WARNINGS, USER_WARNINGS, cpu_flag
+from kgen.build.flags import LINK, OWN_WARNINGS, USER_WARNINGS, bounds_flags, cpu_flag
 from kgen.build.folder import Folder
 from kgen.build.inputs import DEPENDENCIES
 from kgen.build.toolchain import Toolchain
@@ -73,6 +73,7 @@ class Graph:
             *self.toolchain.flags,
             *self.flags,
             cpu_flag(self.cpu, unit.source),
+            *bounds_flags(unit.source),
             *warnings,
             *self._prefix_maps(unit),
             "-nostdinc",

@@ -291,7 +291,7 @@ class Debug(Section):
         ge=0,
         le=4096,
         description="freed allocations that are held back, filled and checked before they may "
-        "be used again, unless memory runs out",
+        "be used again, unless memory runs out; at most a sixteenth of it",
     )
     track: bool = Field(
         default=False,

@@ -141,8 +141,8 @@ def _section_hint(name: str, derived: Derived) -> str:
             return text
     if derived.kernel.sources:
         return (
-            f'drop __attribute__((section("{name}"))), or .section {name} in assembly, or name yours '
-            ".text.NAME, .rodata.NAME, .data.NAME or .bss.NAME, which the script gathers"
+            f'drop __attribute__((section("{name}"))), or .section {name} in assembly, or name '
+            "yours .text.NAME, .rodata.NAME, .data.NAME or .bss.NAME, which the script gathers"
         )
     return (
         "keep code and data in .text, .rodata, .data and .bss, or name it in "

@@ -29,8 +29,10 @@ void describe_address(uintptr_t addr, char *text, size_t size)
 		snprintf(text, size, "null page");
 	else if (addr < KERNEL_BASE)
 		snprintf(text, size, "user space, where nothing is mapped");
-	else if (in_image(addr, boot_stack_guard, boot_stack_guard + PAGE_SIZE))
+	else if (in_image(addr, boot_stack_guard, boot_stack))
 		snprintf(text, size, "guard below the boot stack");
+	else if (in_image(addr, fault_stack_guard, fault_stack))
+		snprintf(text, size, "guard below the double fault's stack");
 	else if (in_image(addr, _kernel_start, _etext))
 		snprintf(text, size, "read-only text");
 	else if (in_image(addr, _rodata, _erodata))
@@ -67,7 +69,7 @@ static void describe_page_fault(const struct trap_frame *frame, uint32_t cr2, ch
 /* A stack that has run into its guard can't take the page fault's frame. */
 static void describe_double_fault(uint32_t cr2, char *text, size_t size)
 {
-	if (in_image(cr2, boot_stack_guard, boot_stack_guard + PAGE_SIZE))
+	if (in_image(cr2, boot_stack_guard, boot_stack))
 		snprintf(text, size, "stack overflow: 0x%x: guard below the boot stack", cr2);
 	else
 		snprintf(text, size, "double fault");
