@@ -3,6 +3,9 @@
 
 BIN := .venv/bin
 
+# They speak of the user's Python, not of the one in .venv, and would break it.
+unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONINSPECT PYTHONWARNINGS PYTHONPLATLIBDIR
+
 .PHONY: help setup boot test check format clean
 
 help:

@@ -23,6 +23,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
+from kgen import Kernel
+from kgen.build.flags import compile_flags
+from kgen.build.toolchain import discover
 from kgen_qemu.machine import find_qboot
 
 HERE = Path(__file__).resolve().parent
@@ -107,8 +110,9 @@ def run(*argv: str) -> None:
 def exit_kernel(folder: Path) -> Path:
     """A kernel that exits at once."""
     elf = folder / "exit.elf"
+    gcc = discover("auto", compile_flags(Kernel()), folder / "toolchain.json").compiler
     run(
-        *("gcc", "-m32", "-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none"),
+        *(gcc, "-m32", "-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none"),
         *("-Wl,-Ttext-segment=0x100000", "-o", str(elf), str(HERE / "exit.S")),
     )
     return elf

@@ -7,8 +7,13 @@
 #
 #   PYTHON=python3.12 scripts/setup.sh    use this interpreter when .venv is made
 set -eu
-cd "$(dirname "$0")/.."
+unset CDPATH # with it, cd goes elsewhere
+cd -- "$(dirname -- "$0")/.."
 
+# They speak of the user's Python, not of ours.
+unset PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONINSPECT PYTHONWARNINGS PYTHONPLATLIBDIR
+
+HERE=$(pwd -P)
 STAMP=.venv/kgen-setup
 GRUB=${GRUB:-/usr/lib/grub/i386-pc} # what makes a disc boot on a PC without UEFI
 
@@ -50,50 +55,77 @@ on_x86_linux() {
 	esac
 }
 
-# What `kgen image --format iso` makes a disc with, where apt-get can supply it. Nothing else
-# needs it, and kgen names the packages when it is missing.
-have_grub() {
-	! have apt-get || { have grub-mkrescue && have xorriso && [ -d "$GRUB" ]; }
-}
+# What `kgen image --format iso` makes a disc with. Nothing else needs it, and kgen names the
+# packages when it is missing.
+have_grub() { have grub-mkrescue && have xorriso && [ -d "$GRUB" ]; }
 
-tools_present() { have_compiler && have qemu-system-i386 && have_grub; }
+# A C library for the compiler's own machine: the tests that run allocators on the host need it.
+have_libc() { echo '#include <stdio.h>' | gcc -E - >/dev/null 2>&1; }
+
+tools_present() { have_compiler && have qemu-system-i386; }
 
 # What .venv was made for: its place (its scripts hold absolute paths), then what is in it.
 wanted() {
-	pwd
+	printf '%s\n' "$HERE"
 	cksum pyproject.toml constraints.txt
 }
 
-venv_usable() { [ "$(head -n 1 $STAMP 2>/dev/null)" = "$PWD" ] && .venv/bin/python -c ''; }
+venv_usable() { [ "$(head -n 1 $STAMP 2>/dev/null)" = "$HERE" ] && .venv/bin/python -c '' && ! former; }
+
+# Whether kgen is in .venv by its former name; pip would keep both, and one `uninstall` break both.
+former() {
+	for information in .venv/lib/python*/site-packages/kgen-[0-9]*.dist-info; do
+		[ -e "$information" ] && return
+	done
+	return 1
+}
 
 venv_current() { [ "$(cat $STAMP 2>/dev/null)" = "$(wanted)" ] && .venv/bin/python -c ''; }
 
 # --- system packages ----------------------------------------------------------
 
-# Names of the apt packages that provide what is missing. The kernel is compiled without libc;
-# the tests that run its allocators on the host are not.
+# Names of the apt packages that provide what is missing.
 missing_packages() {
 	have_compiler || if on_x86_linux; then echo gcc; else echo gcc gcc-i686-linux-gnu; fi
-	echo '#include <stdio.h>' | gcc -E - >/dev/null 2>&1 || echo libc6-dev
 	have qemu-system-i386 || echo qemu-system-x86
-	have_grub || echo grub-common grub-pc-bin xorriso
 	python=$(find_python)
 	[ -n "$python" ] || { have python3 || echo python3 python3-venv; return; }
 	"$python" -c 'import ensurepip, venv' 2>/dev/null ||
 		"$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'
 }
 
-apt_install() {
-	sudo=
-	if [ "$(id -u)" -ne 0 ]; then
-		have sudo || die "not root, and there is no sudo; as root, run" "apt-get install $*"
-		sudo="sudo"
+# And of those that kgen can do without. GRUB for PC BIOSes is packaged for x86 alone.
+missing_options() {
+	have gcc || echo gcc
+	have_libc || echo libc6-dev
+	on_x86_linux || return 0
+	have_grub || echo grub-common grub-pc-bin xorriso
+}
+
+# What lacks where those packages are missing, or where there are none.
+say_lacking() {
+	[ "$(uname -sm)" != 'Darwin arm64' ] ||
+		say "iced-x86 has no wheel for this machine: pip compiles it, which takes Rust (brew install rust)"
+	have_libc || say "without gcc and libc6-dev: tests that run allocators on this machine are skipped"
+	if on_x86_linux; then
+		have_grub || say "without grub-common, grub-pc-bin, xorriso: no discs (kgen image --format iso, kgen boot --via grub)"
+	else
+		say "on $(uname -m), GRUB for PCs is not packaged: no discs (kgen image --format iso, kgen boot --via grub)"
 	fi
+}
+
+apt_get() {
+	sudo=
+	[ "$(id -u)" -eq 0 ] || sudo=sudo
+	DEBIAN_FRONTEND=noninteractive $sudo apt-get "$@"
+}
+
+may_install() { [ "$(id -u)" -eq 0 ] || have sudo; }
+
+apt_install() {
 	say "installing $*"
-	export DEBIAN_FRONTEND=noninteractive
-	$sudo apt-get update -qq || say "apt-get update failed; trying with the lists at hand"
-	$sudo apt-get install -y -qq --no-install-recommends "$@" ||
-		die "apt-get could not install: $*" "mend what it says above, then run make again"
+	apt_get update -qq || say "apt-get update failed; trying with the lists at hand"
+	apt_get install -y -qq --no-install-recommends "$@"
 }
 
 other_system() {
@@ -113,13 +145,29 @@ install_packages() {
 	[ -n "$packages" ] || return 0
 	have apt-get || die "missing here (by the names of Debian): $packages" "$(other_system)" \
 		"then run make again"
+	may_install || die "not root, and there is no sudo; as root, run" "apt-get install $packages"
 	# shellcheck disable=SC2086  # one word each
-	apt_install $packages
+	apt_install $packages || die "apt-get could not install: $packages" \
+		"mend what it says above, then run make again"
+}
+
+# What is optional is tried once, when .venv is made, and told if it cannot be had.
+install_options() {
+	packages=$(missing_options | tr '\n' ' ')
+	# shellcheck disable=SC2086  # one word each
+	if [ -n "$packages" ] && have apt-get && may_install; then
+		apt_install $packages || say "apt-get could not install: $packages"
+	fi
+	say_lacking
 }
 
 # --- .venv ----------------------------------------------------------------------
 
 make_venv() {
+	case $HERE in
+	*:*) die "Python makes no .venv in a folder with a colon in its name: $HERE" \
+		"move the checkout to another" ;;
+	esac
 	python=$(find_python)
 	[ -n "$python" ] || die "${PYTHON:-python3} is older than Python 3.11, or not there" \
 		"install a newer one and name it, as in: make setup PYTHON=python3.12"
@@ -131,10 +179,12 @@ make_venv() {
 	fi
 	rm -f $STAMP
 	say "installing kgen and its libraries into .venv"
-	PIP_CONSTRAINT=$PWD/constraints.txt PIP_BUILD_CONSTRAINT=$PWD/constraints.txt \
-		.venv/bin/python -m pip install --quiet --disable-pip-version-check \
-		--editable '.[dev]' ||
-		die "pip could not install kgen's libraries" "see above; a network is needed this once"
+	.venv/bin/python scripts/install.py ||
+		die "pip could not install kgen's libraries" "mend what it says above, then run make again" \
+			"(it fetches them: this once a network is needed, or an index that pip is told of)"
+	.venv/bin/kgen --version >/dev/null || die "what pip installed does not start from here" \
+		"the folder's name may be at fault: $HERE" \
+		"move the checkout to one without \$, \", \\, \` and control characters"
 	wanted >$STAMP.new
 	mv $STAMP.new $STAMP
 }
@@ -142,6 +192,7 @@ make_venv() {
 tools_present || install_packages
 venv_current || {
 	install_packages
+	install_options
 	make_venv
 	say "done"
 }

@@ -1,8 +1,45 @@
-"""What all tests share: the long searches run with ``--campaign`` only."""
+"""What all tests share: long searches run with ``--campaign`` only, and signals reach children."""
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
+from hypothesis import settings
+
+# How long one example takes says nothing on a busy machine; pytest-timeout bounds the whole.
+settings.register_profile("kgen", deadline=None)
+settings.load_profile("kgen")
+
+
+@contextmanager
+def signals_for_children() -> Iterator[None]:
+    """Let processes that are started here heed the signals that this one was told to ignore.
+
+    ``make test &`` in a script has an ignored SIGINT, ``nohup make test`` an ignored SIGHUP, and
+    whatever is started inherits that. A handler is not inherited; this one does nothing, so the
+    tests themselves go on ignoring the signal.
+    """
+    ignored = [
+        number
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) == signal.SIG_IGN
+    ]
+    for number in ignored:
+        signal.signal(number, lambda *_: None)
+    try:
+        yield
+    finally:
+        for number in ignored:
+            signal.signal(number, signal.SIG_IGN)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _children_heed_signals() -> Iterator[None]:
+    with signals_for_children():
+        yield
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -99,13 +99,41 @@ def test_clang_format() -> None:
     run("clang-format", "--dry-run", "--Werror", *files, mend="`make format` does it")
 
 
-def test_shell_scripts_parse() -> None:
+def shell_scripts() -> list[Path]:
     scripts = [path for path in tracked() if path.read_bytes().startswith(b"#!/")]
     shells = [path for path in scripts if b"sh\n" in path.read_bytes()[:32]]
-    assert {path.name for path in shells} >= {"setup.sh", "run"}
-    for path in shells:
+    assert {path.name for path in shells} >= {"setup.sh", "clean.sh", "run"}
+    return shells
+
+
+def test_shell_scripts_parse() -> None:
+    for path in shell_scripts():
         run("bash", "-n", str(path))
         assert os.access(path, os.X_OK), f"{path} is not executable"
+
+
+def test_shell_scripts_change_to_no_other_folder(tmp_path: Path) -> None:
+    """Each script up to its last ``cd``, with a CDPATH that leads elsewhere, ends in the clone."""
+    for path in shell_scripts():
+        name = path.relative_to(ROOT)
+        head, found, _ = path.read_text().rpartition("\ncd ")
+        if not found:
+            continue
+        clone, decoy = tmp_path / "clone", tmp_path / "decoy"
+        for root in (clone, decoy):
+            (root / name.parent).mkdir(parents=True, exist_ok=True)
+        line = path.read_text()[len(head) + 1 :].partition("\n")[0]
+        (clone / name).write_text(f"{head}\n{line}\npwd -P\n")
+        (clone / name).chmod(0o755)
+        done = subprocess.run(
+            [str(name)],
+            cwd=clone,
+            env={**os.environ, "CDPATH": str(decoy)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout == f"{clone.resolve()}\n", name
 
 
 def test_no_file_names_a_folder_of_one_machine() -> None:
@@ -116,7 +144,7 @@ def test_no_file_names_a_folder_of_one_machine() -> None:
 def test_set_up_names_no_host() -> None:
     files = [path for path in tracked() if str(path.relative_to(ROOT)).startswith(SETUP_FILES)]
     assert len(files) > 3
-    host = r"\w://|index-url|find-links|trusted-host"
+    host = r"\w://|(?:--|PIP_)(?:extra.)?(?:index.url|find.links|trusted.host)"
     assert matching(host, iter(files)) == []
 
 

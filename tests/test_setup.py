@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ SILENT = "#!/bin/sh\n"
 
 RECORD = '#!/bin/sh\necho "$(basename "$0") $*" >>"$LOG"\n'
 
-# Answers version checks, makes a .venv that holds itself, and records what pip is asked for.
+# Answers version checks, makes a .venv that holds itself, and plays pip, which installs a kgen.
 PYTHON = """#!/bin/sh
 case "$*" in
 *'version_info < '*) exit {old} ;;
@@ -29,7 +30,11 @@ case "$*" in
 *'%d.%d-venv'*) echo python3.11-venv ;;
 --version) echo Python 3.11.2 ;;
 '-m venv .venv') mkdir -p .venv/bin; cp "$0" .venv/bin/python ;;
-*'pip install'*) echo "pip $*" >>"$LOG"; exit {pip} ;;
+scripts/install.py)
+	echo "install from $PWD" >>"$LOG"
+	printf '#!/bin/sh\\nexit {kgen}\\n' >.venv/bin/kgen
+	chmod 755 .venv/bin/kgen
+	exit {pip} ;;
 esac
 """
 
@@ -59,26 +64,28 @@ class Machine:
         return self.log.read_text().splitlines() if self.log.exists() else []
 
     def tool(self, name: str, text: str = RECORD) -> None:
-        """Install the stand-in ``name``."""
+        """Install the stand-in ``name``. A link to the system's own goes first: not through it!"""
+        (self.bin / name).unlink(missing_ok=True)
         (self.bin / name).write_text(text)
         (self.bin / name).chmod(0o755)
 
-    def python(self, *, old: int = 0, bare: int = 0, pip: int = 0) -> None:
-        """Install a python3, too old, without ensurepip, or with a failing pip."""
-        self.tool("python3", PYTHON.format(old=old, bare=bare, pip=pip))
+    def python(self, *, old: int = 0, bare: int = 0, pip: int = 0, kgen: int = 0) -> None:
+        """Install a python3: too old, without ensurepip, with a pip that fails, or a bad kgen."""
+        self.tool("python3", PYTHON.format(old=old, bare=bare, pip=pip, kgen=kgen))
 
     def user(self, number: int, system: str = "Linux x86_64") -> None:
         """Say who is at work, and on what."""
         self.tool("id", f"#!/bin/sh\necho {number}\n")
         self.tool("uname", f"#!/bin/sh\necho '{system}'\n")
 
-    def setup(self) -> subprocess.CompletedProcess[str]:
-        """Run scripts/setup.sh."""
+    def setup(self, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run scripts/setup.sh from its checkout."""
         names = {"LOG": self.log, "BIN": self.bin, "STUB": self.folder / "stub", "PATH": self.bin}
         names["GRUB"] = self.folder / "grub"
         return subprocess.run(
-            [self.folder / "kgen/scripts/setup.sh"],
-            env={name: str(value) for name, value in names.items()},
+            ["scripts/setup.sh"],
+            cwd=self.folder / "kgen",
+            env={**{name: str(value) for name, value in names.items()}, **variables},
             capture_output=True,
             text=True,
             check=False,
@@ -113,8 +120,7 @@ def test_a_whole_machine_gets_its_venv_and_nothing_else(machine: Machine) -> Non
     done = machine.setup()
     assert done.returncode == 0, done.stderr
     (call,) = machine.calls
-    assert call.startswith("pip -m pip install")
-    assert "--editable .[dev]" in call
+    assert call == f"install from {machine.folder / 'kgen'}"
 
 
 def test_the_second_run_does_nothing(machine: Machine) -> None:
@@ -146,6 +152,17 @@ def test_an_interrupted_venv_is_made_afresh(machine: Machine) -> None:
     assert not remains.exists()
 
 
+def test_a_venv_with_kgen_by_its_former_name_is_made_afresh(machine: Machine) -> None:
+    """The distribution is kgen-i386 now; pip would keep `kgen` beside it."""
+    machine.setup()
+    packages = machine.folder / "kgen/.venv/lib/python3.11/site-packages"
+    (packages / "kgen-0.1.0.dist-info").mkdir(parents=True)
+    with (machine.folder / "kgen/pyproject.toml").open("a") as file:
+        file.write("# changed\n")
+    assert machine.setup().returncode == 0
+    assert not packages.exists()
+
+
 def test_a_checkout_that_moved_gets_a_new_venv(machine: Machine) -> None:
     machine.setup()
     (machine.folder / "kgen/.venv/old").touch()
@@ -170,7 +187,7 @@ def test_missing_packages_come_from_apt(machine: Machine) -> None:
     assert done.returncode == 0, done.stderr
     update, install = machine.calls[:2]
     assert update == "apt-get update -qq"
-    assert install.startswith("apt-get install -y -qq --no-install-recommends gcc libc6-dev")
+    assert install.startswith("apt-get install -y -qq --no-install-recommends gcc ")
     assert install.endswith("qemu-system-x86 python3.11-venv")
 
 
@@ -278,6 +295,56 @@ def test_a_compiler_without_libc_gets_its_headers_for_the_tests(machine: Machine
     assert machine.calls[1].endswith("--no-install-recommends libc6-dev")
 
 
+# --- what is optional -----------------------------------------------------------------------
+
+
+def lacking_grub(machine: Machine) -> Machine:
+    """Debian's arm64: no GRUB for PCs, and a gcc that makes nothing for i386."""
+    (machine.folder / "grub").rmdir()
+    (machine.bin / "grub-mkrescue").unlink()
+    return machine
+
+
+def test_arm64_does_without_discs_and_says_so(machine: Machine) -> None:
+    lacking_grub(machine).user(0, "Linux aarch64")
+    machine.tool("i686-linux-gnu-gcc", SILENT)
+    done = machine.setup()
+    assert done.returncode == 0, done.stderr
+    assert [call for call in machine.calls if "apt-get" in call] == []
+    assert "GRUB for PCs is not packaged" in done.stdout
+    assert machine.setup().stdout == ""  # said once
+
+
+def test_who_cannot_install_what_is_optional_goes_on_without(machine: Machine) -> None:
+    lacking_grub(machine).user(1000)
+    done = machine.setup()
+    assert done.returncode == 0, done.stderr
+    assert "without grub-common, grub-pc-bin, xorriso: no discs" in done.stdout
+    assert machine.setup().returncode == 0
+
+
+def test_an_optional_package_that_apt_lacks_stops_nothing(machine: Machine) -> None:
+    lacking_grub(machine)
+    machine.tool("apt-get", RECORD + '[ "$1" = update ]\n')
+    done = machine.setup()
+    assert done.returncode == 0
+    assert "could not install: grub-common grub-pc-bin xorriso" in done.stdout
+    assert "no discs" in done.stdout
+
+
+def test_a_cross_compiler_alone_makes_kernels(machine: Machine) -> None:
+    (machine.bin / "gcc").unlink()
+    machine.tool("i686-linux-gnu-gcc", SILENT)
+    machine.user(1000)
+    done = machine.setup()
+    assert done.returncode == 0, done.stderr
+    assert "without gcc and libc6-dev: tests that run allocators" in done.stdout
+    machine.user(0)
+    (machine.folder / "kgen/.venv/kgen-setup").unlink()
+    machine.setup()
+    assert any(call.endswith(" gcc libc6-dev") for call in machine.calls)
+
+
 def test_what_makes_discs_comes_from_apt(machine: Machine) -> None:
     (machine.folder / "grub").rmdir()
     machine.tool("apt-get", RECORD + '[ "$1" = update ] || mkdir "$GRUB"\n')
@@ -289,3 +356,93 @@ def test_where_there_is_no_apt_discs_can_wait(machine: Machine) -> None:
     (machine.folder / "grub").rmdir()
     (machine.bin / "apt-get").unlink()
     assert machine.setup().returncode == 0
+
+
+# --- the real pip, in a folder with a blank in its path, without a network -----------
+
+PROJECT = """\
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+"""
+
+# The least of a build backend: an editable wheel with a command, `kgen`.
+BACKEND = """\
+from pathlib import Path
+from zipfile import ZipFile
+
+def build_editable(folder, config_settings=None, metadata_directory=None):
+    with ZipFile(Path(folder, "kgen-1-py3-none-any.whl"), "w") as wheel:
+        info = "kgen-1.dist-info/"
+        wheel.writestr("kgen_is_here.py", "def main(): print('kgen 1')\\n")
+        wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: kgen\\nVersion: 1\\n"
+                       "Provides-Extra: dev\\n")
+        wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\n"
+                       "Tag: py3-none-any\\n")
+        wheel.writestr(info + "entry_points.txt", "[console_scripts]\\nkgen = kgen_is_here:main\\n")
+        wheel.writestr(info + "RECORD", "")
+    return "kgen-1-py3-none-any.whl"
+
+build_wheel = build_editable
+"""
+
+
+def test_settings_for_other_installations_do_no_harm(machine: Machine, tmp_path: Path) -> None:
+    clone = tmp_path / "a folder's name"
+    (tmp_path / "kgen").rename(clone)
+    for name, text in (("pyproject.toml", PROJECT), ("backend.py", BACKEND)):
+        (clone / name).write_text(text)
+    (clone / "constraints.txt").write_text("kgen == 1\n")
+    shutil.copy(ROOT / "scripts/install.py", clone / "scripts")
+    (machine.bin / "python3").unlink()
+    (machine.bin / "python3").symlink_to(sys.executable)
+    elsewhere, decoy = tmp_path / "elsewhere", tmp_path / "decoy"
+    (decoy / "scripts").mkdir(parents=True)
+    (tmp_path / "pip.conf").write_text(f"[install]\ntarget = {elsewhere}\nno-deps = yes\n")
+    hostile = {
+        "CDPATH": str(decoy),
+        "PYTHONHOME": str(elsewhere),
+        "PYTHONPATH": str(elsewhere),
+        "PIP_CONFIG_FILE": str(tmp_path / "pip.conf"),
+        "PIP_CONSTRAINT": str(elsewhere),
+        "PIP_NO_BUILD_ISOLATION": "0",
+        "PIP_NO_INDEX": "1",
+        "PIP_PREFIX": str(elsewhere),
+        "PIP_PYTHON": str(elsewhere),
+        "PIP_REQUIRE_HASHES": "1",
+        "PIP_TARGET": str(elsewhere),
+        "PIP_USER": "1",
+    }
+    done = subprocess.run(
+        ["scripts/setup.sh"],
+        cwd=clone,
+        env={"PATH": str(machine.bin), "GRUB": str(tmp_path / "grub"), **hostile},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    said = subprocess.run(
+        [clone / ".venv/bin/kgen"], capture_output=True, text=True, check=True, env={}
+    )
+    assert said.stdout == "kgen 1\n"
+    assert not elsewhere.exists()
+    assert list(decoy.rglob("*")) == [decoy / "scripts"]
+
+
+def test_a_folder_that_python_makes_no_venv_in_is_named(machine: Machine) -> None:
+    (machine.folder / "kgen").rename(machine.folder / "a:b")
+    (machine.folder / "kgen").symlink_to("a:b")
+    done = machine.setup()
+    assert done.returncode == 1
+    assert "a:b" in done.stderr
+    assert "move the checkout" in done.stderr
+
+
+def test_a_kgen_that_does_not_start_is_no_success(machine: Machine) -> None:
+    machine.python(kgen=1)
+    done = machine.setup()
+    assert done.returncode == 1
+    assert "move the checkout to one without $" in done.stderr
+    assert not (machine.folder / "kgen/.venv/kgen-setup").exists()

@@ -11,10 +11,8 @@ They are loaded on first use, so that ``import kgen`` costs nothing.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
-from kgen.units import GiB, KiB, MiB
+# As type checkers understand it; importing typing would cost 3 ms.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from kgen.describe import (
@@ -33,8 +31,12 @@ if TYPE_CHECKING:
         Vmalloc,
         Zone,
     )
+    from kgen.units import GiB, KiB, MiB
 
 __version__ = "0.1.0"
+
+__distribution__ = "kgen-i386"
+"""What pip knows us by. PyPI's distribution `kgen` is somebody else's, and so is its package."""
 
 __all__ = [
     "Buddy",
@@ -57,7 +59,18 @@ __all__ = [
 ]
 
 
+_UNITS = ("GiB", "KiB", "MiB")
+
+
 def __getattr__(name: str) -> object:
-    if name in __all__:
-        return getattr(import_module("kgen.describe"), name)
-    raise AttributeError(f"module 'kgen' has no attribute {name!r}")
+    """Import what holds ``name`` when it is first asked for (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module 'kgen' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module("kgen.units" if name in _UNITS else "kgen.describe"), name)
+
+
+def __dir__() -> list[str]:
+    """What can be imported from here, loaded or not."""
+    return sorted({*globals(), *__all__})

@@ -6,90 +6,29 @@ do cost little more than Python itself. Exit codes are the contract's (:class:`k
 
 from __future__ import annotations
 
-import signal
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from inspect import cleandoc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 import kgen
-from kgen.errors import Exit, KgenError
-from kgen.progress import progress, say, say_error
+import kgen_command
+from kgen.errors import DescriptionError, Exit, KgenError, Problem
+from kgen.options import CONTEXT, AsWritten, FileName, Verbs, answering, described, output, told
+from kgen.progress import answer, await_answer, printing, progress, say, say_error
 
 if TYPE_CHECKING:
     import kgen_qemu
     from kgen.pipeline import Built
 
-_CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
-
-_Body = Callable[..., None]
-
-
-class _AsWritten(click.Command):
-    """A command whose help keeps the lines that its author wrote: examples are to be copied."""
-
-    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for line in ["", *cleandoc(self.help or "").splitlines()]:
-            formatter.write(f"  {line}".rstrip() + "\n")
-
-
-class _Verbs(_AsWritten, click.Group):
-    """The group of verbs, listed in the order in which people use them."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-
-def _described(verb: _Body) -> _Body:
-    """Add the argument and the option that say which kernel is meant."""
-    verb = click.option(
-        "--set",
-        "sets",
-        metavar="KEY=VALUE",
-        multiple=True,
-        help="Override one field, e.g. buddy.max_order=8. Repeatable.",
-    )(verb)
-    return click.argument(
-        "description", required=False, type=click.Path(path_type=Path), metavar="[DESCRIPTION]"
-    )(verb)
-
-
-def _output(verb: _Body) -> _Body:
-    """Add the option that names the output folder."""
-    return click.option(
-        "-o",
-        "--output",
-        "out",
-        metavar="DIR",
-        type=click.Path(path_type=Path),
-        default=Path("kernel_out"),
-        show_default=True,
-        help="Output folder.",
-    )(verb)
-
-
-def _told(verb: _Body) -> _Body:
-    """Add the options that say what a kernel is told and given by its loader."""
-    verb = click.option(
-        "--module",
-        "modules",
-        metavar="FILE",
-        multiple=True,
-        help="Multiboot module, FILE or 'FILE ARGUMENTS'. Repeatable.",
-    )(verb)
-    return click.option("--append", metavar="TEXT", default="", help="The kernel's command line.")(
-        verb
-    )
-
-
-@click.group(cls=_Verbs, context_settings=_CONTEXT)
-@click.version_option(kgen.__version__, prog_name="kgen", message="%(prog)s %(version)s")
+@click.group(cls=Verbs, context_settings=CONTEXT)
+@click.version_option(
+    kgen.__version__, prog_name="kgen", message=f"%(prog)s %(version)s ({kgen.__distribution__})"
+)
 def app() -> None:
     """Describe an i386 kernel's memory subsystem in Python; build it, verify it, boot it.
 
@@ -104,17 +43,20 @@ def app() -> None:
     """
 
 
-@app.command(cls=_AsWritten, context_settings=_CONTEXT)
-@_described
-@_output
+@app.command(cls=AsWritten, context_settings=CONTEXT)
+@described
+@output
 @click.option(
     "--toolchain",
     metavar="NAME",
     default="auto",
     show_default=True,
-    help="i686-elf-gcc, i686-linux-gnu-gcc, gcc, or auto: the first of them that works.",
+    help="i686-elf-gcc, i686-linux-gnu-gcc, gcc, clang, or auto: the first of them that works.",
 )
-def build(description: Path | None, sets: tuple[str, ...], out: Path, toolchain: str) -> None:
+@answering
+def build(
+    description: Path | None, sets: tuple[str, ...], out: Path, toolchain: str, as_json: bool
+) -> None:
     """Build kernel.elf from a description, and verify it.
 
         kgen build                              kernel.py here, or the default kernel
@@ -123,7 +65,7 @@ def build(description: Path | None, sets: tuple[str, ...], out: Path, toolchain:
 
     A description is Python:
         from kgen import Buddy, Kernel
-        kernel = Kernel(name="tiny", buddy=Buddy(max_order=8), sources=["hello.c"])
+        kernel = Kernel(name="tiny", buddy=Buddy(max_order=8), sources=("hello.c",))
 
     All problems of a description are reported at once, and nothing is written before they are
     mended. A failed build leaves the former kernel.elf whole.
@@ -136,47 +78,76 @@ def build(description: Path | None, sets: tuple[str, ...], out: Path, toolchain:
         built = run_build(Request(description, sets, out, toolchain), shower)
     finally:
         shower.close()
-    _report(built)
+    _report(built, as_json)
 
 
-def _report(built: Built) -> None:
+def _report(built: Built, as_json: bool) -> None:
     from kgen.files import shown
     from kgen.units import KiB
 
     if built.warnings:
         say_error(built.warnings)
+    if as_json:
+        return _answer_with(
+            image=str(built.image),
+            size=built.size,
+            changed=built.changed,
+            seconds=round(built.seconds, 3),
+            warnings=built.warnings,
+        )
     where = f"{shown(built.image)}, {-(-built.size // KiB)} KiB"
     if built.changed:
         say(f"kgen: built {where}, in {built.seconds:.1f} s")
     else:
         say(f"kgen: nothing to redo: {where} is up to date")
+    return None
 
 
-@app.command(cls=_AsWritten, context_settings=_CONTEXT)
-@_described
-def check(description: Path | None, sets: tuple[str, ...]) -> None:
+def _answer_with(**values: object) -> None:
+    """The object of ``--json`` of a verb that has no result type for it."""
+    _answer({"schema": 1, **values})
+
+
+def _answer(value: dict[str, Any]) -> None:
+    import json
+
+    answer(json.dumps(value))
+
+
+@app.command(cls=AsWritten, context_settings=CONTEXT)
+@described
+@answering
+def check(description: Path | None, sets: tuple[str, ...], as_json: bool) -> None:
     """Prove a description sound, and build nothing.
 
         kgen check
         kgen check examples/tiny.py --set layout.kernel_base=0x80000000
 
     The proof holds for every RAM size that it admits. Prints the address map that follows, or all
-    problems (exit code 2).
+    problems (exit code 2). How large the image is, only a build can tell: what it may take is said.
     """
     from kgen.load import load, prove
-    from kgen.units import show_address
+    from kgen.units import KiB, show_address
 
     loaded = load(description, sets)
     derived = prove(loaded)
+    if as_json:
+        return _answer_with(
+            origin=loaded.origin, address_map=[asdict(area) for area in derived.address_map]
+        )
     say(f"kgen: {loaded.origin}: sound. Virtual addresses, from the top down:\n")
     for area in derived.address_map:
         span = f"{show_address(area.start)}-{show_address(area.end - 1)}"
         say(f"  {span}  {area.name:<11} {area.size:>10}  {area.note}")
+    room, floor = derived.image_limit // KiB, -(-derived.image_floor // KiB)
+    say(f"\nThe image may take {room} KiB. It takes {floor} KiB or more; a build tells how much.")
+    return None
 
 
-@app.command(cls=_AsWritten, context_settings=_CONTEXT)
-@_described
-def describe(description: Path | None, sets: tuple[str, ...]) -> None:
+@app.command(cls=AsWritten, context_settings=CONTEXT)
+@described
+@answering
+def describe(description: Path | None, sets: tuple[str, ...], as_json: bool) -> None:
     """List every field that a description may set.
 
         kgen describe                           the default kernel
@@ -187,12 +158,16 @@ def describe(description: Path | None, sets: tuple[str, ...]) -> None:
     from kgen.load import load
     from kgen.reference import reference
 
-    for line in reference(load(description, sets).kernel):
+    loaded = load(description, sets)
+    if as_json:
+        return _answer_with(origin=loaded.origin, kernel=loaded.kernel.model_dump())
+    for line in reference(loaded.kernel):
         say(line)
+    return None
 
 
-@app.command(cls=_AsWritten, context_settings=_CONTEXT)
-@_output
+@app.command(cls=AsWritten, context_settings=CONTEXT)
+@output
 @click.option(
     "--engine",
     metavar="NAME",
@@ -235,11 +210,11 @@ def describe(description: Path | None, sets: tuple[str, ...]) -> None:
     show_default=True,
     help="Who loads the kernel: multiboot (QEMU does), grub (on a disc), floppy (kgen's loader).",
 )
-@_told
+@told
 @click.option(
     "--map",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=FileName(),
     help="Replay another machine's memory map (JSON; see examples/maps). RAM is what it takes.",
 )
 @click.option(
@@ -256,7 +231,7 @@ def describe(description: Path | None, sets: tuple[str, ...]) -> None:
     show_default=True,
     help="For the whole boot; may be fractional.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@answering
 def boot(out: Path, as_json: bool, **options: Any) -> None:
     """Boot what was built, show its log, and judge it.
 
@@ -270,15 +245,14 @@ def boot(out: Path, as_json: bool, **options: Any) -> None:
     """
     import kgen_qemu
 
-    request = kgen_qemu.boot_request(out, **options)
+    request = replace(kgen_qemu.boot_request(out, **options), kgen=kgen.__version__)
     with inserted(request) as request:
         result = kgen_qemu.boot(request, on_line=None if as_json else say)
     if as_json:
-        import json
-
-        say(json.dumps(result.to_json()))
+        _answer(result.to_json())
     else:
-        kgen_qemu.print_report(result)
+        with printing():
+            kgen_qemu.print_report(result)
     raise click.exceptions.Exit(int(result.exit_code))
 
 
@@ -298,8 +272,8 @@ def inserted(request: kgen_qemu.Request) -> Iterator[kgen_qemu.Request]:
         yield replace(request, machine=replace(machine, medium=medium))
 
 
-@app.command(cls=_AsWritten, context_settings=_CONTEXT)
-@_output
+@app.command(cls=AsWritten, context_settings=CONTEXT)
+@output
 @click.option(
     "--format",
     "form",
@@ -307,14 +281,17 @@ def inserted(request: kgen_qemu.Request) -> Iterator[kgen_qemu.Request]:
     required=True,
     help="iso: GRUB, for CD and USB sticks. floppy: 1.44 MB, kgen's own loader, for any 386.",
 )
-@_told
+@told
 @click.option(
     "--to",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=FileName(),
     help="Where to write it.  [default: DIR/image/NAME.iso or .img]",
 )
-def image(out: Path, form: str, append: str, modules: tuple[str, ...], to: Path | None) -> None:
+@answering
+def image(
+    out: Path, form: str, append: str, modules: tuple[str, ...], to: Path | None, as_json: bool
+) -> None:
     """Make an image of a disc or floppy that boots what was built, on a real PC, too.
 
         kgen image --format iso                 write it to a CD or, with dd, to a USB stick
@@ -331,16 +308,23 @@ def image(out: Path, form: str, append: str, modules: tuple[str, ...], to: Path 
     from kgen_qemu.modules import check_lines
 
     manifest = kgen_qemu.load_manifest(out)
+    stale = kgen_qemu.staleness(manifest)
+    if stale:
+        say_error(f"kgen: {stale}: the image holds it all the same")
     words.check(append, manifest)
     cargo = image.gather(manifest, append, modules)
     check_lines([file.line for file in cargo.modules], manifest)
     path = image.write(cargo, form, Folder(out.resolve()), to)
-    say(f"kgen: made {shown(path)}, {path.stat().st_size:,} bytes")
+    size = path.stat().st_size
+    if as_json:
+        return _answer_with(image=str(path), size=size)
+    say(f"kgen: made {shown(path)}, {size:,} bytes")
+    return None
 
 
-@app.command(cls=_AsWritten, context_settings=_CONTEXT)
-@_described
-@_output
+@app.command(cls=AsWritten, context_settings=CONTEXT)
+@described
+@output
 @click.option(
     "--index",
     type=click.Choice(["lists", "bitmaps", "both"]),
@@ -373,7 +357,7 @@ def image(out: Path, form: str, append: str, modules: tuple[str, ...], to: Path 
 @click.option(
     "--against",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=FileName(),
     help="An earlier run: exit 1 if a figure is worse.",
 )
 @click.option(
@@ -387,10 +371,10 @@ def image(out: Path, form: str, append: str, modules: tuple[str, ...], to: Path 
 @click.option(
     "--plot",
     metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Draw it: .png or .svg (needs kgen[plot]).",
+    type=FileName(),
+    help="Draw it: .png or .svg (needs matplotlib).",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@answering
 def bench(**options: Any) -> None:
     """Measure the allocators inside the booted kernel, in instructions per call.
 
@@ -414,9 +398,9 @@ def bench(**options: Any) -> None:
     raise click.exceptions.Exit(int(code))
 
 
-@app.command(cls=_AsWritten, context_settings=_CONTEXT)
-@click.argument("trace", type=click.Path(path_type=Path), metavar="TRACE")
-@_described
+@app.command(cls=AsWritten, context_settings=CONTEXT)
+@click.argument("trace", type=FileName(), metavar="TRACE")
+@described
 @click.option(
     "--classes",
     "most",
@@ -424,7 +408,7 @@ def bench(**options: Any) -> None:
     type=click.IntRange(min=1),
     help="At most so many classes.  [default: as many as there are]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@answering
 def tune(
     trace: Path, description: Path | None, sets: tuple[str, ...], most: int | None, as_json: bool
 ) -> None:
@@ -440,47 +424,45 @@ def tune(
     """
     from kgen.tune import report
 
-    say(report(trace, description, sets, most, as_json=as_json))
+    text = report(trace, description, sets, most, as_json=as_json)
+    (answer if as_json else say)(text)
 
 
 # --- what becomes of errors -----------------------------------------------------
 
 
 def main() -> NoReturn:
-    """The ``kgen`` command: run the verb, end with the contract's exit code."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    sys.exit(run(sys.argv[1:]))
+    """The ``kgen`` command, which starts outside of this package."""
+    kgen_command.main()
 
 
 def run(arguments: list[str]) -> int:
     """Run the command with ``arguments``; its exit code. Errors are printed, none is raised."""
+    await_answer()
+    failed = Failed(kgen_command.wants_json(arguments))
     try:
+        _current_folder()
         code = app.main(arguments or ["--help"], prog_name="kgen", standalone_mode=False)
         return int(code or Exit.PASS) if arguments else Exit.USAGE
     except KgenError as error:
-        _complain(error.what, error.hint)
-        return error.exit_code
+        problems = error.problems if isinstance(error, DescriptionError) else ()
+        return failed.because(error.exit_code, error.what, error.hint, problems)
     except click.ClickException as error:
-        _complain(error.format_message(), _hint(error))
-        return Exit.USAGE
+        return failed.because(Exit.USAGE, error.format_message(), _hint(error))
     except (KeyboardInterrupt, click.Abort):
-        say_error("kgen: interrupted")
-        return Exit.INTERRUPTED
+        return failed.interrupted()
     except BrokenPipeError:
         return Exit.PASS
     except Exception as error:
-        return _unforeseen(error)
+        return _unforeseen(error, failed)
 
 
-def _interrupt(_signal: int, _frame: object) -> NoReturn:
-    """End as Ctrl-C does, with everything cleaned up, when someone else ends us."""
-    raise KeyboardInterrupt
-
-
-def _complain(what: str, hint: str) -> None:
-    say_error(f"kgen: error: {what}")
-    if hint:
-        say_error(f"    {hint}")
+def _current_folder() -> None:
+    try:
+        Path.cwd()
+    except OSError as error:
+        what = f"the current folder cannot be found: {error.strerror}"
+        raise KgenError(what, "it was removed, or renamed: cd to one that is there") from None
 
 
 def _hint(error: click.ClickException) -> str:
@@ -488,17 +470,58 @@ def _hint(error: click.ClickException) -> str:
     return f"`{context.command_path if context else 'kgen'} --help` lists what there is"
 
 
-def _unforeseen(error: Exception) -> int:
+def _unforeseen(error: Exception, failed: Failed) -> int:
     """An exception that nobody planned for; a boot's own errors pass here as well."""
     code, what = getattr(error, "exit_code", None), getattr(error, "what", None)
     if code is not None and what is not None:
-        _complain(str(what), str(getattr(error, "hint", "")))
-        return int(code)
+        return failed.because(int(code), str(what), str(getattr(error, "hint", "")))
     from traceback import format_exception
 
     say_error("".join(format_exception(error)).rstrip())
-    _complain(
+    return failed.because(
+        Exit.BUILD,
         f"this is a bug in kgen, not in your description: {type(error).__name__}: {error}",
         f"please report it with the lines above, your description and: kgen {kgen.__version__}",
     )
-    return Exit.BUILD
+
+
+def _to_be_seen(text: str) -> str:
+    """``text`` without anything that a terminal would obey: somebody typed it, or a file has it."""
+    return "".join(
+        char
+        if char.isprintable() or char in "\n\t" or "\udc80" <= char <= "\udcff"
+        else repr(char)[1:-1]
+        for char in text
+    )
+
+
+@dataclass(frozen=True)
+class Failed:
+    """How a command says that it failed: to people, and if that was wanted to programs, too."""
+
+    as_json: bool
+
+    def because(
+        self, exit_code: int, what: str, hint: str = "", problems: Sequence[Problem] = ()
+    ) -> int:
+        """Say so; ``exit_code`` again."""
+        say_error(f"kgen: error: {_to_be_seen(what)}")
+        if hint:
+            say_error(f"    {_to_be_seen(hint)}")
+        self._answer(exit_code, what, hint, problems)
+        return exit_code
+
+    def interrupted(self) -> int:
+        """Say that someone ended us, which is no error; its exit code."""
+        say_error("kgen: interrupted")
+        self._answer(Exit.INTERRUPTED, "interrupted", "", ())
+        return Exit.INTERRUPTED
+
+    def _answer(self, exit_code: int, what: str, hint: str, problems: Sequence[Problem]) -> None:
+        if not self.as_json:
+            return
+        from kgen_qemu.errors import failure
+
+        # Standard output may be what failed.
+        with suppress(KgenError):
+            _answer(failure(exit_code, what, hint, [asdict(one) for one in problems]))

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from kgen import footprint
+from kgen.areas import areas
 from kgen.check import check
 from kgen.describe import Kernel
 from kgen.errors import DescriptionError
 from kgen.units import FOUR_GIB, PAGE_SIZE, TABLE_SPAN, show_size
 from kgen.workloads import PARAMETERS, Parameters
+from kgen_qemu import protocol
 from kgen_qemu.i386 import NAMES
 
 STAGES = (
@@ -28,7 +30,7 @@ STAGES = (
     "kmalloc",
     "allocate",
 )
-"""The seed's eight steps, in order, as the serial protocol names them."""
+"""The eight steps of a boot, in order, as the serial protocol names them."""
 
 FAMILIES = {name: family for family, name in NAMES.items()}
 """CPU families by the description's names, as CPUID numbers them (Intel AP-485)."""
@@ -76,8 +78,8 @@ TRAPS = tuple(
 
 
 @dataclass(frozen=True)
-class Area:
-    """A range of virtual addresses ``[start, end)`` for the address map."""
+class Span:
+    """A range of virtual addresses ``[start, end)`` in the address map; a gap has no name."""
 
     name: str
     start: int
@@ -121,12 +123,12 @@ class Derived:
     table_span: int = TABLE_SPAN
     stages: tuple[str, ...] = STAGES
     traps: tuple[Trap, ...] = TRAPS
-    proto: int = 1
-    exit_port: int = 0xF4
-    exit_pass: int = 0x10
-    exit_fail: int = 0x11
-    exit_panic: int = 0x12
-    exit_refused: int = 0x13
+    proto: int = protocol.VERSION
+    exit_port: int = protocol.EXIT_PORT
+    exits: tuple[tuple[str, int], ...] = tuple(protocol.EXITS.items())
+    cmdline_max: int = protocol.CMDLINE_MAX
+    fail_words: tuple[str, ...] = protocol.FAIL_WORDS
+    boot_span: int = footprint.BOOT_SPAN
     node_size: int = footprint.NODE_SIZE
     arena_per_ram: int = footprint.ARENA_PER_RAM
     bench: Parameters = PARAMETERS
@@ -169,7 +171,7 @@ class Derived:
     @property
     def arena_leaves(self) -> int:
         """Leaves of the arena's tree: words of 32 pages, rounded up to a power of two."""
-        return 1 << (-(-self.arena_pages // 32) - 1).bit_length()
+        return footprint.arena_leaves(self.kernel)
 
     @property
     def fixmap_end(self) -> int:
@@ -194,14 +196,22 @@ class Derived:
     @property
     def early_bytes(self) -> int:
         """Bytes that the boot mapping holds beyond the image: early data on the largest machine."""
-        return max(
-            footprint.early_bytes(self.kernel, ram) for ram in footprint.ram_bends(self.kernel)
-        )
+        return footprint.early_bytes(self.kernel, self.kernel.ram.maximum)
+
+    @property
+    def least_available(self) -> int:
+        """Bytes of memory with less of which a machine is refused."""
+        return footprint.least_available(self.kernel)
 
     @property
     def image_limit(self) -> int:
-        """Bytes that the image may take so that the smallest machine boots."""
+        """Bytes that the image may take so that every admitted machine boots."""
         return footprint.image_limit(self.kernel)
+
+    @property
+    def image_floor(self) -> int:
+        """Bytes that the image takes at least."""
+        return footprint.image_floor(self.kernel)
 
     @cached_property
     def zones(self) -> tuple[ZoneSpan, ...]:
@@ -265,7 +275,7 @@ class Derived:
     @property
     def slab_front(self) -> int:
         """Bytes in front of kmalloc's objects in slabs."""
-        return footprint.KMALLOC_HEADER if self.kernel.kmalloc.header else 0
+        return footprint.slab_front(self.kernel)
 
     @property
     def quick(self) -> bool:
@@ -278,36 +288,17 @@ class Derived:
         return self.kernel.debug.watched
 
     @cached_property
-    def address_map(self) -> tuple[Area, ...]:
+    def address_map(self) -> tuple[Span, ...]:
         """The kernel's virtual address space from top to bottom, gaps included."""
-        layout = self.kernel.layout
-        areas = [
-            Area("user", 0, layout.kernel_base, "user programs; nothing is mapped yet"),
-            Area(
-                "direct map",
-                layout.kernel_base,
-                self.direct_map_end,
-                "physical 0 upwards: image, page tables, metadata",
-            ),
-            Area("arena", layout.arena_base, self.arena_end, "vmalloc, and kmalloc's large sizes"),
-            Area(
-                "page map",
-                layout.page_map_base,
-                layout.page_map_base + footprint.PAGE_MAP_SIZE,
-                "the state of each page frame",
-            ),
-            Area("fixmap", layout.fixmap_base, self.fixmap_end, "slots for any frame"),
-        ]
-        areas.sort(key=lambda area: area.start)
-        filled: list[Area] = []
-        at = 0
-        for area in areas:
+        user = "user programs; nothing is mapped yet"
+        filled = [Span("user", 0, self.kernel.layout.kernel_base, user)]
+        for area in sorted(areas(self.kernel.layout), key=lambda area: area.start):
+            at = filled[-1].end
             if area.start > at:
-                filled.append(Area("", at, area.start, "unmapped"))
-            filled.append(area)
-            at = area.end
-        if at < FOUR_GIB:
-            filled.append(Area("", at, FOUR_GIB, "unmapped"))
+                filled.append(Span("", at, area.start, "unmapped"))
+            filled.append(Span(area.name, area.start, area.end, area.note))
+        if filled[-1].end < FOUR_GIB:
+            filled.append(Span("", filled[-1].end, FOUR_GIB, "unmapped"))
         return tuple(reversed(filled))
 
     @property

@@ -7,6 +7,8 @@ step. What the operating system refuses becomes a :class:`KgenError` that names 
 from __future__ import annotations
 
 import errno
+import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -63,15 +65,71 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
         raise
 
 
+def exists(path: Path) -> bool:
+    """Whether something is there and may be looked at; what uses it names the fault if not."""
+    with suppress(OSError):
+        return path.exists()
+    return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether ``path`` is a folder, as far as may be looked."""
+    with suppress(OSError):
+        return path.is_dir()
+    return False
+
+
+def check_writable(path: Path) -> None:
+    """KgenError now for what :func:`write_whole` would only find out when the work is done."""
+    with named_faults(path):
+        if is_folder(path):
+            raise _refused(errno.EISDIR)
+        folder = path.parent
+        while not exists(folder) and folder != folder.parent:
+            folder = folder.parent
+        if not is_folder(folder):
+            raise _refused(errno.ENOTDIR)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise _refused(errno.EACCES)
+
+
+def _refused(number: int) -> OSError:
+    return OSError(number, os.strerror(number))
+
+
 def write_if_changed(path: Path, data: bytes) -> bool:
     """Write ``data`` unless ``path`` holds just that; whether it wrote. Keeps mtimes for ninja."""
     try:
-        if path.read_bytes() == data:
+        if path.is_file() and path.read_bytes() == data:  # reading from a pipe would not end
             return False
     except OSError:
         pass  # Missing or unreadable: writing either mends it or names the fault.
     write_whole(path, data)
     return True
+
+
+def in_bytes(text: str) -> bytes:
+    """``text`` that may hold names of files: they are bytes, and need not be UTF-8."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def signature(path: Path) -> list[int] | None:
+    """What changes when the file at ``path`` is written or replaced; None if there is none.
+
+    Time and size are not enough: ``mv`` and ``cp -p`` bring a file's old time along. The inode
+    and the time of its last change are the system's own, which nobody sets.
+    """
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return [status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns]
+
+
+def digest(path: Path) -> str:
+    """SHA-256 over the content of ``path``, in hex; OSError if it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def shown(path: Path) -> str:

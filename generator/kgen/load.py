@@ -23,7 +23,7 @@ from kgen.check import check
 from kgen.derive import Derived
 from kgen.describe import Kernel, Section
 from kgen.errors import DescriptionError, KgenError, Problem
-from kgen.files import shown
+from kgen.files import exists, is_folder, shown
 
 _MODULE = "kernel_description"
 _EXAMPLE = 'from kgen import Kernel\n    kernel = Kernel(name="tiny")'
@@ -34,12 +34,14 @@ class Loaded:
     """A description as it was read: not proved yet.
 
     ``path`` is the file, None for the built-in default; ``origin`` names it for people;
+    ``files`` are that and its neighbours that it imported;
     ``folder`` is where the names in ``kernel.sources`` start.
     """
 
     kernel: Kernel
     path: Path | None
     origin: str
+    files: tuple[Path, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -57,7 +59,7 @@ def find(description: Path | None) -> Path | None:
     if description is not None:
         return description
     local = Path("kernel.py")
-    return local if local.exists() else None
+    return local if exists(local) else None
 
 
 def load(description: Path | None, sets: Sequence[str] = ()) -> Loaded:
@@ -68,14 +70,16 @@ def load(description: Path | None, sets: Sequence[str] = ()) -> Loaded:
     does not admit are kept as faults of the kernel, for :func:`prove`.
     """
     path = find(description)
-    kernel = Kernel() if path is None else _bound_kernel(path, _run(path))
+    files = [] if path is None else [path.resolve()]
+    kernel = Kernel() if path is None else _bound_kernel(path, _run(path, files))
     refused: list[KgenError] = []
     for setting in sets:
         try:
             kernel = _override(kernel, setting)
         except KgenError as error:
             refused.append(error)
-    loaded = Loaded(kernel, path, shown(path) if path else "the built-in default")
+    origin = shown(path) if path else "the built-in default"
+    loaded = Loaded(kernel, path, origin, tuple(files))
     if refused:
         raise _together(refused, loaded)
     return loaded
@@ -105,10 +109,17 @@ def _problems(loaded: Loaded) -> list[Problem]:
 
 
 def _source_problems(loaded: Loaded) -> Iterator[Problem]:
+    first: dict[Path, str] = {}
     for name, path in zip(loaded.kernel.sources, loaded.sources, strict=True):
+        if any(ord(letter) < 32 for letter in name):
+            yield Problem("sources", repr(name), "it holds a control character", "rename the file")
+            continue
+        change = "names are relative to the folder of the description"
         why = _unreadable(path)
+        same = first.setdefault(path.parent.resolve() / path.name, name)
+        if same != name:
+            why, change = f"it is the same file as {same!r}", "list it once"
         if why:
-            change = "names are relative to the folder of the description"
             yield Problem("sources", repr(name), why, change, loaded.origin)
 
 
@@ -128,8 +139,8 @@ def _unreadable(path: Path) -> str:
 # --- running the file ---------------------------------------------------------
 
 
-def _run(path: Path) -> dict[str, Any]:
-    """What the file binds after it has run."""
+def _run(path: Path, files: list[Path]) -> dict[str, Any]:
+    """What the file binds after it has run; neighbours that it imports are added to ``files``."""
     name = shown(path)
     try:
         source = path.read_bytes()
@@ -145,7 +156,7 @@ def _run(path: Path) -> dict[str, Any]:
         code = compile(source, name, "exec")
     except (SyntaxError, ValueError) as error:
         raise _syntax_error(name, error) from None
-    with _surroundings(module, path.resolve().parent):
+    with _surroundings(module, path.resolve().parent, files):
         try:
             exec(code, module.__dict__)
         except KeyboardInterrupt:
@@ -156,7 +167,7 @@ def _run(path: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _surroundings(module: ModuleType, folder: Path) -> Iterator[None]:
+def _surroundings(module: ModuleType, folder: Path, files: list[Path]) -> Iterator[None]:
     """The description's folder importable, nothing cached on disk; all put back afterwards."""
     bytecode, before = sys.dont_write_bytecode, set(sys.modules)
     sys.dont_write_bytecode = True
@@ -170,13 +181,15 @@ def _surroundings(module: ModuleType, folder: Path) -> Iterator[None]:
         for name in set(sys.modules) - before:
             # A neighbour of this description; the next one may have its own of that name.
             file = getattr(sys.modules[name], "__file__", None)
-            if name == _MODULE or (file and Path(file).is_relative_to(folder)):
+            if file and name != _MODULE and Path(file).is_relative_to(folder):
+                files.append(Path(file))
                 del sys.modules[name]
+        del sys.modules[_MODULE]
 
 
 def _missing_hint(path: Path) -> str:
     folder = path.parent
-    names = [item.name for item in folder.glob("*.py")] if folder.is_dir() else []
+    names = [item.name for item in folder.glob("*.py")] if is_folder(folder) else []
     near = difflib.get_close_matches(path.name, names, 1)
     if near:
         return f"did you mean {shown(folder / near[0])}?"

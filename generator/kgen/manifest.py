@@ -3,6 +3,10 @@
 Schema 1. ``image`` is relative to the output folder; its size and hash tell a boot whether the
 image is still the one that was built. Sizes are bytes.
 
+``inputs`` are the files that the kernel was made from, with their hashes: a boot says when one has
+changed since. Those in the output folder and beside it are relative to it, so a project may move.
+``unfinished`` is a file that is there while a build is under way, and after one that failed.
+
 ``memory`` is what it takes to predict each figure of a boot's accounts (``kgen_qemu.accounting``):
 the description's numbers, and where the linker ended the image.
 """
@@ -11,9 +15,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from kgen.derive import Derived
+from kgen.units import PAGE_SIZE
 
 SCHEMA = 1
 
@@ -24,6 +29,8 @@ def manifest(
     image: str,
     content: bytes,
     build_id: str,
+    inputs: Mapping[str, str],
+    unfinished: str,
     address_of: Callable[[str], int | None],
 ) -> bytes:
     """The manifest of the kernel whose ELF at ``image`` holds ``content``.
@@ -43,6 +50,8 @@ def manifest(
         "ram": {"minimum": kernel.ram.minimum, "maximum": kernel.ram.maximum},
         "cpu": {"minimum": kernel.cpu.minimum},
         "memory": _memory(derived, address_of),
+        "unfinished": unfinished,
+        "inputs": dict(sorted(inputs.items())),
     }
     return (json.dumps(entries, indent=2) + "\n").encode()
 
@@ -62,6 +71,7 @@ def _memory(derived: Derived, address_of: Callable[[str], int | None]) -> dict[s
         "direct_map_limit": layout.direct_map_limit,
         "arena_pages": derived.arena_pages,
         "arena_per_ram": derived.arena_per_ram,
+        "least_available": derived.least_available,
         "map_entries": kernel.memblock.map_entries,
         "regions": kernel.memblock.regions,
         "modules": kernel.memblock.modules,
@@ -73,4 +83,8 @@ def _memory(derived: Derived, address_of: Callable[[str], int | None]) -> dict[s
             {"name": zone.name, "first_page": zone.first_page, "end_page": zone.end_page}
             for zone in derived.zones
         ],
+        "guards": sum(
+            (physical(stack) - physical(f"{stack}_guard")) // PAGE_SIZE
+            for stack in ("boot_stack", "fault_stack")
+        ),
     }

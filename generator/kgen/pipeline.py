@@ -2,14 +2,14 @@
 
 What was built before stays whole until its successor is verified: the linker writes
 ``unverified.elf``; only when every rule holds does it become ``kernel.elf``, and the manifest,
-which vouches for it, is written last. If nothing changed, all of this is skipped but one question
-to ninja.
+which vouches for it, is written last. If nothing changed, all of this is skipped.
 """
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +17,17 @@ from typing import TYPE_CHECKING
 import kgen
 from kgen.build import stamp, toolchain
 from kgen.build.folder import Folder
-from kgen.build.run import is_current, run_ninja
-from kgen.files import shown, write_if_changed, write_together
+from kgen.build.inputs import Inputs, read_by_tools, recorded
+from kgen.build.run import run_ninja
+from kgen.files import (
+    digest,
+    exists,
+    in_bytes,
+    named_faults,
+    shown,
+    write_if_changed,
+    write_together,
+)
 from kgen.paths import templates_dir
 from kgen.progress import Progress
 
@@ -71,9 +80,9 @@ def build(request: Request, progress: Progress) -> Built:
     folder = request.folder
     loaded = _load_if_needed(request)
     key = _key(request, loaded)
-    if folder.stamp.exists():
+    if exists(folder.stamp):
         with folder.locked(lambda: progress.waiting(shown(folder.root))) as lock:
-            if stamp.matches(folder, key) and is_current(folder, lock=lock):
+            if _is_current(folder, key):
                 return _built(folder, start, changed=False)
     progress.step(0)
     from kgen.load import load, prove
@@ -86,13 +95,21 @@ def build(request: Request, progress: Progress) -> Built:
     return replace(_built(folder, start, changed=True), warnings=warnings)
 
 
+def _is_current(folder: Folder, key: str) -> bool:
+    """Whether the last build is the one that ``key`` asks for, and nothing that it read changed."""
+    if exists(folder.unfinished) or not stamp.matches(folder, key):
+        return False
+    inputs = recorded(folder.root, folder.inputs)
+    return folder.relative(folder.candidate) in inputs.objects and not inputs.stale()
+
+
 def _load_if_needed(request: Request) -> Loaded | None:
     """The description, unless it is the default without files, which says the same each time.
 
     A description is a program: nothing but running it tells what it says today.
     """
     names_files = any(setting.strip().startswith("sources") for setting in request.sets)
-    if request.description is None and not Path("kernel.py").exists() and not names_files:
+    if request.description is None and not exists(Path("kernel.py")) and not names_files:
         return None
     from kgen.load import load
 
@@ -100,12 +117,12 @@ def _load_if_needed(request: Request) -> Loaded | None:
 
 
 def _key(request: Request, loaded: Loaded | None) -> str:
-    """All that a build depends on, but for what ninja knows better."""
+    """All that a build depends on, but for what the record of inputs knows better."""
     described: object = list(request.sets)
     files: list[Path] = []
     if loaded is not None:
         described = [
-            loaded.kernel.model_dump_json(),
+            loaded.kernel.model_dump(),
             str(loaded.folder),
             bool(loaded.kernel.faults),
         ]
@@ -127,6 +144,13 @@ def _own_files(templates: Path) -> Iterator[Path]:
         yield from sorted(path for path in folder.rglob(pattern) if path.is_file())
 
 
+def _digest(path: Path) -> str:
+    try:
+        return digest(path)
+    except OSError:
+        return ""
+
+
 def _built(folder: Folder, start: float, *, changed: bool) -> Built:
     seconds = time.monotonic() - start
     return Built(folder.image, folder.image.stat().st_size, changed, seconds)
@@ -145,63 +169,78 @@ class _Job:
 
     def run(self, key: str) -> str:
         """All steps; the compiler's warnings."""
-        from kgen.build.flags import compile_flags
-
+        self.folder.refuse_foreign()
         self.progress.step(1)
-        flags = compile_flags(self.derived.kernel)
-        sources = {path: path.read_bytes() for path in self.loaded.sources}
-        tree = self._render(sources, flags)
-        graph = self._graph(tree, sources, flags)
-        warnings = self._compile(graph, tree)
+        self._mark()
+        tree = self._render()
+        graph = self._graph(tree)
+        inputs = recorded(self.folder.root, self.folder.inputs)
+        warnings = self._compile(graph, tree, inputs)
         self.progress.step(3)
-        self._install(tree)
-        self._leave_stamp(key, tree)
+        self._install(tree, graph, inputs)
+        self._leave_stamp(key, tree, graph)
+        with named_faults(self.folder.unfinished, "delete"):
+            self.folder.unfinished.unlink()
         return warnings
 
-    def _render(self, sources: Mapping[Path, bytes], flags: Sequence[str]) -> Tree:
-        """The sources, rendered and written; the build id covers the user's ``sources``."""
+    def _mark(self) -> int:
+        """Say that a build is under way; the file system's time of that, in nanoseconds."""
+        with named_faults(self.folder.unfinished):
+            self.folder.unfinished.touch()
+            os.utime(self.folder.unfinished)
+            return self.folder.unfinished.stat().st_ctime_ns
+
+    def _render(self) -> Tree:
+        """The sources, rendered and written."""
         from kgen.render import render
 
-        named = dict(zip(self._source_names(), sources.values(), strict=True))
-        templates = self.request.templates_folder
-        cpu = self.derived.kernel.cpu.minimum
-        tree = render(self.derived, templates, sources=named, flags=(*flags, cpu))
-        tree.write(self.folder.src, self.folder.record)
+        tree = render(self.derived, self.request.templates_folder)
+        written = tree.write(self.folder.src, self.folder.record)
+        for path, aside in written.kept:
+            self.progress.remark(
+                f"kgen: {shown(path)} was edited; kgen writes it anew, and the edit is kept in "
+                f"{shown(aside)}\n    change the template, or name a file of yours in `sources`"
+            )
         write_if_changed(self.folder.source_map, tree.source_map_json)
         return tree
 
-    def _source_names(self) -> list[str]:
-        """The user's files by names that do not tell where the description lies."""
-        return [
-            path.name if Path(name).is_absolute() else name
-            for name, path in zip(self.loaded.kernel.sources, self.loaded.sources, strict=True)
-        ]
-
-    def _graph(self, tree: Tree, sources: Mapping[Path, bytes], flags: tuple[str, ...]) -> Graph:
+    def _graph(self, tree: Tree) -> Graph:
+        from kgen.build.flags import compile_flags
         from kgen.build.graph import Graph, units
 
+        flags = compile_flags(self.derived.kernel)
         tools = toolchain.discover(self.request.toolchain, flags, self.folder.toolchain)
         outputs = [file.output.path for file in tree.files]
         graph = Graph(
             self.folder,
             tools,
             flags,
-            units(outputs, sources),
+            units(outputs, self.loaded.sources),
             self.loaded.folder,
             self.loaded.kernel.cpu.minimum,
         )
-        write_if_changed(self.folder.ninja, graph.ninja().encode())
+        write_if_changed(self.folder.ninja, in_bytes(graph.ninja()))
         write_if_changed(self.folder.compile_commands, graph.compile_commands().encode())
         return graph
 
-    def _compile(self, graph: Graph, tree: Tree) -> str:
-        """Bring ``unverified.elf`` up to date; what the tools printed along the way."""
+    def _compile(self, graph: Graph, tree: Tree, inputs: Inputs) -> str:
+        """Bring ``unverified.elf`` up to date; what the tools printed along the way.
+
+        The record of inputs is away meanwhile: if all ends here, what was made is not trusted.
+        """
         self.progress.step(2, f"with {graph.toolchain.name} {graph.toolchain.version}")
-        outcome = run_ninja(
-            self.folder,
-            lock=self.lock,
-            on_step=lambda done, total, what: self.progress.step(2, f"{done}/{total} {what}"),
-        )
+        inputs.discard([unit.object for unit in graph.units])
+        inputs.discard([self.folder.relative(self.folder.candidate)])
+        self.folder.inputs.unlink(missing_ok=True)
+        since = self._mark()
+        try:
+            outcome = run_ninja(
+                self.folder,
+                lock=self.lock,
+                on_step=lambda done, total, what: self.progress.step(2, f"{done}/{total} {what}"),
+            )
+        finally:
+            self._record(graph, inputs, since)
         from kgen.build import diagnostics
 
         sources = self._sources(tree)
@@ -209,25 +248,47 @@ class _Job:
             raise diagnostics.explain(outcome.output, sources)
         return diagnostics.warnings(outcome.output, sources)
 
+    def _record(self, graph: Graph, inputs: Inputs, since: int) -> None:
+        """Keep what went into each object, and into what was linked of them."""
+        from kgen.build.graph import LINKER_SCRIPT
+
+        root, tools = self.folder.root, graph.toolchain
+        objects = [unit.object for unit in graph.units]
+        for name in objects:
+            inputs.add(name, [*read_by_tools(root, name), *tools.programs], since)
+        linked = [*objects, LINKER_SCRIPT, tools.linker]
+        if inputs.objects.keys() >= set(objects):
+            inputs.add(self.folder.relative(self.folder.candidate), linked, since, objects)
+        inputs.leave(self.folder.inputs)
+
     def _sources(self, tree: Tree) -> Sources:
         from kgen.build.diagnostics import Sources
 
-        return Sources(self.folder.root, tree.source_map, self.loaded.sources)
+        loaded = self.loaded
+        return Sources(
+            self.folder.root,
+            tree.source_map,
+            loaded.sources,
+            loaded.folder,
+            self.derived.kernel.cpu.minimum,
+        )
 
-    def _install(self, tree: Tree) -> None:
+    def _install(self, tree: Tree, graph: Graph, inputs: Inputs) -> None:
         """Verify the candidate and put it in place, the manifest last."""
+        from kgen.build.ident import identified
         from kgen.manifest import manifest
         from kgen.verify import verify
 
         candidate = self.folder.candidate
         facts = verify(candidate, self.derived)
-        content = candidate.read_bytes()
-        image = self.folder.image.relative_to(self.folder.root).as_posix()
+        content, build_id = identified(candidate.read_bytes())
         text = manifest(
             self.derived,
-            image=image,
+            image=self.folder.relative(self.folder.image),
             content=content,
-            build_id=tree.build_id,
+            build_id=build_id,
+            inputs=self._made_from(tree, graph, inputs),
+            unfinished=self.folder.relative(self.folder.unfinished),
             address_of=facts.address_of,
         )
         write_together(
@@ -238,10 +299,36 @@ class _Job:
             }
         )
 
-    def _leave_stamp(self, key: str, tree: Tree) -> None:
+    def _made_from(self, tree: Tree, graph: Graph, inputs: Inputs) -> dict[str, str]:
+        """Description, templates, rendered and the user's own files, with their hashes.
+
+        An empty one, which no file has, where a file changed while it was read.
+        """
+        files = [*self.loaded.files, *self.loaded.sources]
+        for rendered in tree.files:
+            files.append(self.request.templates_folder / rendered.output.template)
+            files.append(self.folder.src / rendered.output.path)
+        root, tools = self.folder.root, graph.toolchain
+        for unit in graph.units:
+            read = read_by_tools(root, unit.object) if unit.users else []
+            files += [root / name for name in read]
+        doubtful = {root / name for name in inputs.doubtful}
+        return {
+            self._named(path): "" if path in doubtful else _digest(path)
+            for path in files
+            if str(path) not in tools.programs and not path.is_relative_to(tools.headers)
+        }
+
+    def _named(self, path: Path) -> str:
+        """A file in the output folder or beside it as seen from there: a project may move."""
+        root = self.folder.root
+        return os.path.relpath(path, root) if path.is_relative_to(root.parent) else str(path)
+
+    def _leave_stamp(self, key: str, tree: Tree, graph: Graph) -> None:
         folder = self.folder
         made = [folder.src / file.output.path for file in tree.files]
-        made += [folder.record, folder.source_map, folder.toolchain, folder.ninja]
+        made += [folder.root / unit.object for unit in graph.units]
+        made += [folder.record, folder.source_map, folder.toolchain, folder.ninja, folder.inputs]
         made += [folder.compile_commands, folder.candidate, folder.candidate_map]
         made += [folder.image, folder.map, folder.manifest]
         stamp.leave(folder, key, made)

@@ -21,17 +21,24 @@ TABLE_SPAN = 4 * MiB
 FOUR_GIB = 4 * GiB
 """One past the highest 32-bit address."""
 
-_SIZE = re.compile(r"(0[xX][0-9a-fA-F_]+|[0-9][0-9_]*)\s*(?:([KMG])(?:i?B)?|B)?", re.IGNORECASE)
+_SIZE = re.compile(
+    r"(0[xX]_*[0-9a-fA-F][0-9a-fA-F_]*|[0-9][0-9_]*)\s*(?:([KMG])(?:i?B)?|B)?", re.IGNORECASE
+)
+_LONGEST = 40
+"""Characters of a size: more than any number of 64 bits takes."""
 _FACTOR = {"": 1, "K": KiB, "M": MiB, "G": GiB}
 
 
 def parse_size(text: str) -> int:
     """Bytes meant by ``text``; ValueError says what a size looks like."""
     match = _SIZE.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"{text!r} is not a size; write bytes or a size such as 64M, 2048K, 1G")
+    if match is None or len(text) > _LONGEST:
+        short = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+        raise ValueError(f"{short!r} is not a size; write bytes or a size such as 64M, 2048K, 1G")
     number, suffix = match.groups(default="")
-    return int(number, 0 if number[:2].lower() == "0x" else 10) * _FACTOR[suffix.upper()]
+    return (
+        int(number.replace("_", ""), 16 if "x" in number.lower() else 10) * _FACTOR[suffix.upper()]
+    )
 
 
 def show_size(size: int) -> str:

@@ -6,7 +6,8 @@ modules, each about one thing:
 
     request     what the user asked for, checked          (exit 2 when it is wrong)
     machine     which PC that is, as QEMU's arguments     (pure)
-    session     QEMU runs (process, monitor), its serial line is read, answered and logged
+    view        the folder in which QEMU runs: one kernel, whatever is built meanwhile
+    session     QEMU runs (process, leash, monitor), its serial line is read, answered and logged
     transcript  serial bytes → what the kernel said       (pure)
     audit       every instruction that ran, and the CPU that brought it
     accounting  the memory map → every figure that the kernel should give  (pure)
@@ -14,7 +15,10 @@ modules, each about one thing:
     report      the verdict for people;  ``Result.to_json()`` is the one for programs
 
 ``maps``, ``modules``, ``firmware`` and ``trace`` are parts of a request, ``dosbox`` an emulator
-in QEMU's place; ``i386`` says which CPU has which instruction.
+in QEMU's place, ``stale`` what changed since a kernel was built; ``i386`` says
+which CPU has which instruction, ``protocol`` what a kernel and whoever boots it
+agree on. ``logs`` are a boot's files, ``former`` those of boots before it,
+``run`` what a result says of its own boot.
 
 Everything is imported on first use, so that ``import kgen_qemu`` costs nothing
 to a command that boots nothing.
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from kgen_qemu.request import Request, boot_request
     from kgen_qemu.result import Result
     from kgen_qemu.session import boot
+    from kgen_qemu.stale import staleness
 
 __all__ = [
     "BootError",
@@ -40,6 +45,7 @@ __all__ = [
     "boot_request",
     "load_manifest",
     "print_report",
+    "staleness",
 ]
 
 _HOME = {
@@ -51,6 +57,7 @@ _HOME = {
     "boot_request": "request",
     "load_manifest": "manifest",
     "print_report": "report",
+    "staleness": "stale",
 }
 
 

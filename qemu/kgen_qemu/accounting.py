@@ -2,7 +2,7 @@
 
 From the memory map and modules that a kernel reports, and the numbers of its
 manifest, everything up to the first page handed out by the buddies follows.
-``predict()`` computes it as the seed's steps say, in Python and by other means
+``predict()`` computes it by the kernel's steps, in Python and by other means
 than the C code: ranges are lists, what is free is a difference of lists.
 
     the map             available, less what a stricter entry takes back, in whole pages
@@ -362,6 +362,6 @@ class _Paging:
             and size(within(memory, start, start + TABLE_SPAN)) == TABLE_SPAN
         ]
         shown = [*memory, (0, 1 << 20), (model.image_start, model.image_end)]
-        pages = size(within(shown, PAGE, end)) // PAGE - 1  # the guard below the boot stack
+        pages = size(within(shown, PAGE, end)) // PAGE - model.guards
         tables = arena // 1024 + len(spans) - len(whole) + IN_THE_IMAGE
         return cls(tables, len(whole), pages)

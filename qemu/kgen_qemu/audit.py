@@ -18,8 +18,13 @@ A log in QEMU's formats, with a disassembler and without::
 An instruction of more than eight bytes goes on in a line of its own, with an
 address and no text. In all formats a block's bytes are contiguous, and that is
 all that is relied on.
+
+A kernel leaves through the exit port, and there its log ends. From QEMU 9.1 on the
+machine goes on for a moment after that, now and then long enough for another block:
+what is logged there is cut off, or no two runs would give the same log.
 """
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -27,6 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kgen_qemu import i386
+from kgen_qemu.protocol import EXIT_PORT
 from kgen_qemu.symbols import Frame, symbolise
 from kgen_qemu.trace import Trace
 
@@ -91,19 +97,20 @@ class Audit:
         return tuple(map(str, self.violations))
 
 
-def audit(file: Path, image: Path, kernel_base: int, trace: Trace) -> Audit:
+def audit(file: Path, image: Path | bytes, kernel_base: int, trace: Trace) -> Audit:
     """Decode the log ``file`` of a boot of ``image``; a log that is not there is an empty one.
 
     ``kernel_base`` is what lies between the image's virtual addresses and the
-    physical ones at which its first instructions run.
+    physical ones at which its first instructions run. The file is cut off where the
+    kernel left.
     """
     try:
-        text = file.read_bytes()
+        ran = _until_exit(file)
     except OSError:
-        text = b""
+        ran = []
     found: dict[int, tuple[int, str]] = {}
     instructions = 0
-    for block, times in Counter(blocks(text)).items():
+    for block, times in Counter(ran).items():
         here = dict(_decode(block))
         instructions += times * len(here)
         found |= here
@@ -122,19 +129,56 @@ def audit(file: Path, image: Path, kernel_base: int, trace: Trace) -> Audit:
 
 def blocks(text: bytes) -> Iterator[Block]:
     """The blocks of a log, as often as they were logged."""
-    start, code = 0, bytearray()
+    return (block for block, _ in _placed(text))
+
+
+def _placed(text: bytes) -> Iterator[tuple[Block, int]]:
+    """Each block, and where in the log its last line ends."""
+    start, code, end = 0, bytearray(), 0
     for line in _LINE.finditer(text):
         if line["hex"]:
             code += bytes.fromhex(line["hex"].decode())
+            end = line.end()
             continue
         address = start + len(code) if line["block"] else int(line["address"], 16)
         if line["block"] or address != start + len(code):
             if code:
-                yield start, bytes(code)
+                yield (start, bytes(code)), end
             start, code = address, bytearray()
         code += bytes.fromhex((line["bytes"] or b"").decode())
+        end = line.end()
     if code:
-        yield start, bytes(code)
+        yield (start, bytes(code)), end
+
+
+def _until_exit(file: Path) -> list[Block]:
+    """The blocks up to the last that writes to the exit port, where the file is cut off.
+
+    The last, as a fault may have taken an earlier one before it came to that.
+    """
+    placed = list(_placed(file.read_bytes()))
+    for last in range(len(placed) - 1, -1, -1):
+        block, end = placed[last]
+        if _leaves(block):
+            os.truncate(file, end)
+            del placed[last + 1 :]
+            break
+    return [block for block, _ in placed]
+
+
+def _leaves(block: Block) -> bool:
+    """Whether a block has ``out`` to the exit port, the port in the instruction itself."""
+    from iced_x86 import Decoder, Mnemonic, OpKind
+
+    start, code = block
+    if not any(bytes((out, EXIT_PORT)) in code for out in (0xE6, 0xE7)):
+        return False
+    return any(
+        instruction.mnemonic == Mnemonic.OUT
+        and instruction.op0_kind == OpKind.IMMEDIATE8
+        and instruction.immediate8 == EXIT_PORT
+        for instruction in Decoder(32, code, ip=start)
+    )
 
 
 def _decode(block: Block) -> Iterator[tuple[int, tuple[int, str]]]:
@@ -151,7 +195,9 @@ def _decode(block: Block) -> Iterator[tuple[int, tuple[int, str]]]:
         yield instruction.ip32, (family, "" if family == 3 else str(instruction))
 
 
-def _sites(wrong: dict[int, tuple[int, str]], image: Path, kernel_base: int) -> tuple[Site, ...]:
+def _sites(
+    wrong: dict[int, tuple[int, str]], image: Path | bytes, kernel_base: int
+) -> tuple[Site, ...]:
     """With names: an instruction is exact, and one that ran before paging has its name above."""
     linked = [at if at >= kernel_base else at + kernel_base for at in wrong]
     frames = (symbolise(image, [address])[0] for address in linked)

@@ -18,6 +18,7 @@ is one, and an audit (``kgen_qemu.audit``) sees to it that nothing runs which a
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 from kgen_qemu.errors import BootError, Exit, did_you_mean, usage
 
@@ -26,7 +27,7 @@ DEFAULT = "qemu32"
 
 @dataclass(frozen=True)
 class Cpu:
-    """A model by QEMU's name; ``family`` is CPUID's."""
+    """A model by QEMU's name; ``family`` is CPUID's, ``lines`` its address lines in QEMU."""
 
     name: str
     family: int
@@ -35,11 +36,12 @@ class Cpu:
     invlpg: bool = True
     wp: bool = True
     cpuid: bool = True
+    lines: int = 36
 
 
 LADDER = (
-    Cpu("486", family=4, pse=True, pge=False),
-    Cpu("pentium", family=5, pse=True, pge=False),
+    Cpu("486", family=4, pse=True, pge=False, lines=32),
+    Cpu("pentium", family=5, pse=True, pge=False, lines=32),
     Cpu("pentium2", family=6, pse=True, pge=True),
     Cpu("pentium3", family=6, pse=True, pge=True),
     Cpu("qemu32", family=6, pse=True, pge=True),
@@ -56,9 +58,17 @@ def names() -> tuple[str, ...]:
     return (I386.name, *(cpu.name for cpu in LADDER))
 
 
-def model(name: str) -> str:
-    """QEMU's name for the CPU, with its flags; a 386 is played by another."""
-    return _PLAYED_BY.get(name, name)
+def model(name: str, *, above_4g: bool = False) -> str:
+    """QEMU's name for the CPU, with its flags; a 386 is played by another.
+
+    ``above_4g`` says that the machine has RAM there. From QEMU 8.2 on it must be
+    within reach of the CPU's address lines, and ``pse36`` is the flag that lends
+    those of 32 lines four more. Nothing else here depends on that flag.
+    """
+    model = _PLAYED_BY.get(name, name)
+    base, _, flags = model.partition(",")
+    short = any(cpu.name == base and cpu.lines < 36 for cpu in LADDER)
+    return f"{model},pse36=on" if above_4g and short and "pse36" not in flags else model
 
 
 def told(name: str, append: str) -> str:
@@ -86,15 +96,18 @@ def check(name: str, binary: str) -> str:
     return name
 
 
+@cache
 def _listed(binary: str) -> tuple[str, ...]:
     """Every model that this QEMU offers, from the lines ``x86 NAME  …`` of its help."""
-    import subprocess
+    from kgen_qemu.leash import answer
 
     try:
-        done = subprocess.run(
-            [binary, "-cpu", "help"], capture_output=True, text=True, timeout=20, check=True
-        )
-    except (OSError, subprocess.SubprocessError) as error:
+        status, text = answer([binary, "-cpu", "help"], seconds=20)
+    except OSError as error:
         raise BootError(Exit.EMULATOR, f"{binary} -cpu help: {error}") from None
-    found = (line.split() for line in done.stdout.splitlines() if line.startswith("x86 "))
+    if status != 0:
+        how = "did not end" if status is None else f"ended with status {status}"
+        raise BootError(Exit.EMULATOR, f"{binary} -cpu help: {how}")
+    lines = text.decode("utf-8", "replace").splitlines()
+    found = (line.split() for line in lines if line.startswith("x86 "))
     return tuple(words[1] for words in found if len(words) > 1)

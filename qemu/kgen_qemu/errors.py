@@ -1,6 +1,8 @@
 """The one exception that a boot raises on purpose, and the exit codes of the contract."""
 
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
+from typing import Any
 
 
 class Exit(IntEnum):
@@ -30,6 +32,39 @@ class BootError(Exception):
         self.exit_code = exit_code
         self.what = what
         self.hint = hint
+
+
+SCHEMA = 1
+"""Of every object that ``--json`` prints."""
+
+VERDICTS = {
+    Exit.FAIL: "fail",
+    Exit.USAGE: "usage",
+    3: "build",  # no exit code of a boot
+    Exit.PANIC: "panic",
+    Exit.TIMEOUT: "timeout",
+    Exit.EMULATOR: "emulator",
+    Exit.PROTOCOL: "protocol",
+    Exit.RESET: "reset",
+    Exit.INTERRUPTED: "interrupted",
+}
+"""The word for each exit code but 0, where a command ends without a result."""
+
+
+def failure(
+    exit_code: int, what: str, hint: str = "", problems: Sequence[Mapping[str, str]] = ()
+) -> dict[str, Any]:
+    """What ``--json`` prints instead of a result: schema, verdict and exit code as in one.
+
+    ``problems`` are a description's, one by one.
+    """
+    return {
+        "schema": SCHEMA,
+        "verdict": VERDICTS[exit_code],
+        "exit_code": int(exit_code),
+        "reasons": [what],
+        "error": {"what": what, "hint": hint, "problems": [dict(one) for one in problems]},
+    }
 
 
 def usage(what: str, hint: str = "") -> BootError:

@@ -13,6 +13,14 @@ from kgen_qemu.machine import find_qboot
 NAMES = ("auto", "seabios", "qboot")
 
 
+def is_file(path: Path) -> bool:
+    """Whether ``path`` is one; a name that is too long, or leads in circles, is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def firmware(name: str, *, machine: str, via: str, binary: str) -> Path | None:
     """The file for QEMU's ``-bios``, None for QEMU's own choice.
 
@@ -32,6 +40,6 @@ def firmware(name: str, *, machine: str, via: str, binary: str) -> Path | None:
             raise BootError(Exit.EMULATOR, what, "leave --firmware out, or give the file's path")
         return found
     path = Path(name)
-    if not path.is_file():
+    if not is_file(path):
         raise usage(f"--firmware {name}: no such file", did_you_mean(name, NAMES))
     return path.resolve()

@@ -15,11 +15,18 @@ just before it, indented:
     not ok 1 buddy
 
 The leaves are ``buddy.split`` and ``buddy.merge``; ``not ok 1 buddy`` only sums
-them up. Indentation alone says which level a line belongs to, two spaces or
-four. Diagnostics (``# …``) belong to the result that follows them.
+them up. Indentation alone says which level a line belongs to: two spaces, four
+or a tab. Diagnostics (``# …``) belong to the result that follows them. Linux may
+put the time before each line, ``[    0.060000] ``, and the CPU or task behind it.
+
+A test may print anything, other tests' reports too. A kernel that announces its
+tests is not misunderstood: after ``announced()`` all is the test's own output, until
+its result comes, which has the indentation, the number and the name that are due.
 
 Nothing here raises: a report that contradicts itself yields ``problems``, for
-the caller to judge. The grammar is Documentation/dev-tools/ktap.rst in Linux.
+the caller to judge. The grammar is Documentation/dev-tools/ktap.rst in Linux; what
+it leaves open is taken strictly: a plan must be there, and of the directives only
+SKIP changes what ``ok`` and ``not ok`` say.
 """
 
 import re
@@ -35,8 +42,10 @@ MAX_PROBLEMS = 100
 MAX_MESSAGE_LINES = 20
 MAX_MESSAGE = 200  # characters of one such line
 MAX_DEPTH = 8
+MAX_ANNOUNCED = 90  # bytes of a test's name in the line that announces it: NAME_SHOWN in ktest.c
 
-_HEADER = re.compile(r"(?:K?TAP) version \d+$")
+_TIME = re.compile(r"(?:<\d{1,3}>)?\[ *\d+\.\d+\](?:\[ *[CT]\d+\])* ?")
+_HEADER = re.compile(r"(?:K?TAP) version \d+ *$")
 _SUBTEST = re.compile(r"# Subtest: (.+)$")
 _PLAN = re.compile(r"1\.\.(\d{1,9})(?: *# *SKIP.*)?$", re.IGNORECASE)
 _RESULT = re.compile(r"(ok|not ok) (\d{1,9})(?: -)?(?: ([^#]*[^# ]))? *(?:# *(.*))?$")
@@ -50,6 +59,21 @@ class CaseResult:
     name: str
     outcome: Outcome
     message: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Announced:
+    """A test that has begun: its number in its suite, and both their names.
+
+    A name of MAX_ANNOUNCED bytes may be cut, and one has a ``?`` for a byte that is not ASCII.
+    """
+
+    number: int
+    suite: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.suite}.{self.name}"
 
 
 @dataclass
@@ -72,6 +96,7 @@ class KtapReader:
         self.problems: list[str] = []
         self.bail_out: str | None = None
         self.started = False
+        self.running: Announced | None = None
         self._levels: list[_Level] = []
         self._message: list[str] = []
         self._count = 0
@@ -81,8 +106,12 @@ class KtapReader:
 
         Before the first header nothing does: ``ok 3`` may be prose.
         """
-        body = text.lstrip(" ")
-        indent = len(text) - len(body)
+        if time := _TIME.match(text):
+            text = text[time.end() :]
+        body = text.lstrip(" \t")
+        indent = len(text[: len(text) - len(body)].expandtabs())
+        if self.running is not None:
+            return self._within(self.running, indent, body)
         if _HEADER.match(body):
             self._open(indent)
             return True
@@ -103,6 +132,10 @@ class KtapReader:
             return False
         return True
 
+    def announced(self, test: Announced) -> None:
+        """A test begins."""
+        self.running = test
+
     def finish(self) -> None:
         """Close whatever is still open and check the outermost plan."""
         while self._levels:
@@ -111,6 +144,20 @@ class KtapReader:
     def count(self, outcome: Outcome) -> int:
         """How many leaves ended so."""
         return sum(test.outcome == outcome for test in self.tests)
+
+    def _within(self, test: Announced, indent: int, body: str) -> bool:
+        """A line while a test runs: its result, or something that it prints."""
+        match = _RESULT.match(body)
+        due = bool(self._levels) and indent == self._levels[-1].indent
+        if match and due and int(match[2]) == test.number:
+            name = _folded(match[3] or "")
+            if name == test.name or name[:MAX_ANNOUNCED] == test.name:
+                self.running = None
+                self._result(indent, match)
+                return True
+        if body.startswith("#"):
+            self._remark(body[1:].strip())
+        return False
 
     def _remark(self, text: str) -> None:
         if text and len(self._message) < MAX_MESSAGE_LINES:
@@ -152,7 +199,9 @@ class KtapReader:
             child.name = child.name or name
         level = self._at(indent)
         level.results += 1
-        failed = match[1] == "not ok"
+        directive = (match[4] or "").strip()[:MAX_MESSAGE]
+        skipped = directive.upper().startswith("SKIP")
+        failed = match[1] == "not ok" and not skipped
         level.failures += failed
         if int(match[2]) != level.results:
             self._problem(
@@ -164,17 +213,15 @@ class KtapReader:
                     f"{_called(child)}: reported {match[1]!r} with {child.failures} failed tests"
                 )
         else:
-            self._leaf(level, name, failed, (match[4] or "").strip()[:MAX_MESSAGE])
+            self._leaf(level, name, "skip" if skipped else "fail" if failed else "ok", directive)
         self._message.clear()
 
-    def _leaf(self, level: _Level, name: str, failed: bool, directive: str) -> None:
+    def _leaf(self, level: _Level, name: str, outcome: Outcome, directive: str) -> None:
         self._count += 1
         if self._count > MAX_RECORDS:
             if self._count == MAX_RECORDS + 1:
                 self._problem(f"more than {MAX_RECORDS} test results; the rest is not kept")
             return
-        skipped = directive.upper().startswith("SKIP")
-        outcome: Outcome = "fail" if failed else "skip" if skipped else "ok"
         message = (*self._message, *([directive] if directive else []))
         level.tests.append(CaseResult(name, outcome, message))
 
@@ -192,6 +239,11 @@ class KtapReader:
     def _problem(self, text: str) -> None:
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(text)
+
+
+def _folded(name: str) -> str:
+    """A name as the line that announces its test has it."""
+    return "".join(chr(byte) if byte < 0x80 else "?" for byte in name.encode())
 
 
 def _called(level: _Level) -> str:

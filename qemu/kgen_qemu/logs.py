@@ -1,20 +1,27 @@
-"""Where a boot's log goes: ``DIR/boot/<machine>.log``, and QEMU's complaints beside it.
+"""Where a boot's log goes: ``DIR/boot/<machine>.log``, and what belongs to it beside it.
 
-The name tells the machine, so that a repeated boot replaces its own log. A boot
-of the same machine that is still running keeps its log: the next one writes
-``-2``. The lock that says so goes with the process, whatever becomes of it.
+The name tells the machine. A repeated boot writes the same file, and what a former one
+left is kept (``former``). A boot of the same machine that is still running keeps its
+log: the next one writes ``-2``. The lock that says so goes with the process, whatever
+becomes of it.
 """
 
 import fcntl
+import json
+import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from kgen_qemu.errors import usage
+from kgen_qemu.files import is_plain, unwritable, write_whole
+from kgen_qemu.former import drop_twin, keep
 from kgen_qemu.machine import Machine, size_text
+
+COMPLAINT = 32 << 10
+"""Bytes of an emulator's complaint that are kept, from its beginning and from its end."""
 
 
 @dataclass(frozen=True)
@@ -31,41 +38,67 @@ class Logs:
         return self.path.with_suffix(".asm")
 
     @property
+    def run(self) -> Path:
+        """The folder in which QEMU runs, for as long as it does."""
+        return self.path.with_suffix(".run")
+
+    @property
     def configuration(self) -> Path:
         """DOSBox-X's configuration."""
         return self.path.with_suffix(".conf")
 
+    def record(self, data: dict[str, Any]) -> None:
+        """Write what is known of this boot to the ``.json`` beside the log."""
+        text = json.dumps(data, indent=2) + "\n"
+        write_whole(self.path.with_suffix(".json"), text.encode(), "the result")
+
     def complaint(self) -> str:
-        """What QEMU has written on its stderr."""
-        self.stderr.seek(0)
-        return self.stderr.read().decode("utf-8", "replace")
+        """What QEMU has written on its stderr; the middle of a long one is left out."""
+        return _ends(self.stderr.fileno()).decode("utf-8", "replace")
 
 
 @contextmanager
 def boot_logs(directory: Path, machine: Machine) -> Iterator[Logs]:
     """Both files, empty and locked for the length of the block.
 
-    A stderr file in which nothing stands is removed. Raises BootError (usage)
-    when the folder cannot be written.
+    A stderr file in which nothing stands is removed, and a long one is cut. Raises
+    BootError (usage) when the folder cannot be written.
     """
     folder = directory / "boot"
     try:
         folder.mkdir(exist_ok=True)
         path, serial = _claim(folder, _name(machine))
         stderr_path = path.with_suffix(".stderr")
-        stderr = stderr_path.open("w+b")
+        stderr = stderr_path.open("w+b", buffering=0)
     except OSError as error:
-        raise usage(
-            f"no log can be written in {folder}: {error.strerror}",
-            "free some space, or make the folder writable",
-        ) from error
-    logs = Logs(path, serial, stderr)
+        raise unwritable(f"a log in {folder}", error) from error
     with serial, stderr:
         try:
-            yield logs
+            yield Logs(path, serial, stderr)
         finally:
-            if not logs.complaint():
+            _shorten(stderr)
+            if os.fstat(stderr.fileno()).st_size == 0:
                 stderr_path.unlink(missing_ok=True)
+        drop_twin(path)
+
+
+def _ends(fd: int) -> bytes:
+    """The beginning and the end of a file, with a word on what is left out between them."""
+    size = os.fstat(fd).st_size
+    if size <= 2 * COMPLAINT:
+        return os.pread(fd, size, 0)
+    note = f"\n[kgen left out {size - 2 * COMPLAINT} bytes]\n".encode()
+    return os.pread(fd, COMPLAINT, 0) + note + os.pread(fd, COMPLAINT, size - COMPLAINT)
+
+
+def _shorten(file: BinaryIO) -> None:
+    """Cut a file to its ends. Where even that cannot be written it stays as long as it is."""
+    fd = file.fileno()
+    if os.fstat(fd).st_size > 2 * COMPLAINT + 100:  # what is left of a cut one is no more
+        kept = _ends(fd)
+        with suppress(OSError):
+            os.pwrite(fd, kept, 0)
+            os.ftruncate(fd, len(kept))
 
 
 def _name(machine: Machine) -> str:
@@ -82,6 +115,7 @@ def _claim(folder: Path, name: str) -> tuple[Path, BinaryIO]:
     number = 1
     while True:
         path = folder / (f"{name}.log" if number == 1 else f"{name}-{number}.log")
+        is_plain(path)
         log = path.open("ab", buffering=0)
         try:
             fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -89,5 +123,10 @@ def _claim(folder: Path, name: str) -> tuple[Path, BinaryIO]:
             log.close()
             number += 1
             continue
-        log.truncate(0)
+        try:
+            keep(path)
+            log.truncate(0)
+        except BaseException:
+            log.close()
+            raise
         return path, log

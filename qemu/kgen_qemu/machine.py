@@ -1,7 +1,7 @@
 """Which PC a kernel boots on, and that PC as QEMU's arguments. Pure.
 
 Of QEMU's many devices a machine here has four: RAM, a CPU, COM1 and a port to
-leave by. ``isa-debug-exit`` at 0xf4 ends QEMU with status ``code * 2 + 1``, so
+leave by. ``isa-debug-exit`` ends QEMU with status ``code * 2 + 1`` (``protocol``), so
 every status that a kernel gives is odd; an even one is QEMU's own.
 
 The serial line is QEMU's stdin and stdout, which are pipes. (A socketpair works
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from kgen_qemu import cpus
+from kgen_qemu.protocol import EXIT_PORT
 
 MachineName = Literal["pc", "q35", "isapc"]
 Accel = Literal["tcg", "kvm"]
@@ -28,7 +29,9 @@ ACCELS: tuple[str, ...] = ("tcg", "kvm")
 ENGINES: tuple[str, ...] = ("qemu", "dosbox-x")
 LOADERS: tuple[str, ...] = ("multiboot", "grub", "floppy")
 
-EXIT_PORT = 0xF4
+SPLITS = {"pc": 3584 << 20, "q35": 2816 << 20, "isapc": 3584 << 20}
+"""The bytes of RAM from which on a board has a part of it above 4 GiB."""
+
 RAM_STEP = 8192  # bytes; QEMU silently rounds RAM up to this
 
 
@@ -62,18 +65,25 @@ class Machine:
     exit_device: bool = True
     icount: bool = False
 
+    @property
+    def above_4g(self) -> bool:
+        """Whether a part of the RAM may lie above 4 GiB."""
+        board, _, properties = self.machine.partition(",")
+        return self.memory >= SPLITS[board] or "max-ram-below-4g" in properties
+
     def argv(self, binary: str, qmp_fd: int) -> list[str]:
         """The command that starts this machine, halted until QMP says ``cont``."""
         argv = [binary, "-nodefaults", "-no-user-config", "-display", "none", "-S"]
         argv += ["-no-reboot", "-no-shutdown"]
-        argv += ["-machine", self.machine, "-accel", self.accel, "-cpu", cpus.model(self.cpu)]
+        argv += ["-machine", self.machine, "-accel", self.accel]
+        argv += ["-cpu", cpus.model(self.cpu, above_4g=self.above_4g)]
         argv += ["-m", f"{self.memory >> 10}K"]
         if self.icount:
             argv += ["-icount", "shift=0,sleep=off"]
         if self.firmware is not None:
             argv += ["-bios", str(self.firmware)]
         argv += ["-chardev", "stdio,id=com1,signal=off", "-serial", "chardev:com1"]
-        argv += ["-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control"]
+        argv += ["-chardev", f"socket,id=qmp,fd={qmp_fd}", "-qmp", "chardev:qmp"]
         if self.exit_device:
             argv += ["-device", f"isa-debug-exit,iobase={EXIT_PORT:#x},iosize=0x04"]
         return argv + (self._kernel() if self.via == "multiboot" else self._medium())

@@ -5,13 +5,18 @@ build succeeded. Keys that are not read here are left alone.
 """
 
 import json
-from dataclasses import dataclass, fields
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from kgen_qemu.errors import usage
 
 SCHEMA = 1
+
+_TRIES = 40
+_PAUSE = 0.01  # seconds
 
 
 @dataclass(frozen=True)
@@ -28,10 +33,12 @@ class MemoryModel:
     """A kernel's layout and limits, for those who predict what it does with memory.
 
     Addresses are physical but for ``kernel_base``; sizes are bytes unless they
-    say pages. The image ends before ``image_end``; at first the kernel reaches
+    say pages. A map with less memory than ``least_available`` is of a machine below
+    the kernel's minimum. The image ends before ``image_end``; at first the kernel reaches
     what lies below ``boot_mapped_end``. ``map_entries``, ``regions`` and
     ``modules`` are how many of each it keeps, ``module_line`` how many bytes of a
-    module's command line, with the NUL.
+    module's command line, with the NUL. ``guards`` are pages of the
+    image, below its stacks, that are mapped nowhere.
     """
 
     kernel_base: int
@@ -41,6 +48,7 @@ class MemoryModel:
     direct_map_limit: int
     arena_pages: int
     arena_per_ram: int
+    least_available: int
     map_entries: int
     regions: int
     modules: int
@@ -49,6 +57,7 @@ class MemoryModel:
     index: str
     node_size: int
     zones: tuple[Zone, ...]
+    guards: int = 1
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,11 @@ class Manifest:
     ``directory`` holds the manifest, ``image`` is relative to it; RAM bounds
     are bytes, both inclusive; ``build`` is the id that the kernel says in
     ``hello``; ``stages`` are in order. ``memory`` is None where the manifest
-    does not tell.
+    does not tell. ``inputs`` are the files that the kernel was made from, by
+    names as seen from ``directory``, with their SHA-256; ``unfinished`` is there
+    while a build is under way, and after one that failed. ``image_data`` is the
+    image itself, as it was when the manifest was read: a build may replace the
+    file at any time.
     """
 
     directory: Path
@@ -73,6 +86,9 @@ class Manifest:
     ram_maximum: int
     cpu_minimum: str
     memory: MemoryModel | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict, repr=False)
+    unfinished: Path | None = None
+    image_data: bytes = field(default=b"", repr=False)
 
     @property
     def image_path(self) -> Path:
@@ -99,21 +115,36 @@ def load_manifest(directory: Path) -> Manifest:
     Raises BootError (usage) with the command to run when nothing was built,
     the manifest cannot be read, or the image is gone or is another one.
     """
+    for _ in range(_TRIES):
+        manifest = _read(directory)
+        fault, data = _image(manifest)
+        if not fault:
+            return replace(manifest, image_data=data)
+        # A build that installs its kernel has replaced the image, and the manifest not yet.
+        time.sleep(_PAUSE)
+    raise usage(fault, f"run: {build_command(directory)}")
+
+
+def _read(directory: Path) -> Manifest:
     path = directory / "manifest.json"
     hint = f"run: {build_command(directory)}"
     try:
+        if path.exists() and not path.is_file():  # reading from a pipe would not end
+            raise usage(f"{path} cannot be read: it is not a file", "move it away")
         data = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         raise usage(f"nothing is built in {directory}", hint) from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise usage(f"{path} cannot be read: {error.strerror}", hint) from None
+    except (ValueError, RecursionError) as error:
         raise usage(f"{path} cannot be read: {error}", hint) from None
     try:
-        manifest = _parse(directory, data)
-    except (KeyError, TypeError, ValueError) as error:
-        what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise usage(f"{path} is malformed: {what}", hint) from None
-    _check_image(manifest, hint)
-    return manifest
+        return _parse(directory, data)
+    except KeyError as error:
+        what = f"{path} is another version's, or damaged: {error} is missing"
+        raise usage(what, hint) from None
+    except (TypeError, ValueError) as error:
+        raise usage(f"{path} is malformed: {error}", hint) from None
 
 
 def _parse(directory: Path, data: Any) -> Manifest:
@@ -136,6 +167,8 @@ def _parse(directory: Path, data: Any) -> Manifest:
         ram_maximum=_typed(ram, "maximum", int),
         cpu_minimum=_typed(_typed(data, "cpu", dict), "minimum", str),
         memory=_memory(_typed(data, "memory", dict)) if "memory" in data else None,
+        inputs=_typed(data, "inputs", dict) if "inputs" in data else {},
+        unfinished=Path(_typed(data, "unfinished", str)) if "unfinished" in data else None,
     )
 
 
@@ -144,7 +177,7 @@ def _memory(data: dict[str, Any]) -> MemoryModel:
     numbers = [field.name for field in fields(MemoryModel) if field.name not in ("index", "zones")]
     return MemoryModel(
         index=_typed(data, "index", str),
-        **{name: _typed(data, name, int) for name in numbers},
+        **{name: _typed({"guards": 1, **data}, name, int) for name in numbers},
         zones=tuple(
             Zone(
                 _typed(zone, "name", str),
@@ -170,15 +203,18 @@ def _strings(data: dict[str, Any], key: str) -> tuple[str, ...]:
     return tuple(values)
 
 
-def _check_image(manifest: Manifest, hint: str) -> None:
-    """Size first, it is free; then the digest (under a millisecond for a kernel)."""
+def _image(manifest: Manifest) -> tuple[str, bytes]:
+    """What is wrong with the image, and its content."""
     path = manifest.image_path
     try:
+        if path.exists() and not path.is_file():
+            return f"the image {path} cannot be read: it is not a file", b""
         data = path.read_bytes()
     except OSError as error:
-        raise usage(f"the image {path} cannot be read: {error.strerror}", hint) from None
+        return f"the image {path} cannot be read: {error.strerror}", b""
     if len(data) != manifest.image_size or _sha256(data) != manifest.image_sha256:
-        raise usage(f"the image {path} is not the one that its manifest describes", hint)
+        return f"the image {path} is not the one that its manifest describes", b""
+    return "", data
 
 
 def _sha256(data: bytes) -> str:

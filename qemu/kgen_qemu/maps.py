@@ -18,12 +18,12 @@ machine beneath does not have.
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kgen_qemu.errors import BootError, usage
+from kgen_qemu.files import unwritable, write_whole
 from kgen_qemu.machine import size_text
 from kgen_qemu.manifest import Manifest
 
@@ -32,15 +32,15 @@ ROOM = 4
 """Entries that the kernel adds for what is not there: up to one hole for each range of a PC's
 RAM (low, below 4 GiB, above), and one behind the last."""
 
+MOST_ENTRIES = 256
+"""The largest memblock.map_entries that a description may say (``kgen.describe``)."""
+
 AVAILABLE = 1
 MAX_TYPE = (1 << 32) - 1
 MAX_VALUE = (1 << 64) - 1
 
 FOUR_GIB = 1 << 32
 MiB = 1 << 20
-
-FIRMWARE = 256 << 10
-"""Bytes of RAM that a firmware may keep for itself; SeaBIOS keeps 128 KiB and 1 KiB."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def load_map(path: Path, room: int) -> tuple[Entry, ...]:
         data = json.loads(path.read_bytes())
     except OSError as error:
         raise usage(f"--map {path}: cannot be read: {error.strerror}") from None
-    except ValueError as error:  # no JSON, or no UTF-8
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, or nested without end
         raise usage(f"--map {path}: not JSON: {error}", _EXAMPLE) from None
     items = data.get("entries") if isinstance(data, dict) else data
     if not isinstance(items, list):
@@ -68,9 +68,20 @@ def load_map(path: Path, room: int) -> tuple[Entry, ...]:
     if len(items) > room:
         raise usage(
             f"--map {path}: {len(items)} entries, and this kernel keeps {room} of a replayed map",
-            f"build it with --set memblock.map_entries={len(items) + ROOM}",
+            _more_entries(len(items)),
         )
     return tuple(_entry(item, f"--map {path}: entry {place}") for place, item in enumerate(items))
+
+
+def _more_entries(count: int) -> str:
+    """How a map of ``count`` entries can be replayed all the same."""
+    if count + ROOM <= MOST_ENTRIES:
+        return f"build it with --set memblock.map_entries={count + ROOM}"
+    most = MOST_ENTRIES - ROOM
+    return (
+        f"no kernel keeps more than {most}: join neighbours of one type, and build it with "
+        f"--set memblock.map_entries={MOST_ENTRIES}"
+    )
 
 
 _EXAMPLE = 'an entry is {"base": "0x100000", "length": "0x3f00000", "type": 1}'
@@ -109,14 +120,14 @@ def check_size(entries: tuple[Entry, ...], path: Path, manifest: Manifest) -> No
     """Refuse (usage) a map with less memory than the smallest machine that the kernel admits.
 
     Of its RAM a PC's map offers no more than what is below 640 KiB and above 1 MiB, less
-    what the firmware keeps for itself.
+    what the firmware keeps for itself. The kernel would refuse it, too.
     """
     from kgen_qemu.accounting import LEGACY, available, size, subtract, within
     from kgen_qemu.transcript import Region
 
     regions = [Region(entry.base, entry.length, entry.kind) for entry in entries]
     offered = size(subtract(within(available(regions, 1), 0, FOUR_GIB), [LEGACY]))
-    least = manifest.ram_minimum - (LEGACY[1] - LEGACY[0]) - FIRMWARE
+    least = manifest.memory.least_available if manifest.memory else 0
     if offered < least:
         raise usage(
             f"--map {path}: {offered >> 10} KiB are available below 640 KiB and from 1 MiB to "
@@ -142,15 +153,10 @@ def write_module(entries: tuple[Entry, ...], directory: Path) -> Path:
     text = "".join(f"{entry.base:#x} {entry.length:#x} {entry.kind}\n" for entry in entries)
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     path = directory / "boot" / f"map-{digest}" / MODULE
-    # Boots at the same time may want the same map: it appears whole or not at all.
-    partial = path.with_name(f"{MODULE}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text)
-        partial.replace(path)
     except OSError as error:
-        raise usage(
-            f"the map cannot be written to {path}: {error.strerror}",
-            "free some space, or make the folder writable",
-        ) from error
+        raise unwritable(f"the map {path}", error) from error
+    # Boots at the same time may want the same map: it appears whole or not at all.
+    write_whole(path, text.encode(), "the map")
     return path

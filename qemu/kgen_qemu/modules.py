@@ -5,11 +5,14 @@ loader hands over memory that no RAM is behind. Both boots could pass and prove
 nothing, so they are refused here.
 """
 
+import hashlib
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from kgen_qemu.errors import usage
+from kgen_qemu.firmware import is_file
 from kgen_qemu.machine import size_text
 from kgen_qemu.manifest import Manifest
 
@@ -29,11 +32,28 @@ def as_seen(text: str, directory: Path) -> str:
     every checkout.
     """
     name, space, arguments = text.partition(" ")
-    if not Path(name).is_file():
-        if Path(text).is_file():
+    if not is_file(Path(name)):
+        if is_file(Path(text)):
             raise usage(f"--module {text!r}: QEMU ends a module's path at a space", "rename it")
         raise usage(f"--module {name}: no such file")
-    return os.path.relpath(name, directory) + space + arguments
+    return _name(directory, Path(name)) + space + arguments
+
+
+def _name(directory: Path, file: Path) -> str:
+    """A name for ``file`` that leads there from where ``directory`` truly is, without a space."""
+    folder = file.parent.resolve()
+    name = os.path.relpath(folder / file.name, directory.resolve())
+    if " " not in name:
+        return name
+    # The way there leads through folders with spaces in their names: a link goes around them.
+    way = f"boot/from-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
+    try:
+        (directory / "boot").mkdir(exist_ok=True)
+        with suppress(FileExistsError):
+            (directory / way).symlink_to(folder)
+    except OSError as error:
+        raise usage(f"--module {file}: no link to it can be made: {error.strerror}") from error
+    return f"{way}/{file.name}"
 
 
 def told(text: str, via: str) -> str:

@@ -47,6 +47,8 @@ def report_lines(result: Result) -> list[tuple[str, str]]:
     lines += _panic(result)
     lines += _leaks(result)
     lines += _examined(result)
+    if result.stale:
+        lines.append(("bad", f"  stale    {result.stale}: run kgen build"))
     lines.append(("note", f"  log      {result.log}"))
     lines.append(("note", f"  repeat   {result.command}"))
     return lines

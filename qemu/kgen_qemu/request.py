@@ -8,6 +8,7 @@ there is no emulator. A Request is complete: nothing later consults the user.
 import re
 import shlex
 import shutil
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -22,17 +23,21 @@ from kgen_qemu.machine import (
     LOADERS,
     MACHINES,
     RAM_STEP,
+    SPLITS,
     Machine,
     parse_size,
     size_text,
 )
 from kgen_qemu.manifest import Manifest, load_manifest
 from kgen_qemu.maps import ROOM, Entry, check_size, load_map, memory_for, write_module
-from kgen_qemu.trace import Trace, trace
+from kgen_qemu.trace import Trace, qemu_version, trace
 
 BINARY = "qemu-system-i386"
 DEFAULT_MEMORY = 64 << 20
 DEFAULT_TIMEOUT = 30.0
+MOST_MODULES = 64
+"""The largest memblock.modules that a description may say (``kgen.describe``)."""
+
 INSTALL = (
     "install it: apt-get install qemu-system-x86, dnf install qemu-system-x86 or brew install qemu"
 )
@@ -45,7 +50,7 @@ class Request:
     ``timeout`` is seconds from start to end. ``answers`` are what to type on the
     serial line, as a script of (regex, text): when the first regex has appeared
     its text is sent, then the second is waited for, and so on. ``trace`` is what
-    to audit, None for nothing.
+    to audit, None for nothing. ``kgen`` is the version of the command that asks.
     """
 
     manifest: Manifest
@@ -57,6 +62,7 @@ class Request:
     answers: tuple[tuple[str, str], ...] = ()
     trace: Trace | None = None
     command: str = "kgen boot"
+    kgen: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,7 @@ class Options:
 def boot_request(directory: Path = Path("kernel_out"), **options: Any) -> Request:
     """Check ``Options`` and make them a Request for the kernel in ``directory``."""
     asked = Options(**options)
-    _check(asked)
+    check(asked)
     manifest = load_manifest(directory)
     entries = _map(asked, manifest)
     size = _memory(asked.memory, manifest, entries)
@@ -119,13 +125,15 @@ def boot_request(directory: Path = Path("kernel_out"), **options: Any) -> Reques
     )
 
 
-def _check(asked: Options) -> None:
-    """What can be told of the options by themselves."""
+def check(asked: Options) -> None:
+    """Raise BootError (usage) for what can be told of the options by themselves."""
     _one_of("--engine", asked.engine, ENGINES)
     _one_of("--accel", asked.accel, ACCELS)
     _one_of("--via", asked.via, LOADERS)
     _board(asked.machine)
     _timeout(asked.timeout)
+    if asked.memory is not None:
+        _size(asked.memory)
     for option, patterns in (("--expect", asked.expect), ("--forbid", asked.forbid)):
         for pattern in patterns:
             _regex(option, pattern)
@@ -139,9 +147,10 @@ def _default_cpu(engine: str) -> str:
 
 def _qemu(asked: Options, manifest: Manifest, size: int) -> tuple[str, Machine]:
     """QEMU's program, and the machine that it is asked for."""
-    binary = _find_binary()
+    binary = find_binary()
     assert asked.cpu is not None
     board = _board(asked.machine)
+    _board_holds(board, size, binary)
     rom = find_firmware(asked.firmware, machine=board, via=asked.via, binary=binary)
     return binary, Machine(
         kernel=manifest.image,
@@ -194,7 +203,7 @@ def _command(asked: Options, directory: Path, size: int) -> str:
         option = "--module" if field.name == "modules" else f"--{field.name}"
         several = value if isinstance(value, (list, tuple)) else [value]
         for one in several:
-            typed += [option, f"{one:g}" if isinstance(one, float) else str(one)]
+            typed += [option, f"{one:.15g}" if isinstance(one, float) else str(one)]
     return shlex.join(typed)
 
 
@@ -216,16 +225,36 @@ def _board(machine: str) -> str:
     return name
 
 
+def _board_holds(board: str, size: int, binary: str) -> None:
+    """QEMU 11 ends its isapc where older ones went on above 4 GiB. Asked only there: 35 ms."""
+    most = SPLITS["isapc"]
+    if board == "isapc" and size > most and (qemu_version(binary) or (0, 0)) >= (11, 0):
+        raise usage(
+            f"--memory {size_text(size)}: this QEMU's isapc has {size_text(most)} at most",
+            f"use --memory {size_text(most)} or less, or --machine pc",
+        )
+
+
 def _timeout(seconds: float) -> None:
     # Written so that NaN is refused as well.
     if not 0 < seconds < float("inf"):
-        raise usage(f"--timeout {seconds:g}: must be more than 0 seconds", "for example 2.5")
+        raise usage(
+            f"--timeout {seconds:g}: must be a number of seconds above 0", "for example 2.5"
+        )
 
 
 def _regex(option: str, pattern: str) -> None:
+    if not pattern:
+        raise usage(f"{option} '': an empty expression is found in every line", "leave it out")
+    if any("\ud800" <= char <= "\udfff" for char in pattern):  # bytes that were no characters
+        raise usage(
+            f"{option} {pattern!r} is not text in this locale's encoding",
+            "the log is read as UTF-8: run kgen in a UTF-8 locale (LC_ALL=C.UTF-8)",
+        )
     try:
-        re.compile(pattern)
-    except re.error as error:
+        with warnings.catch_warnings(action="ignore"):
+            re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
         raise usage(
             f"{option} {pattern!r} is not a regular expression: {error}",
             "escape characters such as ( [ * + ? with a backslash to mean themselves",
@@ -245,7 +274,9 @@ def _map(asked: Options, manifest: Manifest) -> tuple[Entry, ...]:
     if others >= manifest.memory.modules:
         raise usage(
             f"--map {path}: it needs a module, and this kernel keeps {manifest.memory.modules}",
-            f"build it with --set memblock.modules={others + 1}",
+            f"build it with --set memblock.modules={others + 1}"
+            if others < MOST_MODULES
+            else f"no kernel keeps more than {MOST_MODULES}: leave one of yours out",
         )
     entries = load_map(path, manifest.memory.map_entries - ROOM)
     check_size(entries, path, manifest)
@@ -253,32 +284,55 @@ def _map(asked: Options, manifest: Manifest) -> tuple[Entry, ...]:
 
 
 def _memory(text: str | None, manifest: Manifest, entries: tuple[Entry, ...]) -> int:
-    """SIZE to bytes, within what the kernel was built for."""
-    low, high = manifest.ram_minimum, manifest.ram_maximum
+    """SIZE to bytes, within what the kernel was built for and in the emulator's steps."""
+    low = -(-manifest.ram_minimum // RAM_STEP) * RAM_STEP
+    high = manifest.ram_maximum // RAM_STEP * RAM_STEP
+    if low > high:
+        raise usage(
+            f"{manifest.name!r} was built for {size_text(manifest.ram_minimum)} to "
+            f"{size_text(manifest.ram_maximum)}, and QEMU gives RAM in steps of "
+            f"{size_text(RAM_STEP)}",
+            f"build it with --set ram.maximum={size_text(low)}",
+        )
     if text is None:
         wanted = memory_for(entries) if entries else DEFAULT_MEMORY
         return min(max(wanted, low), high)
-    try:
-        size = parse_size(text)
-    except ValueError:
-        raise usage(f"--memory {text}: not a size", "write 64M, 1G, 2048K or bytes") from None
-    if size < low:
+    size = _size(text)
+    if size < manifest.ram_minimum:
+        meant = _unit_left_out(text, low, high)
         raise usage(
-            f"--memory {text}: {manifest.name!r} needs at least {size_text(low)}"
+            f"--memory {text}: {manifest.name!r} needs at least {size_text(manifest.ram_minimum)}"
             + _no_room(size, manifest),
-            f"use --memory {size_text(low)} or more",
+            (meant and f"{text} is bytes; did you mean --memory {meant}?")
+            or f"use --memory {size_text(low)} or more",
         )
-    if size > high:
+    if size > manifest.ram_maximum:
+        most = size_text(manifest.ram_maximum)
         raise usage(
-            f"--memory {text}: {manifest.name!r} was built for {size_text(high)} at most",
+            f"--memory {text}: {manifest.name!r} was built for {most} at most",
             f"use --memory {size_text(high)} or less",
         )
     if size % RAM_STEP:
         raise usage(
             f"--memory {text}: QEMU gives RAM in steps of {size_text(RAM_STEP)}",
-            f"use --memory {size_text(size - size % RAM_STEP)}",
+            f"use --memory {size_text(max(low, size - size % RAM_STEP))}",
         )
     return size
+
+
+def _size(text: str) -> int:
+    try:
+        return parse_size(text)
+    except ValueError:
+        raise usage(f"--memory {text}: not a size", "write 64M, 1G, 2048K or bytes") from None
+
+
+def _unit_left_out(text: str, low: int, high: int) -> str:
+    """``64M`` for ``64``, where that is a size from ``low`` to ``high`` bytes; else nothing."""
+    for unit in "MGK":
+        if text.isdigit() and low <= parse_size(f"{text}{unit}") <= high:
+            return f"{text}{unit}"
+    return ""
 
 
 def _no_room(size: int, manifest: Manifest) -> str:
@@ -290,7 +344,8 @@ def _no_room(size: int, manifest: Manifest) -> str:
     return f", and no machine can load it that has no RAM from {start} to {end}"
 
 
-def _find_binary() -> str:
+def find_binary() -> str:
+    """QEMU's path. Raises BootError (emulator) if it is not installed."""
     binary = shutil.which(BINARY)
     if binary is None:
         raise BootError(Exit.EMULATOR, f"{BINARY} is not installed (not on PATH)", INSTALL)

@@ -6,12 +6,13 @@ from typing import Any
 
 from kgen_qemu.accounting import Accounting
 from kgen_qemu.audit import Audit
+from kgen_qemu.errors import SCHEMA
+from kgen_qemu.run import Run
 from kgen_qemu.sites import CodeSite, LeakSite
+from kgen_qemu.stale import CURRENT, Stale
 from kgen_qemu.symbols import Frame
 from kgen_qemu.transcript import Panic, Transcript
 from kgen_qemu.verdict import Assertion, Name
-
-SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Result:
 
     ``frames`` are the panic's addresses as functions and lines, where known, ``sites``
     those in its message, ``leaks`` who leaked, worst first. ``audit`` and ``accounting``
-    are None where none took place.
+    are None where none took place. ``run`` says which boot it was, ``stale`` what changed
+    since the kernel was built.
     """
 
     verdict: Name
@@ -41,6 +43,8 @@ class Result:
     engine: str = "qemu"
     sites: tuple[CodeSite, ...] = ()
     leaks: tuple[LeakSite, ...] = ()
+    run: Run | None = None
+    stale: Stale = CURRENT
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``kgen boot --json`` prints, schema 1; plain JSON types only."""
@@ -78,9 +82,11 @@ class Result:
                 "checked": self.accounting.checked,
                 "mismatches": [vars(mismatch) for mismatch in self.accounting.mismatches],
             },
+            "stale": {"changed": list(self.stale.changed), "unfinished": self.stale.unfinished},
             "seconds": round(self.seconds, 3),
             "log": str(self.log),
             "command": self.command,
+            "run": self.run and self.run.to_json(),
         }
 
     def _audit(self, audit: Audit) -> dict[str, Any]:

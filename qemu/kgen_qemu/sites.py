@@ -49,7 +49,7 @@ def amount(count: int, size: int) -> str:
     return f"{size} bytes in {count} allocation{'s' if count != 1 else ''}"
 
 
-def leak_sites(image: Path, said: Transcript) -> tuple[LeakSite, ...]:
+def leak_sites(image: Path | bytes, said: Transcript) -> tuple[LeakSite, ...]:
     """The call sites that leaked, the one with most bytes first."""
     frames = symbolise_each(image, [(leak.site, False) for leak in said.leaks])
     sites = [
@@ -59,7 +59,7 @@ def leak_sites(image: Path, said: Transcript) -> tuple[LeakSite, ...]:
     return tuple(sorted(sites, key=lambda one: (-one.bytes, -one.count, one.frame.address)))
 
 
-def message_sites(image: Path, panic: Panic | None) -> tuple[CodeSite, ...]:
+def message_sites(image: Path | bytes, panic: Panic | None) -> tuple[CodeSite, ...]:
     """The addresses of code in a panic's message, in order.
 
     One behind the word "from" is a return address; any other is taken for exact.

@@ -8,6 +8,7 @@ The address of a fault is exact. All others are return addresses, which point
 *behind* a call; the line wanted is that of the byte before.
 """
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,16 +35,19 @@ class Frame:
 
 
 def symbolise(
-    image: Path, addresses: Sequence[int], *, first_exact: bool = True
+    image: Path | bytes, addresses: Sequence[int], *, first_exact: bool = True
 ) -> tuple[Frame, ...]:
-    """A frame for each address, in order; all but the first are return addresses."""
+    """A frame for each address, in order; all but the first are return addresses.
+
+    ``image`` is the ELF file, or what is in it.
+    """
     return symbolise_each(
         image,
         [(address, index == 0 and first_exact) for index, address in enumerate(addresses)],
     )
 
 
-def symbolise_each(image: Path, places: Sequence[tuple[int, bool]]) -> tuple[Frame, ...]:
+def symbolise_each(image: Path | bytes, places: Sequence[tuple[int, bool]]) -> tuple[Frame, ...]:
     """A frame for each (address, whether it is exact: else a return address), in order."""
     plain = tuple(Frame(address) for address, _ in places)
     if not places:
@@ -51,7 +55,7 @@ def symbolise_each(image: Path, places: Sequence[tuple[int, bool]]) -> tuple[Fra
     try:
         from elftools.elf.elffile import ELFFile
 
-        with image.open("rb") as file:
+        with io.BytesIO(image) if isinstance(image, bytes) else image.open("rb") as file:
             elf = ELFFile(file)
             functions = _functions(elf)
             lines = _Lines(elf)

@@ -7,13 +7,13 @@ blocks are cut to one instruction. That option has changed its name.
 """
 
 import re
-import subprocess
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from kgen_qemu import cpus
 from kgen_qemu.errors import did_you_mean, usage
+from kgen_qemu.leash import answer
 from kgen_qemu.manifest import Manifest
 
 MODES = ("off", "on", "exact")
@@ -84,8 +84,8 @@ def trace(
 def qemu_version(binary: str) -> tuple[int, int] | None:
     """Major and minor version of a QEMU (costs a start of it, 35 ms); None if it does not say."""
     try:
-        text = subprocess.run([binary, "--version"], capture_output=True, timeout=10).stdout
-    except (OSError, subprocess.SubprocessError):
+        _, text = answer([binary, "--version"], seconds=5)
+    except OSError:
         return None
     match = re.search(rb"version (\d+)\.(\d+)", text)
     return (int(match[1]), int(match[2])) if match else None

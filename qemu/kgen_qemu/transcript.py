@@ -1,4 +1,4 @@
-"""What a kernel said on its serial line: bytes in, facts out. Pure; no I/O, no clock.
+r"""What a kernel said on its serial line: bytes in, facts out. Pure; no I/O, no clock.
 
 The serial protocol, version 1, mixes two kinds of line. Human lines are free
 text. Machine lines are KTAP diagnostics that begin ``# kgen:``, then a word,
@@ -10,7 +10,8 @@ then ``key=value`` fields (integers decimal or 0x, ``msg`` last and quoted):
     # kgen:bt 0xc0100432 0xc0100018
     # kgen:end status=pass ok=41 fail=0 skip=2
 
-What precedes ``hello`` is firmware noise, wherever on its line hello begins. A
+What precedes ``hello`` is firmware noise, wherever on its line hello begins. Text
+is UTF-8; what of it can't be printed, or is no UTF-8, is shown as ``\x1b``. A
 guest may say anything, so nothing here raises, memory is bounded however much
 comes, and a machine line that cannot be read is a *problem* on record. Machine
 words that this version does not know are left alone: they may be added freely.
@@ -23,7 +24,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from kgen_qemu.ktap import MAX_PROBLEMS, CaseResult, KtapReader
+from kgen_qemu.ktap import MAX_PROBLEMS, Announced, CaseResult, KtapReader
 
 MAX_MACHINE_LINE = 200  # bytes, from the protocol
 MAX_LINE = 4096  # bytes kept of any line; the rest of it is dropped
@@ -35,8 +36,6 @@ _HELLO = re.compile(r"# kgen:hello .*$")
 _FIELD = re.compile(r" *([A-Za-z_][\w.]*)=([^\s\"]+)(?= |$)")
 _MESSAGE = re.compile(r' *msg="(.*?)("?)$')
 _INTEGER = re.compile(r"-?(?:0[xX][0-9a-fA-F]{1,16}|\d{1,20})$")
-# Shown escaped. NULs are dropped before: a line that comes up or breaks yields them at will.
-_UNPRINTABLE = re.compile(r"[^\t\x20-\x7e]")
 
 
 _T = TypeVar("_T")
@@ -142,6 +141,7 @@ class Transcript:
     tests: tuple[CaseResult, ...] = ()
     has_report: bool = False
     bail_out: str | None = None
+    running: Announced | None = None
     panic: Panic | None = None
     end: End | None = None
     problems: tuple[str, ...] = ()
@@ -170,6 +170,7 @@ class TranscriptParser:
         self._partial = bytearray()
         self._clipped = False
         self._ktap = KtapReader()
+        self._announces = False  # the kernel says where its report and each test begin
         self._problems: list[str] = []
         self._hello: Hello | None = None
         self._cpu: Cpu | None = None
@@ -216,6 +217,7 @@ class TranscriptParser:
             tests=tuple(self._ktap.tests),
             has_report=self._ktap.started,
             bail_out=self._ktap.bail_out,
+            running=self._ktap.running,
             panic=self._panic,
             end=self._end,
             problems=(*self._problems, *self._ktap.problems),
@@ -231,13 +233,16 @@ class TranscriptParser:
         self._partial += piece[:room]
 
     def _drain(self) -> tuple[str, str]:
-        """The line so far as sent (NULs and CRs apart) and as text safe to print."""
-        raw = bytes(self._partial).replace(b"\0", b"").rstrip(b"\r").decode("latin-1")
+        """The line so far, a character for each byte sent, and as text safe to print.
+
+        CRs at its end are left out, and NULs: a line that comes up or breaks yields them at will.
+        """
+        line = bytes(self._partial).replace(b"\0", b"").rstrip(b"\r")
         self._partial.clear()
-        safe = _UNPRINTABLE.sub(lambda char: f"\\x{ord(char[0]):02x}", raw)
+        safe = _printable(line)
         if safe.strip():
-            self._last_line = safe
-        return raw, safe
+            self._last_line = safe.removeprefix("\\x0d")  # GRUB ends lines with LF CR
+        return line.decode("latin-1"), safe
 
     def _take_line(self, lines: list[Line]) -> None:
         clipped, self._clipped = self._clipped, False
@@ -326,11 +331,21 @@ class TranscriptParser:
                 name = fields.pop("name")
                 taken = Measurement(name, {key: _int(value) for key, value in fields.items()})
                 self._bounded(self._measurements, taken, "measurements")
+            case "tests":
+                self._tests_begin()
+            case "test":
+                self._ktap.announced(Announced(_int(fields["i"]), fields["suite"], fields["name"]))
             case "end":
                 counts = (_int(fields[key]) for key in ("ok", "fail", "skip"))
                 self._end = End(fields["status"], *counts)
             case "":
                 raise ValueError("no word after kgen:")
+
+    def _tests_begin(self) -> None:
+        """The kernel's own report follows: what looked like one before was the user's text."""
+        if not self._announces:
+            self._ktap = KtapReader()
+            self._announces = True
 
     def _take_panic(self, rest: str) -> None:
         """The first panic stands; one that follows is its echo."""
@@ -375,6 +390,18 @@ def _fields(rest: str) -> tuple[dict[str, str], bool]:
         fields["msg"] = re.sub(r"\\(.)", r"\1", message[1])
         return fields, bool(message[2])
     return fields, not rest[position:].strip()
+
+
+def _printable(line: bytes) -> str:
+    """A line as text: tabs and what can be printed as they are, bytes escaped otherwise."""
+    text = line.decode("utf-8", "backslashreplace")
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(char if char == "\t" or char.isprintable() else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in char.encode())
 
 
 def _is_int(text: str) -> bool:

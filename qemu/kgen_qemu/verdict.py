@@ -23,13 +23,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kgen_qemu.errors import Exit
+from kgen_qemu.protocol import STATUS, VERSION
 from kgen_qemu.transcript import Hello, Stage, Transcript
 
 Name = Literal["pass", "fail", "panic", "timeout", "emulator", "protocol", "reset"]
-
-# QEMU's status for each code that a kernel writes to the exit port: code * 2 + 1.
-STATUS = {33: "pass", 35: "fail", 37: "panic", 39: "refused"}
-PROTO = 1
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,8 @@ class Ending:
 
     ``status`` is its exit status, negative for a signal, None if we had to end
     it. ``shutdown`` is QMP's reason, where it gave one. ``timed_out`` if the
-    deadline of ``timeout`` seconds passed. ``stderr`` is QEMU's own complaint,
+    deadline of ``timeout`` seconds passed, ``deaf`` if it had closed the serial
+    line and lived on. ``stderr`` is QEMU's own complaint,
     ``place`` where in the kernel the machine was at the last, empty if not known.
     ``emulator`` is its name.
     """
@@ -46,6 +44,7 @@ class Ending:
     status: int | None
     shutdown: str | None = None
     timed_out: bool = False
+    deaf: bool = False
     timeout: float = 0.0
     stderr: str = ""
     place: str = ""
@@ -135,15 +134,18 @@ def _panic(said: Transcript, ending: Ending) -> list[str]:
         reasons = [f"the kernel panicked: {said.panic.message}"]
         if said.panic.message.startswith("boot refused"):
             reasons = [said.panic.message]
+        if said.running:
+            reasons.append(f"in test {said.running}")
         if ending.timed_out:
             reasons.append("and then stood still, instead of leaving with the code for panic")
         if ending.shutdown == "guest-reset":
             reasons.append("and then the machine reset itself: a fault in the panic handler")
         return reasons
-    if ending.status == 37:
+    way = STATUS.get(ending.status or 0)
+    if way == "panic":
         where = _progress(said) if said.hello else "before its serial line was up"
         return [f"the kernel left with the exit code for panic and no panic line, {where}"]
-    if ending.status == 39:
+    if way == "refused":
         if said.hello is None and said.last_line:  # a loader, which does not speak the protocol
             return [f"boot refused before the kernel ran: {said.last_line[:200]}"]
         return ["the kernel refused to boot and gave no reason"]
@@ -158,7 +160,9 @@ def _reset(said: Transcript, ending: Ending) -> list[str]:
 
 def _emulator(said: Transcript, ending: Ending) -> list[str]:
     status, detail, name = ending.status, ending.stderr.strip(), ending.emulator
-    complaint = [f"{name}: {line}" for line in detail.splitlines()[:8]]
+    complaint = [f"{name}: {line[:200]}" for line in detail.splitlines()[:8]]
+    if ending.deaf and said.end is None:
+        return [f"{name} closed the serial line and did not end, {_progress(said)}", *complaint]
     if status is None:
         return []
     if status < 0:
@@ -211,8 +215,8 @@ def _protocol(said: Transcript, ending: Ending, expected: Expected) -> list[str]
 
 
 def _identity(hello: Hello, expected: Expected) -> list[str]:
-    if hello.proto != PROTO:
-        return [f"the kernel speaks protocol {hello.proto}, this version reads {PROTO}"]
+    if hello.proto != VERSION:
+        return [f"the kernel speaks protocol {hello.proto}, this version reads {VERSION}"]
     if expected.build is not None and hello.build != expected.build:
         return [f"hello says build {hello.build}, the manifest {expected.build}"]
     return []
@@ -224,7 +228,7 @@ def _leaving(said: Transcript, ending: Ending, expected: Expected) -> list[str]:
         if said.end is not None and expected.exit_device:
             return ["the end marker came, but the kernel never left through the exit port"]
         return []
-    if ending.shutdown == "guest-shutdown":
+    if ending.shutdown == "guest-shutdown" and ending.status == 0:
         return ["the machine was switched off, and no exit code given"]
     code = STATUS.get(ending.status)
     if code is None:
@@ -280,4 +284,5 @@ def _progress(said: Transcript) -> str:
     if not said.stages:
         return "before the first stage"
     last = said.stages[-1]
-    return f"after stage {last.name} ({last.index} of {last.of})"
+    within = f", in test {said.running}" if said.running else ""
+    return f"after stage {last.name} ({last.index} of {last.of}){within}"

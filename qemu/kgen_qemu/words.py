@@ -8,14 +8,12 @@ is looked at here.
 
 from kgen_qemu.errors import did_you_mean, usage
 from kgen_qemu.manifest import Manifest
+from kgen_qemu.protocol import CMDLINE_MAX, FAIL_WORDS
 
-MOST = 255
-"""Characters that a kernel keeps: CMDLINE_MAX in its kernel/cmdline.h, less the NUL."""
+MOST = CMDLINE_MAX - 1
+"""Characters that a kernel keeps."""
 
-FAILURES = tuple(
-    f"fail.{word}"
-    for word in ("of", "nth", "times", "site", "rate", "seed", "until", "sweep", "suite")
-)
+FAILURES = tuple(f"fail.{word}" for word in FAIL_WORDS)
 """Options of kernels with ``debug.fail`` (base/fail.c, kernel/sweep.c)."""
 
 FEATURE = "fail"
@@ -24,7 +22,13 @@ FEATURE = "fail"
 
 def check(append: str, manifest: Manifest) -> None:
     """Refuse (usage) what the kernel would cut off, or pass over in silence."""
-    whole = len(f"{manifest.image} {append}".encode())
+    for char in append:
+        if not char.isprintable() and not "\udc80" <= char <= "\udcff":
+            raise usage(
+                f"--append {append!r}: {char!r} would break the line of the log that shows it",
+                "put spaces between words, and nothing else that cannot be seen",
+            )
+    whole = len(f"{manifest.image} {append}".encode("utf-8", "surrogateescape"))
     if whole > MOST:
         raise usage(
             f"--append: the kernel would cut a command line of {whole} bytes, it keeps {MOST}",

@@ -90,14 +90,14 @@ static uint32_t kinds_wanted(void)
 {
 	char text[16] = "kmalloc";
 
-	boot_option("fail.of", text, sizeof(text));
+	boot_option(OPTION_FAIL_OF, text, sizeof(text));
 	if (!strcmp(text, "all"))
 		return EVERY_KIND;
 	for (unsigned kind = 0; kind < FAIL_KINDS; kind++) {
 		if (!strcmp(text, kind_names[kind]))
 			return 1u << kind;
 	}
-	refuse_boot("fail.of=%s: it must be kmalloc, cache, page, address or all", text);
+	refuse_boot(OPTION_FAIL_OF "=%s: it must be kmalloc, cache, page, address or all", text);
 }
 
 static void print_injected(void)
@@ -116,14 +116,14 @@ void fail_init(void)
 
 	panic_add_note(&note);
 	fail.kinds = kinds_wanted();
-	fail.nth = option("fail.nth", 0);
-	fail.times = option("fail.times", 1);
-	fail.site = option("fail.site", 0);
-	fail.rate = option("fail.rate", 0);
-	fail.seed = option("fail.seed", 0);
-	fail.until_tests = boot_option("fail.until", until, sizeof(until));
+	fail.nth = option(OPTION_FAIL_NTH, 0);
+	fail.times = option(OPTION_FAIL_TIMES, 1);
+	fail.site = option(OPTION_FAIL_SITE, 0);
+	fail.rate = option(OPTION_FAIL_RATE, 0);
+	fail.seed = option(OPTION_FAIL_SEED, 0);
+	fail.until_tests = boot_option(OPTION_FAIL_UNTIL, until, sizeof(until));
 	if (fail.until_tests && strcmp(until, "tests"))
-		refuse_boot("fail.until=%s: it must be tests", until);
+		refuse_boot(OPTION_FAIL_UNTIL "=%s: it must be tests", until);
 }
 
 /* --- requests ---------------------------------------------------------------------- */

@@ -1,14 +1,21 @@
 /*
  * Runs the tests and reports them as nested KTAP:
  *
+ *     # kgen:tests suites=2 cases=9
  *     KTAP version 1
  *     1..2
  *       KTAP version 1
  *       # Subtest: buddy
  *       1..1
+ *     # kgen:test i=1 suite=buddy name=splits_and_merges
  *       ok 1 splits_and_merges
  *     ok 1 buddy
  *     …
+ *
+ * A test may print what it likes, text in the form of a report too. So a line for programs
+ * says where the report begins, and where each test does: from there on, the first line
+ * that is indented as a test's result, and has its number and name, is the result. Each
+ * line of the report begins on a line of its own.
  *
  * The linker gathers the cases of all files in one table. Cases of one suite need
  * not stand together: each suite is run where its first case stands.
@@ -16,6 +23,10 @@
 #include <kernel/ktest.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
+
+/* Of longer names the line that announces a test has the beginning: it must fit. */
+#define SUITE_SHOWN 70
+#define NAME_SHOWN 90
 
 extern const struct ktest_case _ktests[], _ktests_end[];
 
@@ -60,16 +71,18 @@ static bool run_case(const struct ktest_case *c, unsigned number)
 {
 	struct ktest test = { .suite = c->suite, .name = c->name };
 
+	kgen_line("test i=%u suite=%.*s name=%.*s", number, SUITE_SHOWN, c->suite, NAME_SHOWN,
+		  c->name);
 	runner(c, &test);
 	if (test.failed) {
 		ktest_counts.fail++;
-		printk("  not ok %u %s\n", number, c->name);
+		log_line("  not ok %u %s", number, c->name);
 	} else if (test.skipped) {
 		ktest_counts.skip++;
-		printk("  ok %u %s # SKIP %s\n", number, c->name, test.skipped);
+		log_line("  ok %u %s # SKIP %s", number, c->name, test.skipped);
 	} else {
 		ktest_counts.ok++;
-		printk("  ok %u %s\n", number, c->name);
+		log_line("  ok %u %s", number, c->name);
 	}
 	return !test.failed;
 }
@@ -79,7 +92,9 @@ static bool run_suite(const char *suite)
 	unsigned number = 0;
 	bool passed = true;
 
-	printk("  KTAP version 1\n  # Subtest: %s\n  1..%u\n", suite, ktest_count(suite));
+	log_line("  KTAP version 1");
+	log_line("  # Subtest: %s", suite);
+	log_line("  1..%u", ktest_count(suite));
 	for (const struct ktest_case *c = _ktests; c < _ktests_end; c++) {
 		if (!strcmp(c->suite, suite))
 			passed &= run_case(c, ++number);
@@ -92,12 +107,13 @@ bool ktest_run_by(void (*run)(const struct ktest_case *c, struct ktest *test))
 	unsigned number = 0;
 
 	runner = run;
-	printk("KTAP version 1\n1..%u%s\n", count_suites(),
-	       count_suites() ? "" : " # SKIP no tests were built in");
+	kgen_line("tests suites=%u cases=%td", count_suites(), _ktests_end - _ktests);
+	log_line("KTAP version 1");
+	log_line("1..%u%s", count_suites(), count_suites() ? "" : " # SKIP no tests were built in");
 	for (const struct ktest_case *c = _ktests; c < _ktests_end; c++) {
 		if (!first_of_suite(c))
 			continue;
-		printk("%sok %u %s\n", run_suite(c->suite) ? "" : "not ", ++number, c->suite);
+		log_line("%sok %u %s", run_suite(c->suite) ? "" : "not ", ++number, c->suite);
 	}
 	return !ktest_counts.fail;
 }
@@ -112,7 +128,7 @@ bool ktest_expect(struct ktest *test, bool holds, const char *file, int line, co
 	if (!holds) {
 		test->failed = true;
 		if (!test->quiet)
-			printk("  # %s: expected %s at %s:%d\n", test->name, text, file, line);
+			log_line("  # %s: expected %s at %s:%d", test->name, text, file, line);
 	}
 	return holds;
 }
@@ -133,8 +149,8 @@ bool ktest_compare(struct ktest *test, bool holds, const char *file, int line, c
 	if (!holds) {
 		test->failed = true;
 		if (!test->quiet)
-			printk("  # %s: expected %s at %s:%d, with 0x%llx and 0x%llx\n", test->name,
-			       text, file, line, a, b);
+			log_line("  # %s: expected %s at %s:%d, with 0x%llx and 0x%llx", test->name,
+				 text, file, line, a, b);
 	}
 	return holds;
 }

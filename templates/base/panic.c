@@ -124,7 +124,7 @@ void refuse_boot(const char *format, ...)
 
 void kernel_end(bool passed)
 {
-	printk("%s: %u tests passed, %u failed, %u skipped\n", passed ? "pass" : "fail",
-	       ktest_counts.ok, ktest_counts.fail, ktest_counts.skip);
+	log_line("%s: %u tests passed, %u failed, %u skipped", passed ? "pass" : "fail",
+		 ktest_counts.ok, ktest_counts.fail, ktest_counts.skip);
 	end(passed ? "pass" : "fail", passed ? EXIT_PASS : EXIT_FAIL);
 }

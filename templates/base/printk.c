@@ -2,8 +2,9 @@
  * The log: all of it goes to the consoles that take lines for programs (the serial
  * line), text for people to the others (the screen), too.
  *
- * A machine line is formatted whole, then written on a line of its own, so that
- * text which someone left without a newline can't run into it.
+ * Text is written as it is formatted, a byte at a time, so it may be of any length. Lines
+ * for programs, and those that must be read as they are, begin on a line of their own:
+ * text which someone left without a newline can't run into them.
  */
 #include <kernel/console.h>
 #include <kernel/printk.h>
@@ -13,7 +14,6 @@
 #define PREFIX "# kgen:"
 
 static struct console *consoles;
-static bool mid_line; /* the last byte for programs was not a newline */
 
 void console_register(struct console *console)
 {
@@ -21,64 +21,117 @@ void console_register(struct console *console)
 	consoles = console;
 }
 
-static void write_to(const struct console *console, const char *text)
+static void put(struct console *console, char c)
 {
-	for (; *text; text++)
-		console->putc(*text);
+	console->putc(c);
+	console->mid_line = c != '\n';
 }
 
-static void write_log(const char *text, bool for_people)
+static void put_everywhere(char c)
 {
-	for (const struct console *console = consoles; console; console = console->next) {
-		if (for_people || console->for_programs)
-			write_to(console, text);
+	for (struct console *console = consoles; console; console = console->next)
+		put(console, c);
+}
+
+static void put_for_programs(char c)
+{
+	for (struct console *console = consoles; console; console = console->next) {
+		if (console->for_programs)
+			put(console, c);
 	}
-	if (*text)
-		mid_line = text[strlen(text) - 1] != '\n';
+}
+
+/* Whoever wrote last may have left a line without its end. */
+static void end_lines(bool for_people)
+{
+	for (struct console *console = consoles; console; console = console->next) {
+		if (console->mid_line && (for_people || console->for_programs))
+			put(console, '\n');
+	}
+}
+
+static void put_text(void *to, char c)
+{
+	(void)to;
+	put_everywhere(c);
+}
+
+static void put_in_line(void *to, char c)
+{
+	(void)to;
+	put_everywhere((unsigned char)c < ' ' || c == '\x7f' ? '?' : c);
 }
 
 void printk(const char *format, ...)
 {
-	char text[512];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	vformat(put_text, NULL, format, args);
 	va_end(args);
-	write_log(text, true);
 }
 
-/* Protocol lines are printable ASCII. */
-static void write_line(char *line)
+void log_line(const char *format, ...)
 {
-	for (char *at = line; *at; at++) {
-		if (*at < ' ' || *at > '~')
-			*at = '?';
-	}
-	if (mid_line)
-		write_log("\n", false);
-	write_log(line, false);
-	write_log("\n", false);
+	va_list args;
+
+	end_lines(true);
+	va_start(args, format);
+	vformat(put_in_line, NULL, format, args);
+	va_end(args);
+	put_everywhere('\n');
+}
+
+struct protocol_line {
+	size_t room; /* bytes that may still come */
+	bool quoted; /* within a msg="…" */
+};
+
+/* What is cut within quotes ends with one, or nobody could read the rest. */
+static void put_protocol(void *to, char c)
+{
+	struct protocol_line *line = to;
+
+	if (!line->room)
+		return;
+	line->quoted ^= c == '"';
+	if (--line->room == 0 && line->quoted)
+		c = '"';
+	put_for_programs(c < ' ' || c > '~' ? '?' : c);
 }
 
 void kgen_line(const char *format, ...)
 {
-	char line[LOG_LINE_MAX + 1] = PREFIX;
+	struct protocol_line line = { LOG_LINE_MAX, false };
 	va_list args;
 
+	end_lines(false);
+	for (const char *at = PREFIX; *at; at++)
+		put_protocol(&line, *at);
 	va_start(args, format);
-	vsnprintf(line + strlen(PREFIX), sizeof(line) - strlen(PREFIX), format, args);
+	vformat(put_protocol, &line, format, args);
 	va_end(args);
-	write_line(line);
+	put_for_programs('\n');
+}
+
+static bool is_in_key(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '.' || c == '-' || c == '_';
 }
 
 void kgen_stat(unsigned long long value, const char *key, ...)
 {
-	char name[96];
+	char name[KEY_MAX + 1];
 	va_list args;
+	int length;
 
 	va_start(args, key);
-	vsnprintf(name, sizeof(name), key, args);
+	length = MIN(vsnprintf(name, sizeof(name), key, args), KEY_MAX);
 	va_end(args);
-	kgen_line("stat k=%s v=%llu", name, value);
+	for (int i = 0; i < length; i++) {
+		if (!is_in_key(name[i]))
+			name[i] = '_';
+	}
+	kgen_line("stat k=%s v=%llu", name[0] ? name : "_", value);
 }

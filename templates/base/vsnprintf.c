@@ -1,157 +1,386 @@
 /*
- * Formatted text, as in C99 for the conversions that a kernel needs.
+ * Formatted text, as in C99 without floating point, %n and wide characters.
  *
- * One pass: each conversion is parsed into a `struct spec`, then written through
- * put(), which counts every byte and stores only those that fit.
+ * Each directive is parsed into a `struct spec`, then written a byte at a time:
+ *
+ *     % [-+ #0'] [width | *] [.precision | .*] [hh h l ll j z t L q Z] conversion
+ *
+ * A directive that is not supported is written as it stands, so that it can be seen.
+ * One whose argument has a known size (%f, %n, %ls) takes it, and those after it are
+ * read from the right place. With any other nobody can tell where the next argument
+ * lies: the rest of the format is written as it stands, and no more are read.
+ *
+ * On an i386 int, long, size_t, ptrdiff_t and pointers take one word of arguments,
+ * long long and intmax_t two.
  */
 #include <kernel/printk.h>
 #include <kernel/string.h>
 #include <kernel/types.h>
 
 struct out {
-	char *buf;
-	size_t size; /* of buf, with room for the NUL */
-	size_t length; /* of the whole text, stored or not */
+	void (*put)(void *to, char c);
+	void *to;
+	size_t length;
 };
+
+enum length { LENGTH_CHAR, LENGTH_SHORT, LENGTH_WORD, LENGTH_QUAD };
 
 struct spec {
 	bool left; /* '-' */
 	bool zero; /* '0' */
+	bool plus; /* '+' */
+	bool blank; /* ' ' */
+	bool alternate; /* '#' */
+	bool wide; /* l or ll, which make %c and %s wide */
+	enum length length;
 	int width;
-	int longs; /* number of l */
+	int precision; /* -1 if there is none */
 };
 
 static void put(struct out *out, char c)
 {
-	if (out->length + 1 < out->size)
-		out->buf[out->length] = c;
+	out->put(out->to, c);
 	out->length++;
 }
 
-static void put_padded(struct out *out, const struct spec *spec, const char *text, int length)
+static void put_bytes(struct out *out, const char *text, size_t length)
 {
-	int pad = MAX(spec->width - length, 0);
-
-	if (!spec->left) {
-		while (pad-- > 0)
-			put(out, spec->zero ? '0' : ' ');
-	}
-	for (int i = 0; i < length; i++)
+	for (size_t i = 0; i < length; i++)
 		put(out, text[i]);
-	while (spec->left && pad-- > 0)
-		put(out, ' ');
 }
 
-static void put_number(struct out *out, struct spec *spec, uint64_t value, unsigned base,
-		       bool negative)
+static void put_times(struct out *out, char c, int times)
 {
-	char digits[24]; /* 2^64 has 20 decimal digits */
-	char *at = digits + sizeof(digits);
-
-	/* 32-bit numbers, nearly all, need no 64-bit division. */
-	do {
-		uint32_t low = (uint32_t)value;
-		unsigned digit = value >> 32 ? value % base : low % base;
-
-		*--at = "0123456789abcdef"[digit];
-		value = value >> 32 ? value / base : low / base;
-	} while (value);
-	if (negative && spec->zero) {
-		put(out, '-');
-		spec->width--;
-	} else if (negative) {
-		*--at = '-';
-	}
-	put_padded(out, spec, at, digits + sizeof(digits) - at);
+	while (times-- > 0)
+		put(out, c);
 }
 
-static const char *parse(const char *at, struct spec *spec)
+/* --- parsing ---------------------------------------------------------------------- */
+
+static const char *parse_flags(const char *at, struct spec *spec)
 {
-	*spec = (struct spec){ 0 };
 	for (;; at++) {
 		if (*at == '-')
 			spec->left = true;
 		else if (*at == '0')
 			spec->zero = true;
-		else
-			break;
+		else if (*at == '+')
+			spec->plus = true;
+		else if (*at == ' ')
+			spec->blank = true;
+		else if (*at == '#')
+			spec->alternate = true;
+		else if (*at != '\'' && *at != 'I') /* no locale groups or replaces digits */
+			return at;
 	}
-	while (*at >= '0' && *at <= '9')
-		spec->width = spec->width * 10 + (*at++ - '0');
-	while (*at == 'l' || *at == 'z') {
-		spec->longs += *at == 'l';
-		at++;
+}
+
+/* A number, or `*` for the next argument. What exceeds an int counts as the largest one. */
+static const char *parse_number(const char *at, int *number, va_list *args)
+{
+	if (*at == '*') {
+		*number = va_arg(*args, int);
+		return at + 1;
+	}
+	for (*number = 0; *at >= '0' && *at <= '9'; at++) {
+		if (__builtin_mul_overflow(*number, 10, number) ||
+		    __builtin_add_overflow(*number, *at - '0', number))
+			*number = INT32_MAX;
 	}
 	return at;
 }
 
-static void put_text(struct out *out, struct spec *spec, const char *text)
+static const char *parse_length(const char *at, struct spec *spec)
 {
-	spec->zero = false;
-	put_padded(out, spec, text ? text : "(null)", strlen(text ? text : "(null)"));
+	switch (*at) {
+	case 'h':
+		spec->length = at[1] == 'h' ? LENGTH_CHAR : LENGTH_SHORT;
+		return at + (at[1] == 'h' ? 2 : 1);
+	case 'l':
+		spec->wide = true;
+		spec->length = at[1] == 'l' ? LENGTH_QUAD : LENGTH_WORD;
+		return at + (at[1] == 'l' ? 2 : 1);
+	case 'j':
+	case 'L': /* with an integer gcc takes it for ll, as it does q */
+	case 'q':
+		spec->length = LENGTH_QUAD;
+		return at + 1;
+	case 'z':
+	case 'Z':
+	case 't':
+		return at + 1;
+	}
+	return at;
 }
 
-static void put_char(struct out *out, struct spec *spec, char c)
+/* What stands behind a '%': `args` is taken by its address, as it moves on for a `*`. */
+static const char *parse(const char *at, struct spec *spec, va_list *args)
 {
-	spec->zero = false;
-	put_padded(out, spec, &c, 1);
+	*spec = (struct spec){ .length = LENGTH_WORD, .precision = -1 };
+	at = parse_flags(at, spec);
+	at = parse_number(at, &spec->width, args);
+	if (spec->width < 0) {
+		spec->left = true;
+		spec->width = spec->width == INT32_MIN ? INT32_MAX : -spec->width;
+	}
+	if (*at == '.')
+		at = parse_number(at + 1, &spec->precision, args);
+	return parse_length(at, spec);
 }
 
-static void put_pointer(struct out *out, const void *pointer)
-{
-	struct spec spec = { .zero = true, .width = 2 * sizeof(pointer) };
+/* --- numbers ---------------------------------------------------------------------- */
 
-	put(out, '0');
-	put(out, 'x');
-	put_number(out, &spec, (uintptr_t)pointer, 16, false);
+#define DIGITS_MAX 64 /* of 2^64 - 1 in base 2; %#o has one more than 22 */
+
+/* The digits of `value`, as many as it has (0 has none), in front of `end`. */
+static char *digits_of(uint64_t value, unsigned base, const char *figures, char *end)
+{
+	while (value) {
+		/* 32-bit numbers, nearly all, need no 64-bit division. */
+		uint32_t low = (uint32_t)value;
+		unsigned digit = value >> 32 ? value % base : low % base;
+
+		*--end = figures[digit];
+		value = value >> 32 ? value / base : low / base;
+	}
+	return end;
+}
+
+/* `sign` is what stands before the digits: a sign, or 0x. */
+static void put_digits(struct out *out, const struct spec *spec, const char *sign,
+		       const char *digits, int count)
+{
+	int wanted = spec->precision < 0 ? 1 : spec->precision;
+	int zeros = MAX(wanted - count, 0);
+	int room = spec->width - (int)strlen(sign) - count; /* for zeros and blanks */
+
+	if (spec->zero && !spec->left && spec->precision < 0)
+		zeros = MAX(zeros, room);
+	if (!spec->left)
+		put_times(out, ' ', room - zeros);
+	put_bytes(out, sign, strlen(sign));
+	put_times(out, '0', zeros);
+	put_bytes(out, digits, count);
+	if (spec->left)
+		put_times(out, ' ', room - zeros);
+}
+
+static void put_signed(struct out *out, const struct spec *spec, va_list *args)
+{
+	int64_t value =
+		spec->length == LENGTH_QUAD ? va_arg(*args, long long) : va_arg(*args, long);
+	const char *sign = spec->plus ? "+" : spec->blank ? " " : "";
+	char digits[DIGITS_MAX];
+	char *end = digits + sizeof(digits);
+	char *at;
+
+	if (spec->length == LENGTH_SHORT)
+		value = (short)value;
+	else if (spec->length == LENGTH_CHAR)
+		value = (signed char)value;
+	at = digits_of(value < 0 ? -(uint64_t)value : (uint64_t)value, 10, "0123456789", end);
+	put_digits(out, spec, value < 0 ? "-" : sign, at, end - at);
+}
+
+static void put_unsigned(struct out *out, const struct spec *spec, char conversion, va_list *args)
+{
+	uint64_t value = spec->length == LENGTH_QUAD ? va_arg(*args, unsigned long long) :
+						       va_arg(*args, unsigned long);
+	const char *figures = conversion == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
+	const char *sign = "";
+	unsigned base = 16;
+	char digits[DIGITS_MAX];
+	char *end = digits + sizeof(digits);
+	char *at;
+
+	if (spec->length == LENGTH_SHORT)
+		value = (unsigned short)value;
+	else if (spec->length == LENGTH_CHAR)
+		value = (unsigned char)value;
+	if (conversion == 'u')
+		base = 10;
+	else if (conversion == 'o')
+		base = 8;
+	else if (conversion == 'b' || conversion == 'B')
+		base = 2;
+	at = digits_of(value, base, figures, end);
+	if (spec->alternate && base == 8)
+		*--at = '0';
+	else if (spec->alternate && base == 16 && value)
+		sign = conversion == 'X' ? "0X" : "0x";
+	else if (spec->alternate && base == 2 && value)
+		sign = conversion == 'B' ? "0B" : "0b";
+	put_digits(out, spec, sign, at, end - at);
+}
+
+/* --- text ------------------------------------------------------------------------- */
+
+static void put_field(struct out *out, const struct spec *spec, const char *text, int length)
+{
+	if (!spec->left)
+		put_times(out, ' ', spec->width - length);
+	put_bytes(out, text, length);
+	if (spec->left)
+		put_times(out, ' ', spec->width - length);
+}
+
+/* With a precision the text may lack its NUL, if it is at least as long. */
+static void put_text(struct out *out, const struct spec *spec, const char *text)
+{
+	int length = 0;
+
+	if (!text)
+		text = "(null)";
+	while (length != spec->precision && text[length])
+		length++;
+	put_field(out, spec, text, length);
+}
+
+static void put_char(struct out *out, const struct spec *spec, char c)
+{
+	put_field(out, spec, &c, 1);
+}
+
+static void put_pointer(struct out *out, const struct spec *spec, const void *pointer)
+{
+	char text[2 + 2 * sizeof(pointer)] = "0x";
+	char *end = text + sizeof(text);
+	char *at = digits_of((uintptr_t)pointer, 16, "0123456789abcdef", end);
+
+	while (at > text + 2)
+		*--at = '0';
+	put_field(out, spec, text, sizeof(text));
+}
+
+/* --- directives ------------------------------------------------------------------- */
+
+/* As wide as a long double among the arguments. */
+struct long_double {
+	uint32_t words[3];
+};
+
+/*
+ * Take the argument of a directive that is not supported; false if it is not known how
+ * much it takes. `extended` tells a long double from a double.
+ */
+static bool skip_argument(char conversion, bool extended, va_list *args)
+{
+	switch (conversion) {
+	case 'a':
+	case 'A':
+	case 'e':
+	case 'E':
+	case 'f':
+	case 'F':
+	case 'g':
+	case 'G':
+		if (extended)
+			(void)va_arg(*args, struct long_double);
+		else
+			(void)va_arg(*args, uint64_t); /* a double is as wide */
+		return true;
+	case 'n': /* nothing is written to where it points */
+	case 'c': /* wide, as are those that follow */
+	case 'C':
+	case 's':
+	case 'S':
+		(void)va_arg(*args, void *);
+		return true;
+	case 'm': /* no errno, and no argument */
+		return true;
+	}
+	return false;
+}
+
+/* False if the conversion is none of these, and nothing was written. */
+static bool convert(struct out *out, const struct spec *spec, char conversion, va_list *args)
+{
+	switch (conversion) {
+	case 'd':
+	case 'i':
+		put_signed(out, spec, args);
+		return true;
+	case 'b': /* C23's, as is B */
+	case 'B':
+	case 'o':
+	case 'u':
+	case 'x':
+	case 'X':
+		put_unsigned(out, spec, conversion, args);
+		return true;
+	case 'c':
+		if (!spec->wide)
+			put_char(out, spec, (char)va_arg(*args, int));
+		return !spec->wide;
+	case 's':
+		if (!spec->wide)
+			put_text(out, spec, va_arg(*args, const char *));
+		return !spec->wide;
+	case 'p':
+		put_pointer(out, spec, va_arg(*args, const void *));
+		return true;
+	case '%':
+		put(out, '%');
+		return true;
+	}
+	return false;
+}
+
+/* The directive behind the '%' at `percent`; where the format goes on. */
+static const char *put_directive(struct out *out, const char *percent, va_list *args)
+{
+	struct spec spec;
+	const char *at = parse(percent + 1, &spec, args);
+
+	if (convert(out, &spec, *at, args))
+		return at + 1;
+	if (skip_argument(*at, at[-1] == 'L', args)) {
+		put_bytes(out, percent, at + 1 - percent);
+		return at + 1;
+	}
+	put_bytes(out, percent, strlen(percent));
+	return percent + strlen(percent);
+}
+
+size_t vformat(void (*write)(void *to, char c), void *to, const char *format, va_list args)
+{
+	struct out out = { write, to, 0 };
+	va_list rest;
+
+	va_copy(rest, args);
+	while (*format) {
+		if (*format == '%')
+			format = put_directive(&out, format, &rest);
+		else
+			put(&out, *format++);
+	}
+	va_end(rest);
+	return out.length;
+}
+
+struct buffer {
+	char *next; /* NULL if there is none */
+	size_t room; /* without that for the NUL */
+};
+
+static void put_into(void *to, char c)
+{
+	struct buffer *buffer = to;
+
+	if (buffer->room) {
+		*buffer->next++ = c;
+		buffer->room--;
+	}
 }
 
 int vsnprintf(char *buf, size_t size, const char *format, va_list args)
 {
-	struct out out = { buf, size, 0 };
+	struct buffer buffer = { buf, size ? size - 1 : 0 };
+	size_t length = vformat(put_into, &buffer, format, args);
 
-	for (; *format; format++) {
-		struct spec spec;
-		int64_t number;
-
-		if (*format != '%') {
-			put(&out, *format);
-			continue;
-		}
-		format = parse(format + 1, &spec);
-		switch (*format) {
-		case 'd':
-		case 'i':
-			number = spec.longs > 1 ? va_arg(args, long long) : va_arg(args, long);
-			put_number(&out, &spec, number < 0 ? -(uint64_t)number : (uint64_t)number,
-				   10, number < 0);
-			break;
-		case 'u':
-		case 'x':
-			put_number(&out, &spec,
-				   spec.longs > 1 ? va_arg(args, unsigned long long) :
-						    va_arg(args, unsigned long),
-				   *format == 'x' ? 16 : 10, false);
-			break;
-		case 'c':
-			put_char(&out, &spec, (char)va_arg(args, int));
-			break;
-		case 's':
-			put_text(&out, &spec, va_arg(args, const char *));
-			break;
-		case 'p':
-			put_pointer(&out, va_arg(args, const void *));
-			break;
-		case '\0': /* a lone % at the end */
-			format--;
-			break;
-		default: /* %% and what we do not know */
-			put(&out, *format);
-		}
-	}
 	if (size)
-		buf[MIN(out.length, size - 1)] = '\0';
-	return (int)out.length;
+		*buffer.next = '\0';
+	return length > INT32_MAX ? -1 : (int)length;
 }
 
 int snprintf(char *buf, size_t size, const char *format, ...)

@@ -58,24 +58,24 @@ static inline void count(struct tally *tally, enum shape shape, uint32_t ticks)
 	tally->calls++;
 }
 
-/* noipa: gcc must not look into a twin, nor through those who call it. */
-#define TIMED_ONE(type, shape, name, call, ...)                              \
-	__attribute__((noipa)) type name(struct tally *tally, ##__VA_ARGS__) \
-	{                                                                    \
-		uint32_t start = clock();                                    \
-		type value = call;                                           \
-                                                                             \
-		count(tally, shape, clock() - start);                        \
-		return value;                                                \
+/* The compiler must not look into a twin, nor through those who call it: NOIPA. */
+#define TIMED_ONE(type, shape, name, call, ...)             \
+	NOIPA type name(struct tally *tally, ##__VA_ARGS__) \
+	{                                                   \
+		uint32_t start = clock();                   \
+		type value = call;                          \
+                                                            \
+		count(tally, shape, clock() - start);       \
+		return value;                               \
 	}
 
-#define TIMED_VOID_ONE(shape, name, call, ...)                               \
-	__attribute__((noipa)) void name(struct tally *tally, ##__VA_ARGS__) \
-	{                                                                    \
-		uint32_t start = clock();                                    \
-                                                                             \
-		call;                                                        \
-		count(tally, shape, clock() - start);                        \
+#define TIMED_VOID_ONE(shape, name, call, ...)              \
+	NOIPA void name(struct tally *tally, ##__VA_ARGS__) \
+	{                                                   \
+		uint32_t start = clock();                   \
+                                                            \
+		call;                                       \
+		count(tally, shape, clock() - start);       \
 	}
 
 /* timed_NAME() and its twin empty_NAME(). */

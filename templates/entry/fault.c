@@ -24,7 +24,7 @@ static void describe_page_fault(const struct trap_frame *frame, uint32_t cr2, ch
 /* A stack that has run into its guard can't take the page fault's frame. */
 static void describe_double_fault(uint32_t cr2, char *text, size_t size)
 {
-	if (in_image(cr2, boot_stack_guard, boot_stack_guard + PAGE_SIZE))
+	if (in_image(cr2, boot_stack_guard, boot_stack))
 		snprintf(text, size, "stack overflow: 0x%x: guard below the boot stack", cr2);
 	else
 		snprintf(text, size, "double fault");

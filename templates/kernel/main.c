@@ -16,13 +16,13 @@
 //% endif
 #include <arch/tlb.h>
 #include <entry/trap.h>
-#include <generated/build.h>
 #include <generated/config.h>
 #include <generated/stages.h>
 //% if features.bench
 #include <kernel/bench.h>
 //% endif
 #include <kernel/boot_info.h>
+#include <kernel/build.h>
 #include <kernel/cmdline.h>
 #include <kernel/ktest.h>
 #include <kernel/main.h>
@@ -220,7 +220,7 @@ void kmain(uint32_t magic, phys_addr_t info)
 	machine_init(); /* the log */
 	trap_init();
 	kgen_line("hello proto=%d name=%s build=%s base=i386", PROTO_VERSION, KERNEL_NAME,
-		  BUILD_ID);
+		  kernel_build_id);
 	multiboot_read(magic, info); /* the command line may force the CPU */
 	cpu_init();
 	//% if features.bench

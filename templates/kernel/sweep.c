@@ -54,13 +54,13 @@ bool sweep_is_wanted(void)
 {
 	char form[8] = "";
 
-	if (!boot_option("fail.sweep", form, sizeof(form)))
+	if (!boot_option(OPTION_FAIL_SWEEP, form, sizeof(form)))
 		return false;
 	full = !strcmp(form, "full");
 	if (!full && strcmp(form, "short"))
-		refuse_boot("fail.sweep=%s: it must be short or full", form);
-	if (boot_option("fail.suite", only, sizeof(only)) && !ktest_count(only))
-		refuse_boot("fail.suite=%s: there is no such suite of tests", only);
+		refuse_boot(OPTION_FAIL_SWEEP "=%s: it must be short or full", form);
+	if (boot_option(OPTION_FAIL_SUITE, only, sizeof(only)) && !ktest_count(only))
+		refuse_boot(OPTION_FAIL_SUITE "=%s: there is no such suite of tests", only);
 	return true;
 }
 
@@ -142,8 +142,8 @@ static bool try_request(struct ktest *test, unsigned long k, const struct balanc
 
 		if (fault) {
 			test->failed = true;
-			printk("  # %s.%s: request %lu failed%s: %s\n", test->suite, test->name, k,
-			       reach_names[reach], fault);
+			log_line("  # %s.%s: request %lu failed%s: %s", test->suite, test->name, k,
+				 reach_names[reach], fault);
 			return false;
 		}
 		if (!fired)
@@ -172,7 +172,7 @@ static void sweep_test(const struct ktest_case *c, struct ktest *test)
 	fault = fault_since(&before);
 	if (fault) {
 		test->failed = true;
-		printk("  # %s.%s: no request failed: %s\n", test->suite, test->name, fault);
+		log_line("  # %s.%s: no request failed: %s", test->suite, test->name, fault);
 	}
 	if (test->failed || test->skipped)
 		return;
@@ -180,8 +180,8 @@ static void sweep_test(const struct ktest_case *c, struct ktest *test)
 		tried++;
 	if (test->failed)
 		return;
-	printk("  # %s.%s: %lu requests, %lu of them failed in turn\n", test->suite, test->name,
-	       requests, tried);
+	log_line("  # %s.%s: %lu requests, %lu of them failed in turn", test->suite, test->name,
+		 requests, tried);
 	KTEST_EXPECT_NULL(test, paging_check());
 }
 

@@ -29,11 +29,11 @@
  *
  * Where the free blocks of an order are, is the index's business: add, remove,
 //% if buddy.index == "lists"
- * take one. This kernel's is the seed's, a doubly linked list for each order, with
+ * take one. This kernel's is a doubly linked list for each order, with
  * a node for each frame (buddy_index.h). The other choice are bitmaps.
 //% else
  * take one. This kernel's are bitmaps, a few bits for each frame, of which the
- * lowest address is taken first (buddy_index.h). The other choice are the seed's
+ * lowest address is taken first (buddy_index.h). The other choice are
  * linked lists.
 //% endif
  *

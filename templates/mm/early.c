@@ -26,7 +26,7 @@ struct memory_stats memory_stats;
 #define LAST_PAGE 0xfffff000u
 
 /* Where the last zone ends, if that is not at 4 GiB. */
-#define ZONES_END MIN((uint64_t)ZONES_END_PAGE *PAGE_SIZE, (uint64_t)LAST_PAGE)
+#define ZONES_END MIN((uint64_t)ZONES_END_PAGE << PAGE_SHIFT, (uint64_t)LAST_PAGE)
 
 static void add(uint64_t start, uint64_t end)
 {
@@ -78,7 +78,7 @@ static void read_map(struct memmap_ranges *ranges)
 	stats->waste.top_page = memmap_bytes(ranges, MEMORY_AVAILABLE, LAST_PAGE, four_gib);
 }
 
-/* Refuse a machine on which no early allocation, or not even the image, could be. */
+/* Refuse a machine that is smaller than the description admits. */
 static void refuse_too_little(phys_addr_t image_end)
 {
 	const struct memblock_table *memory = &memblock.memory;
@@ -94,6 +94,10 @@ static void refuse_too_little(phys_addr_t image_end)
 		refuse_boot("no usable memory above 0x%x, where the kernel's image ends (add RAM: "
 			    "%u KiB are needed)",
 			    image_end, RAM_MINIMUM_KIB);
+	if (memblock_memory_bytes(&memblock) < RAM_LEAST)
+		refuse_boot("%zu KiB of usable memory are less than a machine with %u KiB has (add "
+			    "RAM)",
+			    memblock_memory_bytes(&memblock) >> 10, RAM_MINIMUM_KIB);
 }
 
 phys_addr_t memory_init(void)

@@ -13,10 +13,10 @@
  *      red zone as it was? Then note who freed it. If something is wrong, the list
  *      tells whose allocation it is: not all of a watch is overwritten at once.
  *   3. With a quarantine the block waits, filled, until as many others as that has
- *      room for were freed. If it is not as it was left, someone wrote to freed
- *      memory: say who had it.
+ *      room for were freed, or as many bytes. If it is not as it was left, someone
+ *      wrote to freed memory: say who had it.
  *   4. Give the block back to its tier. What the quarantine holds goes back before
- *      a request fails.
+ *      a request fails, whoever asks: kmalloc(), vmalloc() or alloc_pages().
  *
  * The red zone is at least 8 bytes and starts at the first byte that was not asked
  * for, so one byte too many is noticed: when the memory is freed, or by
@@ -38,6 +38,9 @@
 //% if debug.trace
 #include <mm/ktrace.h>
 //% endif
+//% if debug.quarantine
+#include <mm/page.h>
+//% endif
 #include <mm/poison.h>
 #include <mm/tiers.h>
 
@@ -45,7 +48,10 @@
 typedef const void *site_t;
 
 struct watch {
-	struct watch *next; /* live ones */
+	union {
+		struct watch *next; /* live ones */
+		size_t room; /* in quarantine: bytes that its block has */
+	};
 	struct watch **link; /* what points at this one; NULL once it is freed */
 	void *block; /* the tier's */
 	size_t size; /* bytes asked for: the header has it, too, and is overwritten first */
@@ -196,14 +202,30 @@ static void verify(const char *caller, const void *pointer)
 }
 
 //% if debug.quarantine
+/* The oldest and `count` - 1 behind it; their blocks have `bytes`, of `most` that they may. */
 static struct {
 	struct watch *ring[DEBUG_QUARANTINE];
-	unsigned next; /* where the next goes, and the oldest is */
+	unsigned oldest;
+	unsigned count;
+	size_t bytes;
+	size_t most;
+	bool is_shut; /* whoever asks for memory can't have any of it back now */
 } quarantine;
 
-/* The oldest may go, if nobody wrote to it. */
-static void release(struct watch *watch)
+void quarantine_init(void)
 {
+	quarantine.most =
+		MIN(free_page_count(), paging_stats.arena_pages) / QUARANTINE_PART * PAGE_SIZE;
+}
+
+/* The oldest may go, if nobody wrote to it. */
+static void release_oldest(void)
+{
+	struct watch *watch = quarantine.ring[quarantine.oldest];
+
+	quarantine.oldest = (quarantine.oldest + 1) % DEBUG_QUARANTINE;
+	quarantine.count--;
+	quarantine.bytes -= watch->room;
 	if (poison_broken(bytes_of(watch), watch->size, POISON_FREE))
 		report("quarantine", bytes_of(watch), "it was written after it was freed", watch);
 	tier_free(watch->block);
@@ -211,29 +233,33 @@ static void release(struct watch *watch)
 
 static void retire(struct watch *watch)
 {
-	struct watch *oldest = quarantine.ring[quarantine.next];
+	size_t room = tier_room(watch->block);
 
+	if (room > quarantine.most) {
+		tier_free(watch->block);
+		return;
+	}
+	while (quarantine.count == DEBUG_QUARANTINE || room > quarantine.most - quarantine.bytes)
+		release_oldest();
 	memset(bytes_of(watch), POISON_FREE, watch->size);
-	quarantine.ring[quarantine.next] = watch;
-	quarantine.next = (quarantine.next + 1) % DEBUG_QUARANTINE;
-	if (oldest)
-		release(oldest);
+	quarantine.ring[(quarantine.oldest + quarantine.count) % DEBUG_QUARANTINE] = watch;
+	quarantine.count++;
+	quarantine.bytes += room;
+	watch->room = room;
 }
 
-/* Let go of all; whether there was anything. */
-static bool drain_quarantine(void)
+bool quarantine_drain(void)
 {
-	bool any = false;
+	bool any = quarantine.count && !quarantine.is_shut;
 
-	for (unsigned i = 0; i < DEBUG_QUARANTINE; i++) {
-		struct watch *watch = quarantine.ring[i];
-
-		quarantine.ring[i] = NULL;
-		if (watch)
-			release(watch);
-		any |= !!watch;
-	}
+	while (quarantine.count && !quarantine.is_shut)
+		release_oldest();
 	return any;
+}
+
+void quarantine_shut(bool is_shut)
+{
+	quarantine.is_shut = is_shut;
 }
 
 //% else
@@ -246,7 +272,7 @@ static void retire(struct watch *watch)
 size_t kmalloc_shrink(void)
 {
 	//% if debug.quarantine
-	drain_quarantine();
+	quarantine_drain();
 	//% endif
 	return tiers_shrink();
 }
@@ -293,7 +319,7 @@ void *kmalloc_from(size_t size, size_t align, const void *site)
 		return out_of_memory(size, site);
 	block = tier_alloc_aligned(whole, align);
 	//% if debug.quarantine
-	if (!block && drain_quarantine())
+	if (!block && quarantine_drain())
 		block = tier_alloc_aligned(whole, align);
 	//% endif
 	if (!block)

@@ -31,6 +31,9 @@
 //% if debug.fail
 #include <kernel/fail.h>
 //% endif
+//% if debug.quarantine
+#include <mm/kdebug.h>
+//% endif
 #include <mm/kheap.h>
 #include <mm/kmalloc.h>
 #include <mm/kmem.h>
@@ -81,6 +84,9 @@ void kmalloc_init(void)
 	init_classes();
 	//% endif
 	kheap_init();
+	//% if debug.quarantine
+	quarantine_init();
+	//% endif
 	//% if debug.fail
 	fail_init();
 	//% endif
@@ -122,7 +128,7 @@ static COLD void *alloc_aligned(size_t size, size_t align)
 	if (enough <= KMALLOC_HEAP_LIMIT && align <= KHEAP_MAX - enough)
 		pointer = kheap_alloc_aligned(enough, align);
 	//% if kmalloc.mapping == "direct"
-	size = MAX(size, KMALLOC_HEAP_LIMIT + 1ul); /* and these for the heap's */
+	size = MAX(size, LARGE_ABOVE + 1ul); /* and these for the heap's */
 	//% endif
 	return pointer ? pointer : alloc_large(size, align);
 }

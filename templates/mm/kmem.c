@@ -16,6 +16,9 @@
 //% if debug.fail
 #include <kernel/fail.h>
 //% endif
+//% if debug.quarantine
+#include <mm/kdebug.h>
+//% endif
 #include <mm/kmalloc.h>
 #include <mm/kmem.h>
 #include <mm/page.h>
@@ -31,14 +34,19 @@ unsigned long kmem_failures;
 
 void *kblock_alloc(unsigned order)
 {
-	phys_addr_t block = alloc_pages(ZONE_DIRECT, order);
+	phys_addr_t block;
 
-	/*
-	 * Before giving up, ask everyone for what they do not need. Not for what is in
-	 * quarantine: that may go back to the very slab that is being looked past.
-	 */
+	//% if debug.quarantine
+	/* What is in it may belong to the very slab that is being looked past. */
+	quarantine_shut(true);
+	//% endif
+	block = alloc_pages(ZONE_DIRECT, order);
+	/* Before giving up, ask everyone for what they do not need. */
 	if (!block && tiers_shrink())
 		block = alloc_pages(ZONE_DIRECT, order);
+	//% if debug.quarantine
+	quarantine_shut(false);
+	//% endif
 	if (!block)
 		return NULL;
 	kmalloc_account(1l << order);

@@ -80,7 +80,7 @@ bool large_owns(const void *pointer)
 	return addr - KERNEL_BASE < DIRECT_MAP_LIMIT &&
 	       is_allocated(page_map[VIRT_TO_PHYS(addr) / PAGE_SIZE]) &&
 	       header_of(pointer)->magic == kmalloc_magic(pointer, header_of(pointer)->size) &&
-	       header_of(pointer)->size > KMALLOC_HEAP_LIMIT;
+	       header_of(pointer)->size > LARGE_ABOVE;
 }
 
 const char *large_fault(const void *pointer)
@@ -111,7 +111,7 @@ bool large_resize(void *pointer, size_t size)
 	if (size > large_room(pointer))
 		return false;
 	/* A quarter of the block would do, or a smaller tier serves better: move. */
-	if (order_for(size + offset) + 2 <= order_of(pointer) || size <= KMALLOC_HEAP_LIMIT)
+	if (order_for(size + offset) + 2 <= order_of(pointer) || size <= LARGE_ABOVE)
 		return false;
 	*header_of(pointer) = (block_header_t){ size, kmalloc_magic(pointer, size) };
 	return true;

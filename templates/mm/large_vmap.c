@@ -1,5 +1,5 @@
 /*
- * Large allocations as mappings: the seed's six steps.
+ * Large allocations as mappings, in six steps.
  *
  *   1. A caller asks for bytes.
  *   2. With the header in front, that makes so many pages.

@@ -5,7 +5,7 @@
  * (page tables, allocator metadata) allocate; zones_init() takes the rest for the
  * buddy and closes it for ever.
  *
- * An allocation is the seed's: return the pointer, bump it. The pointer skips
+ * An allocation: return the pointer, bump it. The pointer skips
  * what is reserved and what lies between regions:
  *
  *     memory     |-------------------|      |----------------------------|

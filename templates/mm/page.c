@@ -28,6 +28,9 @@
 #include <kernel/printk.h>
 #include <kernel/string.h>
 #include <mm/early.h>
+//% if debug.quarantine
+#include <mm/kdebug.h>
+//% endif
 #include <mm/page.h>
 #include <mm/vmalloc.h>
 
@@ -234,6 +237,9 @@ phys_addr_t alloc_elsewhere(enum zone_id id, unsigned order)
 		pages_drain();
 	addr = alloc_from(first_zone[id], order);
 	if (!addr) {
+		//% if debug.quarantine
+		quarantine_drain();
+		//% endif
 		vm_purge(); /* last, as it costs a TLB flush */
 		pages_drain();
 		addr = alloc_from(first_zone[id], order);

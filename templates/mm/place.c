@@ -22,8 +22,10 @@ void describe_address(uintptr_t addr, char *text, size_t size)
 		snprintf(text, size, "null page");
 	else if (addr < KERNEL_BASE)
 		snprintf(text, size, "user space, where nothing is mapped");
-	else if (in_image(addr, boot_stack_guard, boot_stack_guard + PAGE_SIZE))
+	else if (in_image(addr, boot_stack_guard, boot_stack))
 		snprintf(text, size, "guard below the boot stack");
+	else if (in_image(addr, fault_stack_guard, fault_stack))
+		snprintf(text, size, "guard below the double fault's stack");
 	else if (in_image(addr, _kernel_start, _etext))
 		snprintf(text, size, "read-only text");
 	else if (in_image(addr, _rodata, _erodata))

@@ -46,6 +46,9 @@
 //% if debug.fail
 #include <kernel/fail.h>
 //% endif
+//% if debug.quarantine
+#include <mm/kdebug.h>
+//% endif
 #include <mm/page.h>
 #include <mm/vm_state.h>
 #include <mm/vmalloc.h>
@@ -175,6 +178,10 @@ static NOINLINE uintptr_t take_from_arena(size_t reach, size_t align, size_t ske
 		drain_spares();
 		virt = arena_alloc(&vm.arena, reach, align, skew);
 	}
+	//% if debug.quarantine
+	if (!virt && quarantine_drain())
+		return take_from_arena(reach, align, skew); /* what it held is unmapped now */
+	//% endif
 	return virt;
 }
 
@@ -233,6 +240,10 @@ static uintptr_t map_fresh(size_t pages, size_t align, size_t skew, size_t guard
 	/* More frames than there are can't be had: don't even try. Few cost less than asking. */
 	if (pages < WORTH_ASKING || pages <= free_page_count() + vm.lazy.pages)
 		virt = reserve(pages, align, skew, guard);
+	//% if debug.quarantine
+	else if (quarantine_drain() && pages <= free_page_count() + vm.lazy.pages)
+		virt = reserve(pages, align, skew, guard);
+	//% endif
 	if (virt)
 		done = populate(page_of(virt), pages, kind);
 	if (virt && done == pages) {

@@ -30,6 +30,19 @@ KTEST(lib, formats_fields)
 	KTEST_EXPECT(test, formats_as("[  42|42  |0042]", "[%4d|%-4d|%04d]", 42, 42, 42));
 	KTEST_EXPECT(test, formats_as("[-042|abc  |  x]", "[%04d|%-5s|%3c]", -42, "abc", 'x'));
 	KTEST_EXPECT(test, formats_as("100%", "%d%%", 100));
+	KTEST_EXPECT(test, formats_as("[+5| 5|0x1F|017]", "[%+d|% d|0x%X|%#o]", 5, 5, 31, 15));
+	KTEST_EXPECT(test, formats_as("[007|abc|  3|-1]", "[%.3d|%.3s|%*d|%hhd]", 7, "abcdef", 3, 3,
+				      0xff));
+}
+
+/* The text behind a directive that is not supported gets its own argument. */
+KTEST(lib, shows_what_it_does_not_format)
+{
+	int untouched = 7;
+
+	KTEST_EXPECT(test, formats_as("%f %Lg here", "%f %Lg %s", 1.5, 2.5L, "here"));
+	KTEST_EXPECT(test, formats_as("ab%n here", "ab%n %s", &untouched, "here"));
+	KTEST_EXPECT_EQ(test, untouched, 7);
 }
 
 KTEST(lib, cuts_what_does_not_fit)

@@ -4,8 +4,11 @@
  */
 #include <arch/paging.h>
 #include <kernel/ktest.h>
+#include <mm/kheap.h>
 #include <mm/kmalloc.h>
+#include <mm/large.h>
 #include <mm/page.h>
+#include <mm/slab.h>
 #include <mm/vmalloc.h>
 
 /* Free pages, with those that wait for a flush, in blocks as large as they can be. */
@@ -47,16 +50,15 @@ KTEST(vmalloc, purges_under_pressure)
 {
 	size_t before = free_pages_purged();
 	size_t few = MIN(before / 4, (size_t)4096);
-	char *waiting = vmalloc(few * PAGE_SIZE);
+	char *waiting;
 	char *rest;
 	char *again;
 	char *none;
 
-	KTEST_ASSERT(test, waiting);
-	if (before + few + 3 * VMALLOC_GUARD_PAGES > paging_stats.arena_pages) {
-		vfree(waiting);
+	if (before + few + 3 * VMALLOC_GUARD_PAGES > paging_stats.arena_pages)
 		KTEST_SKIP(test, "there are fewer addresses than pages");
-	}
+	waiting = vmalloc(few * PAGE_SIZE);
+	KTEST_ASSERT(test, waiting);
 	keep_two_spare();
 	rest = vmalloc((before - few - 1) * PAGE_SIZE);
 	KTEST_EXPECT_EQ(test, free_page_count(), 1);
@@ -75,24 +77,45 @@ KTEST(vmalloc, purges_under_pressure)
 	KTEST_EXPECT_NULL(test, vm_check());
 }
 
+/* The order of the largest block that these pages make when they are free, and alone so. */
+static int largest_of(void **waiting, size_t pages)
+{
+	static struct free_profile profile;
+	int largest = 0;
+
+	vfree(*waiting);
+	vm_purge();
+	free_profile_read(&profile);
+	for (unsigned zone = 0; zone < ZONE_COUNT; zone++) {
+		for (int order = largest + 1; order <= MAX_ORDER; order++) {
+			if (profile.blocks[zone][order])
+				largest = order;
+		}
+	}
+	*waiting = vmalloc(pages * PAGE_SIZE);
+	return largest;
+}
+
 /* Whoever asks for frames, one or more, gets those that wait, when there are no others. */
 KTEST(vmalloc, any_request_gets_what_waits)
 {
 	size_t before = free_pages_purged();
 	size_t few = MIN(before / 4, (size_t)64);
 	unsigned long failures = page_stats.failures;
-	void *waiting = vmalloc(few * PAGE_SIZE);
 	phys_addr_t blocks[2] = { PHYS_NONE, PHYS_NONE };
+	void *waiting;
 	void *rest;
+	unsigned most;
 
-	KTEST_ASSERT(test, waiting);
-	if (before + 2 * VMALLOC_GUARD_PAGES > paging_stats.arena_pages) {
-		vfree(waiting);
+	if (before + 2 * VMALLOC_GUARD_PAGES > paging_stats.arena_pages)
 		KTEST_SKIP(test, "there are fewer addresses than pages");
-	}
+	waiting = vmalloc(few * PAGE_SIZE);
+	KTEST_ASSERT(test, waiting);
 	rest = vmalloc((before - few) * PAGE_SIZE);
 	KTEST_EXPECT_EQ(test, free_page_count(), 0);
-	for (unsigned order = 0; order <= MIN(1, MAX_ORDER); order++) {
+	most = largest_of(&waiting, few);
+	most = MIN(most, 1u);
+	for (unsigned order = 0; order <= most; order++) {
 		vfree(waiting);
 		blocks[order] = alloc_pages(ZONE_ANY, order);
 		KTEST_EXPECT(test, blocks[order]);
@@ -100,7 +123,7 @@ KTEST(vmalloc, any_request_gets_what_waits)
 		KTEST_EXPECT_EQ(test, free_page_count(), 0);
 	}
 	KTEST_EXPECT_EQ(test, page_stats.failures, failures);
-	for (unsigned order = 0; order <= MIN(1, MAX_ORDER); order++) {
+	for (unsigned order = 0; order <= most; order++) {
 		if (blocks[order])
 			free_pages(blocks[order], order);
 	}
@@ -110,31 +133,51 @@ KTEST(vmalloc, any_request_gets_what_waits)
 	KTEST_EXPECT_NULL(test, vm_check());
 }
 
+/* Whether all memory is in the direct map. */
+static bool is_all_direct(void)
+{
+	for (unsigned zone = ZONE_DIRECT + 1; zone < ZONE_COUNT; zone++) {
+		if (zones[zone].buddy.managed)
+			return false;
+	}
+	return true;
+}
+
+/* Whether so many bytes can come from `few` pages, whose largest block has `most` bytes. */
+static bool can_be_had(size_t size, size_t few, size_t most)
+{
+	size_t with_header = size + 2 * MAX(KMALLOC_ALIGNMENT, 128ul);
+
+	//% if kmalloc.mapping == "direct"
+	return MAX(with_header, MAX(SLAB_SIZE, (size_t)KHEAP_CHUNK)) <= most;
+	//% else
+	return most && with_header < few * PAGE_SIZE; /* in single pages */
+	//% endif
+}
+
 /* kmalloc() as well, of all tiers: what waits may be all that there is for a slab or a chunk. */
 KTEST(vmalloc, kmalloc_gets_what_waits)
 {
-	static const size_t lengths[] = { 100, 5000, KMALLOC_HEAP_LIMIT + 1 };
+	static const size_t lengths[] = { 100, 5000, LARGE_ABOVE + 1 };
 	size_t before = free_pages_purged();
-	size_t few = MIN(before / 4, (size_t)64);
-	void *waiting = vmalloc(few * PAGE_SIZE);
+	size_t few = MIN(before / 4, MAX(64ul, 4 * LARGE_ABOVE / PAGE_SIZE));
+	void *waiting;
 	void *rest;
+	size_t most;
 
-	KTEST_ASSERT(test, waiting);
-	if (before + 2 * VMALLOC_GUARD_PAGES > paging_stats.arena_pages ||
-	    (ZONE_DIRECT != ZONE_ANY && zones[ZONE_ANY].buddy.managed)) {
-		vfree(waiting);
+	if (before + 2 * VMALLOC_GUARD_PAGES > paging_stats.arena_pages || !is_all_direct())
 		KTEST_SKIP(test, "there are fewer addresses than pages, or not all are mapped");
-	}
+	waiting = vmalloc(few * PAGE_SIZE);
+	KTEST_ASSERT(test, waiting);
 	rest = vmalloc((before - few) * PAGE_SIZE);
+	most = PAGE_SIZE << largest_of(&waiting, few);
 	for (unsigned i = 0; i < ARRAY_SIZE(lengths); i++) {
 		void *pointer;
 
 		KTEST_EXPECT_EQ(test, free_page_count(), 0);
 		vfree(waiting);
 		pointer = kmalloc(lengths[i]);
-		//% if kmalloc.mapping == "direct"
-		if (lengths[i] + 256 <= PAGE_SIZE << MAX_ORDER) /* there are such blocks */
-		//% endif
+		if (can_be_had(lengths[i], few, most))
 			KTEST_EXPECT_NOT_NULL(test, pointer);
 		kfree(pointer);
 		free_pages_purged();

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,8 +24,10 @@ from typing import Any
 import pytest
 from tests.boot.loaders import Load, Loader
 from tests.boot.mutants import Replacement, build_broken
+from tests.tools import i386
 
 import kgen_qemu
+from kgen.derive import STAGES
 from kgen.pipeline import Request, build
 from kgen.progress import Progress
 from kgen_qemu.result import Result
@@ -31,6 +36,7 @@ SOURCES = Path(__file__).parents[1] / "kernels"
 CHAIN = Path(__file__).parent / "chain" / "chain.S"
 
 Boot = Callable[..., Result]
+Emulator = Callable[..., Path]
 
 
 @dataclass(frozen=True)
@@ -156,11 +162,73 @@ def boot(own: Callable[[Path], Path]) -> Boot:
     return run
 
 
+# --- scripts in QEMU's place ------------------------------------------------------
+
+NOTE = 'note() { echo $$ >> "$PIDS"; }; note'
+"""A line of shell that notes its process: not one of those may be left at the end of a test."""
+
+
+@pytest.fixture
+def pids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where scripts note their processes; at the end of a test not one of them may be left."""
+    noted = tmp_path / "pids"
+    monkeypatch.setenv("PIDS", str(noted))
+    yield noted
+    left = [pid for pid in noted.read_text().split() if alive(int(pid))] if noted.exists() else []
+    for pid in left:
+        os.kill(int(pid), signal.SIGKILL)
+    assert left == []
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that was killed may take a moment to be gone."""
+    for _ in range(100):
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return False
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        time.sleep(0.02)
+    return True
+
+
+@pytest.fixture
+def emulator(tmp_path: Path, pids: Path, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """Put a script in QEMU's place; gives an output folder with a kernel that none will run."""
+
+    def install(script: str, interpreter: str = "/bin/sh") -> Path:
+        binary = tmp_path / "bin" / "qemu-system-i386"
+        binary.parent.mkdir(exist_ok=True)
+        head = f"{NOTE}\n" if interpreter == "/bin/sh" else ""
+        binary.write_text(f"#!{interpreter}\n{head}{script}\n")
+        binary.chmod(0o755)
+        monkeypatch.setenv("PATH", str(binary.parent), prepend=os.pathsep)
+        out = tmp_path / "out"
+        out.mkdir(exist_ok=True)
+        (out / "kernel.elf").write_bytes(b"no kernel")
+        manifest: dict[str, Any] = {
+            "schema": 1,
+            "name": "none",
+            "image": "kernel.elf",
+            "image_sha256": hashlib.sha256(b"no kernel").hexdigest(),
+            "image_size": 9,
+            "build": "0123456789ab",
+            "stages": list(STAGES),
+            "features": ["tests"],
+            "ram": {"minimum": 2 << 20, "maximum": 4 << 30},
+            "cpu": {"minimum": "386"},
+        }
+        (out / "manifest.json").write_text(json.dumps(manifest))
+        return out
+
+    return install
+
+
 @pytest.fixture(scope="session")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The loader of chain.S, linked to run at 32 MiB."""
     out = tmp_path_factory.mktemp("chain") / "chain.elf"
-    command = ["gcc", "-m32", "-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none"]
+    command = [i386().compiler, "-m32", "-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none"]
     subprocess.run([*command, "-Wl,-Ttext=0x2000000", str(CHAIN), "-o", str(out)], check=True)
     return out
 

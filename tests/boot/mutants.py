@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kgen.build.folder import Folder
+from kgen.build.ident import identified
 from kgen.build.run import run_ninja
 from kgen_qemu.errors import Exit
 
@@ -45,9 +46,11 @@ def build_broken(sound: Path, out: Path, faults: Iterable[Replacement]) -> None:
     with folder.locked(lambda: None) as lock:
         outcome = run_ninja(folder, lock=lock)
     assert outcome.ok, outcome.output
-    image = folder.candidate.read_bytes()
+    image, build_id = identified(folder.candidate.read_bytes())
+    folder.candidate.write_bytes(image)
     manifest = json.loads(folder.manifest.read_text()) | {
         "image": folder.candidate.relative_to(folder.root).as_posix(),
+        "build": build_id,
         "image_size": len(image),
         "image_sha256": hashlib.sha256(image).hexdigest(),
     }
@@ -303,7 +306,7 @@ PAGE_MUTANTS = [
         "if (!taken || taken->start >= aligned + size)",
         "if (taken || aligned)",
         PANIC,
-        "out of early memory",
+        "boot refused: no memory for page tables",
     ),
     Mutant(
         "hand_over_ignores_reserved",
@@ -319,7 +322,7 @@ PAGE_MUTANTS = [
         "mb->reserved.count = 1;",
         "mb->reserved.count = 0;",
         PANIC,
-        "out of early memory",
+        "boot refused: no memory for page tables",
     ),
     Mutant(
         "page_0_handed_out",

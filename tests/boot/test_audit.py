@@ -37,6 +37,12 @@ def newer(kernels: Kernels) -> Path:
     return kernels.user("newer.c")
 
 
+@pytest.fixture(scope="session")
+def plain(kernels: Kernels) -> Path:
+    """A kernel without tests, which ends soon."""
+    return kernels.user(sets=["features.tests=false"])
+
+
 # --- a kernel that keeps to a 386 -----------------------------------------------
 
 
@@ -60,13 +66,25 @@ def test_on_other_machines(default: Path, boot: Boot, options: dict[str, str]) -
 
 def test_exactly(default: Path, boot: Boot) -> None:
     """One instruction a block: as many as in the plain form, but for those behind a fault."""
-    plain = boot(default, cpu="386", memory="2M")
+    blocks = boot(default, cpu="386", memory="2M")
     exact = boot(default, cpu="386", memory="2M", audit="exact", timeout=100)
     assert exact.verdict == "pass", exact.reasons
-    assert plain.audit is not None
+    assert blocks.audit is not None
     assert exact.audit is not None
     assert exact.audit.exact
-    assert plain.audit.distinct - 50 < exact.audit.distinct <= plain.audit.distinct
+    assert blocks.audit.distinct - 50 < exact.audit.distinct <= blocks.audit.distinct
+
+
+@pytest.mark.parametrize("mode", ["on", "exact"])
+def test_two_boots_give_one_audit(plain: Path, boot: Boot, mode: str) -> None:
+    """The same instructions, in a log that ends with the one that leaves, whatever QEMU it is."""
+    logs = []
+    for _ in range(3):
+        result = boot(plain, cpu="486", memory="2M", audit=mode)
+        assert result.audit is not None
+        logs.append((result.audit.instructions, result.audit.file.read_bytes()))
+    assert logs[0] == logs[1] == logs[2]
+    assert mode == "on" or logs[0][1].endswith(b"$0xf4\n")
 
 
 def test_a_486_is_seen_to_run_what_it_has(default: Path, boot: Boot) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,8 @@ import pytest
 
 pytestmark = pytest.mark.boot
 
-KERNELS = Path(__file__).parents[1] / "kernels"
+ROOT = Path(__file__).parents[2]
+KERNELS = ROOT / "tests/kernels"
 DESCRIPTION = """\
 from kgen import Kernel
 
@@ -38,17 +40,31 @@ def greeter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_users_source_runs_and_brings_its_tests(greeter: Path) -> None:
-    done = kgen(greeter, "boot", "--expect", "hello from user/hello.c, memory is free")
+    options = ("--expect", "hello from user/hello.c, memory is free", "--timeout", "3000000")
+    done = kgen(greeter, "boot", *options)
     assert done.returncode == 0, done.stdout
     lines = done.stdout.splitlines()
     assert "hello from user/hello.c, memory is free" in lines
     assert "  ok 2 obeys_the_command_line" in lines
     assert "  ok 3 has_nothing_to_say # SKIP nobody asked" in lines
     assert any(line.startswith("PASS: 8 stages, ") and "1 skipped" in line for line in lines)
+    for page in ("README.md", "docs/cpu386.md"):
+        (accounts,) = re.findall(r"^  memory   .*$", (ROOT / page).read_text(), re.MULTILINE)
+        assert accounts in lines
     assert lines[-1].endswith(
         "kgen boot --cpu qemu32 --memory 64M --machine pc "
-        "--expect 'hello from user/hello.c, memory is free'"
+        "--expect 'hello from user/hello.c, memory is free' --timeout 3000000"
     )
+
+
+def test_a_boot_after_an_edit_says_that_the_kernel_is_from_before(greeter: Path) -> None:
+    source = (greeter / "hello.c").read_text()
+    (greeter / "hello.c").write_text(source + "\n")
+    done = kgen(greeter, "boot")
+    (greeter / "hello.c").write_text(source)
+    lines = done.stdout.splitlines()
+    assert "  stale    hello.c changed since this kernel was built: run kgen build" in lines
+    assert done.returncode == 0  # the verdict is on the kernel that ran
 
 
 def test_a_users_failing_test_is_named(greeter: Path) -> None:

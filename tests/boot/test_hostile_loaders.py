@@ -108,8 +108,12 @@ REFUSED: dict[str, tuple[Loader, str]] = {
     ),
     "less_than_the_image": (Loader([(MiB, 1 << 16, AVAILABLE)]), "no usable memory above 0x1"),
     "lower_memory_alone": (Loader(memory=(640, 0)), "no usable memory above 0x1"),
+    "too_little": (
+        Loader([(0, 0x9F000, AVAILABLE), (8 * MiB, 512 << 10, AVAILABLE)]),
+        "1148 KiB of usable memory are less than a machine with 2048 KiB has",
+    ),
     "too_small_for_tables": (
-        Loader([(0, 0x9F000, AVAILABLE), (3 * GiB, PAGE, AVAILABLE)]),
+        Loader([(0, 0x9F000, AVAILABLE), (3 * GiB, MiB, AVAILABLE)]),
         "no memory for page tables and metadata: [0-9]+ KiB wanted in one piece below 0x38000000",
     ),
     "none_in_the_direct_map": (
@@ -149,6 +153,14 @@ def test_modules_at_the_end_of_the_address_space(load: Load) -> None:
     assert stats["mem.modules"] == 2 * PAGE
     assert stats["mem.waste.top_page"] == PAGE
     assert stats["buddy.highmem.free_pages"] == 0
+
+
+def test_a_module_with_a_long_command_line(load: Load) -> None:
+    """`kgen boot` would refuse it; of another loader's the kernel keeps what the field says."""
+    result = load(Loader(PC_MAP, modules=[(FAR, b"x", b"a name" + b" x" * 3000)]))
+    assert_used(result, PC_MAP)
+    (module,) = result.transcript.modules
+    assert module.name == ("a name" + " x" * 3000)[:63]
 
 
 def test_lower_memory_is_640_kib_at_most(load: Load) -> None:

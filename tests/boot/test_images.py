@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 from tests.boot.conftest import Kernels
+from tests.tools import binutil, i386, needs_grub
 
 import kgen_qemu
 from kgen import cli, image
@@ -53,6 +54,8 @@ def files(tmp_path: Path) -> list[Path]:
 
 def boot(folder: Path, via: str, **options: Any) -> Result:
     """``kgen boot --via …`` without the command line's printing."""
+    if via == "grub":
+        needs_grub()
     request = kgen_qemu.boot_request(folder, via=via, **options)
     with cli.inserted(request) as complete:
         return kgen_qemu.boot(complete)
@@ -134,6 +137,8 @@ def test_the_verdict_is_that_of_a_direct_boot(default: Path, via: str) -> None:
 def test_the_command(
     default: Path, via: str, capsys: pytest.CaptureFixture[str], files: list[Path]
 ) -> None:
+    if via == "grub":
+        needs_grub()
     arguments = ["boot", "-o", str(default), "--via", via, "--module", str(files[1]), "--json"]
     assert cli.run(arguments) == 0
     answer = json.loads(capsys.readouterr().out)
@@ -144,9 +149,24 @@ def test_the_command(
 
 @pytest.mark.parametrize("via", ["grub", "floppy"])
 def test_too_little_memory_is_named(default: Path, tmp_path: Path, via: str) -> None:
+    """On a machine that has less than `kgen boot` would give it: the loader says so."""
     large = tmp_path / "large"
     large.write_bytes(bytes(1200 * KiB))
-    assert_refused(boot(default, via, modules=[large], memory="2M"), "memory")
+    request = kgen_qemu.boot_request(default, via=via, modules=[large], memory="4M")
+    request = replace(request, machine=replace(request.machine, memory=2 * MiB))
+    with cli.inserted(request) as complete:
+        assert_refused(kgen_qemu.boot(complete), "memory")
+
+
+def test_grub_says_itself_why_it_refuses(default: Path, tmp_path: Path) -> None:
+    needs_grub()
+    cargo = image.gather(kgen_qemu.load_manifest(default), "", [])
+    nameless = replace(cargo, elf=cargo.elf.replace(struct.pack("<I", 0x1BADB002), bytes(4)))
+    disc = tmp_path / "nameless.iso"
+    disc.write_bytes(image.make(nameless, "iso", Folder(default.resolve())))
+    request = kgen_qemu.boot_request(default, via="grub", timeout=20)
+    result = kgen_qemu.boot(replace(request, machine=replace(request.machine, medium=disc)))
+    assert_refused(result, r"ran: error: .*no multiboot header found\.$")
 
 
 # --- the floppy's loader and BIOSes of all ages ----------------------------------------
@@ -157,8 +177,9 @@ def odd(disk: bytes, tmp_path: Path, *flaws: str) -> bytes:
     elf, code = tmp_path / "odd.elf", tmp_path / "odd.bin"
     flags = ["-m32", "-march=i386", "-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none"]
     flags += ["-Wl,-N", "-Wl,-Ttext=0", "-Wl,-e,start", *(f"-D{flaw}" for flaw in flaws)]
-    subprocess.run(["gcc", *flags, str(ODD_BIOS), "-o", str(elf)], check=True)
-    subprocess.run(["objcopy", "-O", "binary", "-j", ".text", str(elf), str(code)], check=True)
+    subprocess.run([i386().compiler, *flags, str(ODD_BIOS), "-o", str(elf)], check=True)
+    objcopy = [binutil("objcopy"), "-O", "binary", "-j", ".text"]
+    subprocess.run([*objcopy, str(elf), str(code)], check=True)
     sector = code.read_bytes()
     assert len(sector) == SECTOR
     assert not any(disk[-SECTOR:])

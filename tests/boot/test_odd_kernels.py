@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 from tests.boot.conftest import Kernels
@@ -101,4 +102,50 @@ def test_the_direct_map_alone(kernels: Kernels, boot: Boot, memory: str) -> None
     """No slabs, no heap, no arena: each object is a block of the buddy's."""
     sets = ["kmalloc.classes=", "kmalloc.heap_limit=0", "kmalloc.mapping=direct"]
     result = boot(kernels.user(sets=sets), memory=memory, cpu="386")
+    assert result.verdict == "pass", (result.reasons, result.log.read_text())
+
+
+SIXTY = ",".join(str(64 * i) for i in range(1, 61))
+
+ADMITTED = [
+    ("layout.arena_size=8M", "64M"),
+    ("kmalloc.heap_limit=0 kmalloc.classes=64,16000 slab.order=3", "64M"),
+    ("kmalloc.classes=16000 slab.order=3", "8M"),
+    ("kmalloc.alignment=2048 kmalloc.mapping=direct", "64M"),
+    ("debug.quarantine=64 kmalloc.classes=64,32000 slab.order=5 kmalloc.heap_limit=0", "16M"),
+    (f"slab.order=3 kmalloc.classes={SIXTY}", "2M"),
+    ("layout.arena_size=4M buddy.max_order=9", "4M"),
+]
+"""Shapes that in-kernel tests once took for impossible: less arena than memory, slabs larger than
+a page of the heap's, more of them than the machine has room for at once."""
+
+
+@pytest.mark.boot
+@pytest.mark.parametrize(("sets", "memory"), ADMITTED)
+def test_what_is_admitted_passes(kernels: Kernels, boot: Boot, sets: str, memory: str) -> None:
+    result = boot(kernels.user(sets=sets.split()), memory=memory)
+    assert result.verdict == "pass", (result.reasons, result.log.read_text())
+
+
+THREE_ZONES = """\
+from kgen import Buddy, Kernel, Layout, MiB, Ram, Slab, Zone
+
+zones = (Zone(name="low", limit="direct"), Zone(name="mid", limit=32 * MiB), Zone(name="high"))
+kernel = Kernel(
+    ram=Ram(maximum=64 * MiB),
+    layout=Layout(direct_map_limit="8M"),
+    buddy=Buddy(zones=zones, max_order=8),
+    slab=Slab(order=5),
+)
+"""
+
+
+@pytest.mark.boot
+def test_memory_that_is_not_mapped_in_the_middle_zone(
+    kernels: Kernels, boot: Boot, tmp_path: Path
+) -> None:
+    """Of three zones the highest has no memory, and the lowest alone is mapped."""
+    description = tmp_path / "kernel.py"
+    description.write_text(THREE_ZONES)
+    result = boot(kernels.user(description=description), memory="16M")
     assert result.verdict == "pass", (result.reasons, result.log.read_text())

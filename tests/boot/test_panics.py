@@ -50,6 +50,7 @@ CPU_FAULTS = [
     ("invalid_opcode", 6, 0, "invalid opcode"),
     ("no_coprocessor", 7, 0, "device not available"),
     ("overflow_stack", 8, 0, r"stack overflow: 0x\w+: guard below the boot stack"),
+    ("large_frame", 8, 0, r"stack overflow: 0x\w+: guard below the boot stack"),
     ("absent_segment", 11, 0x18, "segment not present"),
     ("absent_stack", 12, 0x18, "stack-segment fault"),
     ("wild_segment", 13, 0x1230, "general protection"),

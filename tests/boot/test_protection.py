@@ -77,8 +77,8 @@ PROTECTIONS = (
         "stack",
         r"stack overflow: 0x\w+: guard below the boot stack",
         PAGING,
-        "*direct_pte(VIRT_TO_PHYS((uintptr_t)boot_stack_guard)) = 0;",
-        "",
+        "*direct_pte(VIRT_TO_PHYS((uintptr_t)page)) = 0;",
+        "continue;",
     ),
     Protection(
         "stack",

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from tests.tools import i386
 
 from kgen import Kernel
 from kgen.derive import Derived, derive
 
 SOURCES = Path(__file__).parent / "kernel"
 
-GCC = ("gcc", "-m32", "-march=i386", "-ffreestanding", "-fno-pic", "-fcf-protection=none", "-g")
-LD = ("ld", "-m", "elf_i386", "--build-id=none", "-z", "max-page-size=4096")
+CFLAGS = ("-m32", "-march=i386", "-ffreestanding", "-fno-pic", "-fcf-protection=none", "-g")
+LDFLAGS = ("-m", "elf_i386", "--build-id=none", "-z", "max-page-size=4096")
 
 
 class Build(Protocol):
@@ -46,8 +47,9 @@ def build(tmp_path: Path) -> Build:
         assembly, layout = tmp_path / "start.S", tmp_path / "kernel.ld"
         assembly.write_text(_edited("start.S", start or {}) + append)
         layout.write_text(_edited("kernel.ld", script or {}))
-        _run(*GCC, "-c", "start.S", "-o", "start.o", cwd=tmp_path)
-        _run(*LD, *link, "-T", "kernel.ld", "-o", "kernel.elf", "start.o", cwd=tmp_path)
+        gcc, ld = i386().compiler, i386().linker
+        _run(gcc, *CFLAGS, "-c", "start.S", "-o", "start.o", cwd=tmp_path)
+        _run(ld, *LDFLAGS, *link, "-T", "kernel.ld", "-o", "kernel.elf", "start.o", cwd=tmp_path)
         return tmp_path / "kernel.elf"
 
     return run

@@ -182,3 +182,18 @@ def test_every_function_is_decoded_from_its_own_start(build: Build, default: Der
         build, default, "\t.byte 0xb8\n\t.type second, @function\nsecond:\n\tinvlpg (%eax)"
     )
     assert [item.elf.split("`")[1] for item in wrong if "`" in item.elf] == ["invlpg [eax]"]
+
+
+@pytest.mark.parametrize("alignment", [8192, 65536])
+def test_the_stack_is_not_aligned_past_its_guard(
+    build: Build, default: Derived, alignment: int
+) -> None:
+    (finding,) = found(build, default, f"andl $-{alignment}, %esp")
+    assert finding.rule == "stack-alignment"
+    assert f"aligned to {alignment} bytes" in str(finding)
+    assert " in extra" in str(finding)
+
+
+def test_what_may_be_aligned(build: Build, default: Derived) -> None:
+    code = "andl $-16, %esp\n\tandl $-4096, %esp\n\tmovl $0xe000e481, %eax\n\tandl $-8192, %ecx"
+    assert found(build, default, code) == []

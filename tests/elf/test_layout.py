@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kgen import Buddy, GiB, Kernel, Layout, MiB, Ram
+from kgen import Buddy, GiB, Kernel, Layout, MiB, Ram, Zone
 from kgen.derive import Derived, derive
 from kgen.errors import Exit, KgenError
 from kgen.verify import facts, findings, verify
@@ -46,6 +46,28 @@ BAD_STARTS = {
 def test_a_bad_source_breaks_its_rule_alone(name: str, build: Build, default: Derived) -> None:
     edits, rules = BAD_STARTS[name]
     assert broken(build(start=edits), default) == rules
+
+
+@pytest.mark.parametrize(
+    ("section", "hint"),
+    [
+        (".init_array", "call the function from kernel_main()"),
+        (".ctors.65535", "call the function from kernel_main()"),
+        (".fini_array", "a kernel does not end"),
+        (".tdata", "drop __thread"),
+        (".eh_frame", "drop -fexceptions"),
+        (".odd", 'drop __attribute__((section(".odd")))'),
+    ],
+)
+def test_a_section_of_a_users_is_told_by_what_made_it(
+    section: str, hint: str, build: Build
+) -> None:
+    """Who writes C has no linker script to change."""
+    users = derive(Kernel(sources=("hello.c",)))
+    elf = build(start={"\t.data\n": f'\t.section {section}, "aw"\n\t.long 1\n\t.data\n'})
+    (finding,) = findings(facts(elf), users)
+    assert hint in finding.hint
+    assert "templates" not in finding.hint
 
 
 BAD_SCRIPTS = {
@@ -145,9 +167,33 @@ def test_an_image_too_large_for_the_smallest_machine(build: Build) -> None:
     elf = build(script={". += 0x10000;": f". += {tight.image_limit:#x};"})
     (finding,) = findings(facts(elf), tight)
     assert finding.rule == "image-size"
-    assert "ram.minimum" in finding.hint
+    assert finding.hint == "raise ram.minimum to 3 MiB, or build less into the kernel"
     roomy = derive(Kernel(ram=Ram(minimum=1 * GiB)))
     assert "image-size" not in broken(elf, roomy)
+
+
+def test_an_image_that_no_minimum_helps(build: Build) -> None:
+    """Page map and nodes of 1100 MiB take their room in the direct map."""
+    zones = (Zone(name="low", limit="direct"), Zone(name="high"))
+    full = derive(
+        Kernel(
+            ram=Ram(minimum=4 * MiB, maximum=1100 * MiB),
+            layout=Layout(direct_map_limit=4 * MiB),
+            buddy=Buddy(zones=zones),
+        )
+    )
+    elf = build(script={". += 0x10000;": ". += 0x40000;", "0x4000000": "0x800000"})
+    (finding,) = findings(facts(elf), full)
+    assert finding.rule == "image-size"
+    assert "with 1100 MiB of RAM it may take" in finding.expected
+    assert finding.hint.startswith("raise layout.direct_map_limit, lower ram.maximum, or")
+
+
+def test_boot_tables_that_reach_the_kernels_half(build: Build, default: Derived) -> None:
+    edits = {"0x4000000);": "0x4000000 * 0x31);"}  # 3136 MiB below 0xc0000000
+    assert broken(build(script=edits), default) == {"identity-map"}
+    edits = {"0x4000000);": "0x4000000 * 0x30);"}
+    assert broken(build(script=edits), default) == set()
 
 
 def test_all_findings_come_at_once_with_both_sides(build: Build, default: Derived) -> None:
@@ -180,3 +226,21 @@ def test_a_truncated_file_never_passes(build: Build, default: Derived) -> None:
         with pytest.raises(KgenError) as caught:
             verify(elf, default)
         assert caught.value.exit_code == Exit.BUILD
+
+
+@pytest.mark.parametrize(
+    ("section", "flags", "remedy"),
+    [
+        (".init_array", "aw", "kernel_main()"),
+        (".tdata", "awT", "__thread"),
+        (".mine", "aw", ".data.NAME"),
+    ],
+)
+def test_a_users_section_is_told_in_the_users_terms(
+    section: str, flags: str, remedy: str, build: Build
+) -> None:
+    derived = derive(Kernel(sources=("hello.c",)))
+    elf = build(append=f'\n\t.section {section}, "{flags}"\n\t.long 1\n')
+    (finding,) = findings(facts(elf), derived)
+    assert remedy in str(finding)
+    assert "templates/" not in str(finding)

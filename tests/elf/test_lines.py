@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.tools import i386
 
 from kgen.verify import facts
 from kgen.verify.lines import lines
@@ -21,7 +22,7 @@ def test_a_line_in_a_source_and_in_a_header(version: int, tmp_path: Path) -> Non
     (tmp_path / "main.c").write_text(SOURCE)
     flags = ("-m32", "-O0", "-ffreestanding", "-fno-pic", f"-gdwarf-{version}", "-nostdlib")
     link = ("-static", "-Wl,-e,main_function", "-Wl,-Ttext=0x100000", "-o", "out.elf")
-    subprocess.run(["gcc", *flags, *link, "main.c"], cwd=tmp_path, check=True)
+    subprocess.run([i386().compiler, *flags, *link, "main.c"], cwd=tmp_path, check=True)
     elf = tmp_path / "out.elf"
     found = facts(elf)
     main, twice = found.address_of("main_function"), found.address_of("twice")
@@ -37,9 +38,6 @@ def test_a_line_in_a_source_and_in_a_header(version: int, tmp_path: Path) -> Non
 
 def test_without_debug_information_there_are_none(tmp_path: Path) -> None:
     (tmp_path / "main.c").write_text("int main_function(void) { return 1; }\n")
-    subprocess.run(
-        ["gcc", "-m32", "-nostdlib", "-static", "-Wl,-e,main_function", "main.c", "-o", "out.elf"],
-        cwd=tmp_path,
-        check=True,
-    )
+    flags = ("-m32", "-nostdlib", "-static", "-Wl,-e,main_function")
+    subprocess.run([i386().compiler, *flags, "main.c", "-o", "out.elf"], cwd=tmp_path, check=True)
     assert lines(tmp_path / "out.elf", [facts(tmp_path / "out.elf").entry]) == {}

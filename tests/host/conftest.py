@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
-from tests.host.native import BARE, Workshop
+from tests.host.native import Workshop
+from tests.tools import needs_i386
 
 SMALL_MEMBLOCK = {"regions": 16, "map_entries": 8, "modules": 0}
 
@@ -40,11 +40,7 @@ def bitmaps_src(workshop: Workshop) -> Path:
 
 
 @pytest.fixture(scope="session")
-def bare_src(src: Path, workshop: Workshop) -> Path:
+def bare_src(src: Path) -> Path:
     """The sources of the default kernel, if this machine runs 32-bit programs."""
-    program = workshop.program(src, "lib.c", (), BARE)
-    try:
-        subprocess.run([program.path], check=False, stdout=subprocess.DEVNULL)
-    except OSError as error:
-        pytest.skip(f"this machine does not run 32-bit programs: {error}")
+    needs_i386()
     return src

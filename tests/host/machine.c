@@ -22,6 +22,7 @@ struct cpu cpu = { .family = 4 };
 
 static int frames;
 static size_t frame_count;
+static phys_addr_t direct_end;
 static uint32_t table[ARENA_PAGES];
 static size_t known[ARENA_PAGES]; /* pages of the arena that the TLB knows */
 static size_t known_count;
@@ -86,6 +87,20 @@ uint32_t *arena_table(void)
 	return table;
 }
 
+phys_addr_t virt_to_phys(const volatile void *pointer)
+{
+	uintptr_t virt = (uintptr_t)pointer;
+	uint32_t entry = machine_entry((const void *)virt);
+
+	if (entry & PTE_PRESENT)
+		return (entry & PTE_FRAME) | virt % PAGE_SIZE;
+	if (virt >= PAGE_SIZE && virt < KERNEL_BASE)
+		return virt; /* the program's own data, where a kernel has its own */
+	if (virt < PHYS_TO_VIRT(RAM_FIRST * PAGE_SIZE) || VIRT_TO_PHYS(virt) >= direct_end)
+		return PHYS_NONE;
+	return VIRT_TO_PHYS(virt);
+}
+
 bool flush_is_by_page(size_t pages)
 {
 	return pages <= FLUSHED_SINGLY;
@@ -122,6 +137,7 @@ void machine_begin(size_t ram, size_t arena)
 	size_t direct = MIN(ram, DIRECT_MAP_LIMIT / PAGE_SIZE);
 
 	frame_count = ram;
+	direct_end = direct * PAGE_SIZE;
 	frames = memory_file(ram);
 	for (size_t frame = RAM_FIRST; frame < direct; frame++) {
 		map_file(frames, frame, PHYS_TO_VIRT(frame * PAGE_SIZE));

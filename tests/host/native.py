@@ -22,6 +22,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.tools import i386, native_gcc
+
 from kgen import Kernel
 from kgen.derive import derive
 from kgen.paths import templates_dir
@@ -165,8 +167,8 @@ class Workshop:
 
     def sources(self, **fields: object) -> Path:
         """The rendered sources of ``Kernel(**fields)``; the kernel must be sound."""
-        tree = render(derive(Kernel.model_validate(fields)), templates_dir(), sources={})
-        src = self.folder / f"src-{tree.build_id}"
+        tree = render(derive(Kernel.model_validate(fields)), templates_dir())
+        src = self.folder / f"src-{tree.digest}"
         if not src.exists():
             fresh = Path(tempfile.mkdtemp(dir=self.folder))
             tree.write(fresh / "src", fresh / "record")
@@ -225,11 +227,12 @@ class Workshop:
         return self._made(target, [*_COMMON, *flags, *includes, "-c", str(file)])
 
     def _made(self, target: Path, arguments: list[str]) -> Path:
-        """``target`` as gcc makes it, unless it is there."""
+        """``target`` as gcc makes it, unless it is there: kgen's for i386, or the machine's own."""
         if target.exists():
             return target
         fresh = _fresh(target)
-        command = ["gcc", *arguments, "-o", str(fresh)]
+        gcc = i386().compiler if "-m32" in arguments else native_gcc()
+        command = [gcc, *arguments, "-o", str(fresh)]
         done = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
         )

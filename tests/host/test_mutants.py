@@ -22,7 +22,7 @@ from tests.host.test_buddy import SMALL
 from tests.host.test_cores import CORES, disagreement
 from tests.host.test_heap import CORES as HEAP_CORES
 from tests.host.test_heap import HEAP, LAYOUT
-from tests.host.test_lib import misprint
+from tests.host.test_lib import misprint, own_misprint
 from tests.host.test_pages import CORES as PAGE_CORES
 from tests.host.test_pages import PAGES, RAM, settings, walk_of
 
@@ -68,8 +68,9 @@ def talk(name: str, count: int) -> Callable[[Workshop, Path, Edit | None], str]:
 
 
 def printing(workshop: Workshop, src: Path, edit: Edit | None) -> str:
-    """vsnprintf() against the C library's; the first difference."""
-    return misprint(workshop.program(src, "format.c", (), QUICK_BARE, edit))
+    """vsnprintf() against the C library's and our own words; the first difference."""
+    program = workshop.program(src, "format.c", (), QUICK_BARE, edit)
+    return misprint(program, 4000) or own_misprint(program)
 
 
 def library(workshop: Workshop, src: Path, edit: Edit | None) -> str:
@@ -347,11 +348,15 @@ MUTANTS = {
     "division loses its lowest bit": ("library", Edit(DIV_C, "bit >= 0; bit--", "bit > 0; bit--")),
     "buffer overrun by one": (
         "printing",
-        Edit(PRINTF_C, "if (out->length + 1 < out->size)", "if (out->length <= out->size)"),
+        Edit(PRINTF_C, "size ? size - 1 : 0", "size"),
     ),
     "zeros before the sign": (
         "printing",
-        Edit(PRINTF_C, "if (negative && spec->zero) {", "if (0) {"),
+        Edit(
+            PRINTF_C,
+            "put_bytes(out, sign, strlen(sign)); put_times(out, '0', zeros);",
+            "put_times(out, '0', zeros);\nput_bytes(out, sign, strlen(sign));",
+        ),
     ),
     "high word dropped": (
         "printing",
@@ -359,7 +364,83 @@ MUTANTS = {
     ),
     "width ignored to the left": (
         "printing",
-        Edit(PRINTF_C, "while (spec->left && pad-- > 0)", "while (0)"),
+        Edit(
+            PRINTF_C,
+            "if (spec->left) put_times(out, ' ', room - zeros);",
+            "if (0)\nput_times(out, ' ', room - zeros);",
+        ),
+    ),
+    "zeros though there is a precision": (
+        "printing",
+        Edit(
+            PRINTF_C,
+            "if (spec->zero && !spec->left && spec->precision < 0)",
+            "if (spec->zero && !spec->left)",
+        ),
+    ),
+    "zeros to the right": (
+        "printing",
+        Edit(
+            PRINTF_C,
+            "if (spec->zero && !spec->left && spec->precision < 0)",
+            "if (spec->zero && spec->precision < 0)",
+        ),
+    ),
+    "no octal zero": (
+        "printing",
+        Edit(PRINTF_C, "base == 8) *--at = '0';", "base == 8)\n;"),
+    ),
+    "0x before nothing": (
+        "printing",
+        Edit(PRINTF_C, "base == 16 && value", "base == 16"),
+    ),
+    "a short is not cut": (
+        "printing",
+        Edit(PRINTF_C, "value = (short)value;", ";"),
+    ),
+    "an unsigned char has a sign": (
+        "printing",
+        Edit(PRINTF_C, "value = (unsigned char)value;", "value = (signed char)value;"),
+    ),
+    "a negative width stays": (
+        "printing",
+        Edit(
+            PRINTF_C,
+            "spec->left = true; spec->width = spec->width == INT32_MIN ? INT32_MAX : -spec->width;",
+            "spec->left = true;",
+        ),
+    ),
+    "intmax_t is a word": (
+        "printing",
+        Edit(PRINTF_C, "case 'j':", "case 'k':"),
+    ),
+    "a double is left among the arguments": (
+        "printing",
+        Edit(
+            PRINTF_C,
+            "(void)va_arg(*args, uint64_t); /* a double is as wide */",
+            "(void)va_arg(*args, uint32_t);",
+        ),
+    ),
+    "a long double is a double": (
+        "printing",
+        Edit(PRINTF_C, "if (extended)", "if (0)"),
+    ),
+    "the argument of %n is left": (
+        "printing",
+        Edit(PRINTF_C, "case 'n': /* nothing is written to where it points */", "case 'N':"),
+    ),
+    "arguments are read after an unknown directive": (
+        "printing",
+        Edit(PRINTF_C, "return percent + strlen(percent);", "return at + 1;"),
+    ),
+    "text is read beyond its precision": (
+        "printing",
+        Edit(PRINTF_C, "while (length != spec->precision && text[length])", "while (text[length])"),
+    ),
+    "a precision wraps": (
+        "printing",
+        Edit(PRINTF_C, "*number = INT32_MAX;", ";"),
     ),
 }
 

@@ -160,6 +160,14 @@ static void overflow_stack(void)
 	zero = deeper(0);
 }
 
+static NOINLINE void large_frame(void)
+{
+	volatile char local[24576];
+
+	local[0] = zero; /* 8 KiB below the stack, if nothing touches what is between */
+	zero = local[0];
+}
+
 /* INT takes its vector from the instruction: it is written as it is needed. */
 void interrupt(unsigned vector)
 {
@@ -201,5 +209,6 @@ const struct trip cpu_trips[] = {
 	{ "write_below", write_below },
 	{ "write_guard", write_guard },
 	{ "overflow_stack", overflow_stack },
+	{ "large_frame", large_frame },
 	{ NULL, NULL },
 };

@@ -25,7 +25,7 @@ def templates(tmp_path: Path) -> Path:
 def rendered(templates: Path) -> Render:
     """Write ``{name: text}`` as templates and render them; later calls replace the former's."""
 
-    def run(files: dict[str, str], kernel: Kernel | None = None, **sources: bytes) -> Tree:
+    def run(files: dict[str, str], kernel: Kernel | None = None) -> Tree:
         for old in templates.rglob("*"):
             if old.is_file():
                 old.unlink()
@@ -33,6 +33,6 @@ def rendered(templates: Path) -> Render:
             path = templates / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        return render(derive(kernel or Kernel()), templates, sources=sources)
+        return render(derive(kernel or Kernel()), templates)
 
     return run

@@ -11,7 +11,7 @@ import pytest
 from kgen.describe import Compiler, Kernel
 from kgen.errors import KgenError
 from kgen.render import Tree
-from kgen.render.tree import _build_id
+from kgen.render.tree import Written
 
 from .conftest import Render
 
@@ -24,8 +24,11 @@ class Target:
     def __init__(self, root: Path) -> None:
         self.src, self.record = root / "src", root / "rendered.json"
 
-    def take(self, tree: Tree) -> bool:
+    def write(self, tree: Tree) -> Written:
         return tree.write(self.src, self.record)
+
+    def take(self, tree: Tree) -> bool:
+        return self.write(tree).changed
 
     def files(self) -> list[str]:
         return sorted(p.relative_to(self.src).as_posix() for p in self.src.rglob("*"))
@@ -37,29 +40,13 @@ def target(tmp_path: Path) -> Target:
 
 
 def test_two_renders_are_identical(rendered: Render) -> None:
-    files = {**TWO, "include/generated/build.h.j2": "{{ build_id }}\n"}
-    assert rendered(files) == rendered(files)
+    assert rendered(TWO) == rendered(TWO)
 
 
-def test_build_id_is_in_its_header_alone_and_covers_the_rest(rendered: Render) -> None:
-    files = {**TWO, "include/generated/build.h.j2": "id {{ build_id }}\n"}
-    tree = rendered(files)
-    assert len(tree.build_id) == 12
-    assert f"id {tree.build_id}\n" in tree.files[2].text
-    assert rendered({**files, "a.c": "int c;\n"}).build_id != tree.build_id
-    assert rendered(files, None, **{"hello.c": b"x"}).build_id != tree.build_id
-    with pytest.raises(KgenError, match="'build_id' is undefined"):
-        rendered({"a.h.j2": "{{ build_id }}\n"})
-
-
-def test_build_id_covers_flags_and_keeps_neighbours_apart(rendered: Render) -> None:
-    files = rendered(TWO).files
-    assert _build_id(files, {}, ["-O2"]) != _build_id(files, {}, ["-Os"])
-    assert _build_id(files, {"a": b"bc"}, []) != _build_id(files, {"ab": b"c"}, [])
-
-
-def test_a_description_without_effect_on_outputs_has_the_same_id(rendered: Render) -> None:
-    assert rendered(TWO).build_id == rendered(TWO, Kernel(compiler=Compiler(optimize="s"))).build_id
+def test_the_digest_covers_names_and_contents_and_keeps_neighbours_apart(rendered: Render) -> None:
+    trees = [TWO, {"a.c": TWO["a.c"]}, {**TWO, "a.c": "int c;\n"}, {"c.c": TWO["a.c"]}]
+    assert len({rendered(files).digest for files in trees}) == len(trees)
+    assert rendered(TWO).digest == rendered(TWO, Kernel(compiler=Compiler(optimize="s"))).digest
 
 
 def test_only_what_changed_is_written(rendered: Render, target: Target) -> None:
@@ -105,12 +92,36 @@ def test_a_replaced_output_is_not_deleted_as_stale(rendered: Render, target: Tar
     assert (target.src / "b/b.c").read_text() == "int mine;\n"
 
 
-def test_edited_outputs_are_restored(rendered: Render, target: Target) -> None:
+def test_edited_outputs_are_restored_and_the_edits_kept(rendered: Render, target: Target) -> None:
     target.take(rendered(TWO))
     path = target.src / "a.c"
+    ours = path.read_text()
+    for number, name in enumerate(("a.c.orig", "a.c.orig-2")):
+        path.write_text(f"{ours}int more{number};\n")
+        aside = target.src / name
+        # Also where the template changed meanwhile.
+        assert target.write(
+            rendered(TWO if number == 0 else {**TWO, "a.c": "int z;\n"})
+        ) == Written(True, ((path, aside),))
+        assert "more" not in path.read_text()
+        assert aside.read_text() == f"{ours}int more{number};\n"
+    assert target.write(rendered({**TWO, "a.c": "int z;\n"})) == Written(False)
+
+
+def test_an_edited_output_that_is_stale_is_kept(rendered: Render, target: Target) -> None:
+    target.take(rendered(TWO))
+    path = target.src / "b/b.c"
     path.write_text(path.read_text() + "int more;\n")
-    assert target.take(rendered(TWO))
-    assert "more" not in path.read_text()
+    written = target.write(rendered({"a.c": TWO["a.c"]}))
+    assert written.kept == ((path, target.src / "b/b.c.orig"),)
+    assert target.files() == ["a.c", "b", "b/b.c.orig"]
+
+
+def test_what_another_kgen_recorded_is_no_edit(rendered: Render, target: Target) -> None:
+    """Its record is a list of names, without hashes."""
+    target.take(rendered(TWO))
+    target.record.write_text('["a.c", "b/b.c"]')
+    assert target.write(rendered({**TWO, "a.c": "int z;\n"})) == Written(True)
 
 
 def test_a_lost_record_is_no_obstacle(rendered: Render, target: Target) -> None:
@@ -119,7 +130,7 @@ def test_a_lost_record_is_no_obstacle(rendered: Render, target: Target) -> None:
     assert not target.take(rendered(TWO))
     target.record.write_text("{ nonsense")
     target.take(rendered({**TWO, "a.c": "int aa;\n"}))
-    assert json.loads(target.record.read_text()) == ["a.c", "b/b.c"]
+    assert json.loads(target.record.read_text()).keys() == {"a.c", "b/b.c"}
 
 
 def test_a_fault_midway_orphans_nothing(
@@ -140,5 +151,5 @@ def test_a_fault_midway_orphans_nothing(
     assert "disk is full" in caught.value.hint
     monkeypatch.undo()
     assert target.files() == ["a.c", "b"]
-    target.take(rendered({"c.c": "int c;\n"}))
+    assert target.write(rendered({"c.c": "int c;\n"})).kept == ()
     assert target.files() == ["b", "c.c"]

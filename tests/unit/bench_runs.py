@@ -16,6 +16,7 @@ RUN = Run(
         Result("kmalloc.mix2k", "lists", "i686", 38.2, 40.0, 0.9, None),
         Result("kmalloc.mix2k", "bitmaps", "i386", 38.4, 41.0, 0.88, None),
     ),
+    compiler="gcc 12.2.0",
 )
 
 Measured = Callable[[Run], None]

@@ -138,6 +138,27 @@ def test_runs_that_share_nothing_cannot_be_compared() -> None:
         RUN.regressions(replace(RUN, memory=64 << 20), 1.0)
 
 
+@pytest.mark.parametrize(
+    ("compiler", "said"), [("gcc 12.2.0", False), ("gcc 14.2.0", True), ("", False)]
+)
+def test_a_run_of_another_compiler_is_called_so(
+    here: Path, measured: Measured, capfd: pytest.CaptureFixture[str], compiler: str, said: bool
+) -> None:
+    (here / "before.json").write_text(replace(RUN, compiler=compiler).to_json())
+    assert kgen(["bench", "--against", "before.json"]) == Exit.PASS
+    wanted = (
+        "kgen: the other run is of gcc 14.2.0, this one of gcc 12.2.0: figures of two compilers"
+    )
+    assert capfd.readouterr().err.startswith(wanted) == said
+
+
+def test_a_run_of_before_compilers_were_said_can_be_read(tmp_path: Path) -> None:
+    told = json.loads(RUN.to_json())
+    del told["compiler"]
+    (tmp_path / "run.json").write_text(json.dumps(told))
+    assert load_run(tmp_path / "run.json") == replace(RUN, compiler="")
+
+
 def test_what_only_one_run_has_is_no_regression() -> None:
     assert RUN.regressions(replace(RUN, results=RUN.results[:1]), 1.0) == []
     assert replace(RUN, results=RUN.results[:1]).regressions(RUN, 1.0) == []

@@ -15,13 +15,16 @@ from pathlib import Path
 
 import click
 import pytest
+from annotated_types import Le
 
 from kgen.cli import app
 from kgen.derive import STAGES
-from kgen.describe import Debug, Kernel, Zone
+from kgen.describe import Debug, Kernel, Memblock, Zone
 from kgen.errors import Exit
 from kgen.reference import reference
 from kgen_qemu.errors import Exit as SessionExit
+from kgen_qemu.maps import MOST_ENTRIES
+from kgen_qemu.request import MOST_MODULES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -248,6 +251,14 @@ def test_boot_sessions_exit_codes_are_the_contracts() -> None:
     assert {code.name: code.value for code in SessionExit}.items() <= {
         code.name: code.value for code in Exit
     }.items()
+
+
+@pytest.mark.parametrize(
+    ("field", "most"), [("map_entries", MOST_ENTRIES), ("modules", MOST_MODULES)]
+)
+def test_boot_sessions_limits_are_the_descriptions(field: str, most: int) -> None:
+    (bound,) = (item.le for item in Memblock.model_fields[field].metadata if isinstance(item, Le))
+    assert bound == most
 
 
 def test_readme_tours_every_stage() -> None:

@@ -21,7 +21,7 @@ from kgen.image.plan import Plan
 from kgen.paths import templates_dir
 from kgen.render.template import FILTERS
 
-NAMES = {*Kernel.model_fields, "kernel_name", "derived", "build_id", "plan"} - {"name"}
+NAMES = {*Kernel.model_fields, "kernel_name", "derived", "plan"} - {"name"}
 """What a template may name; `plan` is the floppy's (kgen.image.plan)."""
 
 ARITHMETIC = (
@@ -150,7 +150,7 @@ def test_a_broken_rule_is_noticed(name: str, text: str, why: str) -> None:
             "a.h.j2",
             "{% for zone in derived.zones %}{{ zone.start | hex }}{{ loop.index }}{% endfor %}",
         ),
-        ("a.h.j2", "{{ build_id }}{{ buddy.max_order }}"),
+        ("a.h.j2", "{{ kernel_name }}{{ buddy.max_order }}"),
     ],
 )
 def test_what_is_allowed_passes(name: str, text: str) -> None:

@@ -10,9 +10,9 @@ from kgen.bench.measure import Plan, measure, variants, workloads
 from kgen.bench.results import Run, load_run
 from kgen.bench.table import table
 from kgen.errors import Exit, KgenError
-from kgen.files import shown, write_whole
-from kgen.progress import Progress, say, say_error
-from kgen.units import parse_size
+from kgen.files import check_writable, exists, shown, write_whole
+from kgen.progress import Progress, answer, say, say_error
+from kgen_qemu import cpus, request
 
 PICTURES = (".png", ".svg")
 
@@ -60,7 +60,7 @@ def bench(options: Options, progress: Progress) -> Exit:
     _check(options)
     plan = options.plan
     before = load_run(options.against) if options.against else None
-    saved = load_run(plan.saved) if plan.saved.exists() else None
+    saved = load_run(plan.saved) if exists(plan.saved) else None
     run = measure(plan, progress)
     if options.host:
         from kgen.bench.host import measure_host
@@ -70,7 +70,15 @@ def bench(options: Options, progress: Progress) -> Exit:
     beside = before or saved
     if beside and not run.is_like(beside):
         beside = None
-    say(run.to_json() if options.as_json else table(run, beside))
+    if options.as_json:
+        answer(run.to_json())
+    else:
+        say(table(run, beside))
+    if beside and not run.is_of(beside):
+        say_error(
+            f"kgen: the other run is of {beside.compiler}, this one of {run.compiler}: figures of "
+            "two compilers differ though the code is the same"
+        )
     if options.save:
         write_whole(plan.saved, (run.to_json() + "\n").encode())
     if options.plot:
@@ -87,12 +95,13 @@ def _check(options: Options) -> None:
             f"--tolerance {options.tolerance:g}: must be 1 or more",
             "1.02 lets a figure get two per cent worse",
         )
-    try:
-        parse_size(options.memory)
-    except ValueError as error:
-        raise KgenError(f"--memory: {error}") from None
+    request.check(request.Options(cpu=options.cpu, memory=options.memory, timeout=options.timeout))
+    cpus.check(options.cpu, request.find_binary())
+    if options.save:
+        check_writable(options.plan.saved)
     if options.plot is None:
         return
+    check_writable(options.plot)
     if options.plot.suffix not in PICTURES:
         raise KgenError(f"--plot {shown(options.plot)}: ends neither in .png nor in .svg")
     from kgen.bench.plot import require

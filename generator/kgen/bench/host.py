@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -24,10 +23,12 @@ from kgen.bench.measure import Plan, Variant
 from kgen.bench.results import HostResult
 from kgen.build.flags import ARCHITECTURES, compile_flags
 from kgen.build.folder import Folder
+from kgen.build.toolchain import discover
 from kgen.errors import Exit, KgenError
 from kgen.load import load, prove
 from kgen.paths import templates_dir
 from kgen.render import render
+from kgen.scratch import scratch
 
 RUNS = 7
 """Runs of each workload, of which the quickest counts: others shared the machine."""
@@ -71,20 +72,22 @@ def compile_program(plan: Plan, variant: Variant) -> Path:
     folder = Folder(root.with_name(f"{root.name}-host").resolve())
     sets = (*plan.sets, *variant.sets, "kmalloc.mapping=direct")
     derived = prove(load(plan.description, sets))
-    tree = render(derived, templates_dir(), sources={})
+    tree = render(derived, templates_dir())
     tree.write(folder.src, folder.record)
     paths = [file.output.path for file in tree.files]
     program = folder.build / "host"
     march = ARCHITECTURES[derived.kernel.cpu.minimum]
-    command = ["gcc", *compile_flags(derived.kernel), f"-march={march}", "-ffunction-sections"]
+    flags = compile_flags(derived.kernel)
+    gcc = discover("auto", flags, folder.toolchain)
+    command = [gcc.compiler, *flags, f"-march={march}", "-ffunction-sections"]
     command += ["-I", str(folder.src / "include"), str(DRIVER)]
     command += [str(folder.src / path) for path in sorted(paths) if _is_part(path)]
     command += [*_LINK, "-o", str(program)]
-    done = _run(command, "gcc")
+    done = _run(command, gcc.name)
     if done.returncode:
         raise KgenError(
-            f"--host: gcc refused the program:\n{done.stderr}",
-            "it needs a gcc for x86 with -m32",
+            f"--host: {gcc.name} refused the program:\n{done.stderr}",
+            "it takes one that makes programs for Linux",
             exit_code=Exit.BUILD,
         )
     return program
@@ -99,9 +102,11 @@ def _is_part(path: str) -> bool:
 
 def _run(command: Sequence[str | Path], what: str) -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+        return subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=600, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
-        hint = "it takes gcc and a Linux that runs 32-bit x86 programs"
+        hint = "it takes a Linux that runs 32-bit x86 programs"
         raise KgenError(f"--host: {what}: {error}", hint, exit_code=Exit.BUILD) from None
 
 
@@ -136,8 +141,8 @@ def _nanoseconds(program: Path, workload: str) -> tuple[float, float]:
 
 def count_instructions(program: Path, workload: str) -> tuple[float, float]:
     """Instructions per measured call, to allocate and to free, as callgrind counts them."""
-    with tempfile.TemporaryDirectory(prefix="kgen-bench-") as folder:
-        out = Path(folder) / "callgrind.out"
+    with scratch("kgen-bench-") as folder:
+        out = folder / "callgrind.out"
         command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"]
         done = _run([*command, program, f"bench={workload}"], "valgrind")
         if done.returncode:

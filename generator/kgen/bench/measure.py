@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import kgen
 import kgen_qemu
 from kgen.bench.results import Result, Run
+from kgen.build.toolchain import used
 from kgen.errors import Exit, KgenError
 from kgen.load import load
 from kgen.pipeline import Request, build
@@ -100,22 +102,30 @@ def measure(plan: Plan, progress: Progress) -> Run:
     """Build and boot all of it. KgenError if a build fails or a boot does not pass."""
     kernel = load(plan.description, plan.sets).kernel
     results: list[Result] = []
+    compiler = ""
     for variant in plan.variants:
         folder = plan.folder(variant)
         sets = (*plan.sets, *variant.sets)
-        build(Request(plan.description, sets, folder), progress)
+        request = Request(plan.description, sets, folder)
+        build(request, progress)
+        compiler = used(request.folder.toolchain).release
         for workload in plan.workloads:
             if variant.runs(workload):
                 results += collected(variant, workload, _booted(plan, folder, workload))
-    return Run(kernel.name, plan.cpu, parse_size(plan.memory), tuple(results))
+    return Run(kernel.name, plan.cpu, parse_size(plan.memory), tuple(results), compiler=compiler)
 
 
 def _booted(plan: Plan, folder: Path, workload: Workload) -> tuple[Measurement, ...]:
     """What the variant in ``folder`` says of the workload: the stages' lines, or its own one."""
     request = kgen_qemu.boot_request(
-        folder, cpu=plan.cpu, memory=plan.memory, append=workload.option, timeout=plan.timeout
+        folder,
+        cpu=plan.cpu,
+        memory=plan.memory,
+        append=workload.option,
+        timeout=plan.timeout,
     )
-    counting = replace(request, machine=replace(request.machine, icount=True))
+    machine = replace(request.machine, icount=True)
+    counting = replace(request, machine=machine, kgen=kgen.__version__)
     result = kgen_qemu.boot(counting)
     if result.exit_code:
         raise KgenError(

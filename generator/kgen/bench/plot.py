@@ -1,6 +1,6 @@
 """A run of ``kgen bench`` as a picture: bars for each workload, one colour for each variant.
 
-matplotlib draws; it is the optional extra ``kgen[plot]`` and imported here alone.
+matplotlib draws; it is the optional extra `plot` and imported here alone.
 """
 
 from __future__ import annotations
@@ -24,9 +24,7 @@ _INCHES_PER_BAR = 0.16
 def require() -> None:
     """KgenError (exit 2) where matplotlib is not installed."""
     if find_spec("matplotlib") is None:
-        raise KgenError(
-            "--plot needs matplotlib, which is not installed", "pip install 'kgen[plot]'"
-        )
+        raise KgenError("--plot needs matplotlib, which is not installed", "pip install matplotlib")
 
 
 def draw(run: Run, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 The JSON form (schema 1) is what ``--json`` prints, ``--save`` keeps and ``--against`` reads. Its
 figures are exact counts divided by the number of calls, so two runs of one kernel are equal and
-any difference is a change of the code.
+any difference is a change of the code, or of the compiler: a run says which one it was.
 """
 
 from __future__ import annotations
@@ -94,13 +94,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Run:
-    """All results of a run; ``memory`` is bytes."""
+    """All results of a run; ``memory`` is bytes, ``compiler`` such as ``gcc 12.2.0``."""
 
     kernel: str
     cpu: str
     memory: int
     results: tuple[Result, ...]
     host: tuple[HostResult, ...] = ()
+    compiler: str = ""
 
     def to_json(self) -> str:
         """The text of ``--json``."""
@@ -119,6 +120,10 @@ class Run:
     def is_like(self, other: Run) -> bool:
         """Whether both were measured on the same machine, so that figures may be compared."""
         return (self.cpu, self.memory) == (other.cpu, other.memory)
+
+    def is_of(self, other: Run) -> bool:
+        """Whether one compiler made both, as far as they say: figures may differ by it alone."""
+        return not (self.compiler and other.compiler) or self.compiler == other.compiler
 
     def regressions(self, before: Run, tolerance: float) -> list[Change]:
         """What got more than ``tolerance`` times worse. KgenError if nothing can be compared."""
@@ -147,7 +152,7 @@ def load_run(path: Path) -> Run:
         raise KgenError(f"{shown(path)}: there is no such run", hint) from None
     except OSError as error:
         raise KgenError(f"{shown(path)} cannot be read: {error.strerror}") from None
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         hint = "it must be what kgen bench --json printed"
         raise KgenError(f"{shown(path)} is not a run of kgen bench: {what}", hint) from None
@@ -161,4 +166,7 @@ def _parsed(data: dict[str, Any]) -> Run:
             value = getattr(result, figure)
             if value is not None and not isinstance(value, int | float):
                 raise TypeError(f"{result.workload}: {figure} is {value!r}, not a number")
-    return Run(str(data["kernel"]), str(data["cpu"]), int(data["memory"]), results)
+    compiler = str(data.get("compiler", ""))  # older runs do not say
+    return Run(
+        str(data["kernel"]), str(data["cpu"]), int(data["memory"]), results, compiler=compiler
+    )

@@ -23,7 +23,9 @@ def table(run: Run, before: Run | None = None) -> str:
 
 
 def _lines(run: Run, before: Run | None) -> Iterator[str]:
-    yield f"{run.kernel}: guest instructions per call, {show_size(run.memory)}, {run.cpu}"
+    compiler = f", {run.compiler}" if run.compiler else ""
+    machine = f"{show_size(run.memory)}, {run.cpu}"
+    yield f"{run.kernel}: guest instructions per call, {machine}{compiler}"
     if before is not None:
         yield "each figure is followed by its ratio to the saved run; = means equal"
     old = {result.key: result for result in before.results} if before else {}

@@ -8,15 +8,21 @@ sizes: those that have a known cause become the name of what to change.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kgen.build import missing
 from kgen.errors import Exit, KgenError
-from kgen.files import shown
+from kgen.files import exists, shown
 
-_PLACE = re.compile(r"^(?P<file>[^\s:][^:\n]*):(?P<line>\d+)(?P<column>:\d+)?: (?P<text>.*)$")
+_PLACE = re.compile(
+    r"^(?:[^\s:]+\.o:)?"  # ld names the object before a place in data
+    r"(?P<file>[^\s:][^:\n]*):(?P<line>\d+)(?P<column>:\d+)?:"
+    r"(?:\([^()\s]+\+0x[0-9a-f]+\):)? (?P<text>.*)$"  # ld 2.44: (.text+0x1):
+)
 _INCLUDED = re.compile(r"(?P<before>(?:In file included |\s+)from )(?P<file>[^:\n]+):(?P<line>\d+)")
 _WITHIN = re.compile(r"^(?P<file>[^\s:][^:\n]*)(?=: (?:In function|At top level|in function))")
 _FAILED = re.compile(r"^FAILED: (?:\[code=\d+\] )?(?P<output>\S+)")
@@ -26,15 +32,26 @@ _OVERFLOW = re.compile(r"region [`'](?P<region>[^`']+)' overflowed by (?P<bytes>
 _LINKER = re.compile(r"^\S*\bld(?:\.bfd)?: ")
 _OWN = re.compile(r"\bkgen: (?P<text>.+?)\s*$")
 _NO_SPACE = "No space left on device"
+_NO_ACCESS = re.compile(
+    r"(?:can't create|can't open|opening dependency file|cannot open output file) "
+    r"(?P<file>build/[^:\n]+): "
+    r"(?P<why>Permission denied|Operation not permitted|Read-only file system)"
+)
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the compiler's places come from: the output folder, the map, the user's files."""
+    """Where the compiler's places come from: the output folder, the map, the user's files.
+
+    ``folder`` is the description's, from which headers are included, too; ``cpu`` the oldest
+    processor that it admits.
+    """
 
     root: Path
     source_map: Mapping[str, Mapping[str, Any]]
     users: Sequence[Path] = ()
+    folder: Path | None = None
+    cpu: str = "386"
 
     def place(self, file: str, line: int, column: str = "") -> str:
         """``kernel_out/src/mm/buddy.c:12``, and the template's line if it is a rendered file."""
@@ -49,11 +66,13 @@ class Sources:
 
     def _path(self, name: str) -> Path:
         """The file behind ``name``; debug information says ``user/`` for the user's own."""
-        if name.startswith("user/"):
-            for path in self.users:
-                if path.as_posix().endswith(name.removeprefix("user")):
-                    return path
-        return self.root / name
+        if not name.startswith("user/"):
+            return self.root / name
+        below = name.removeprefix("user/")
+        folders = ([self.folder] if self.folder else []) + [path.parent for path in self.users]
+        near = [folder / below for folder in folders]
+        likely = [path for path in self.users if path.as_posix().endswith(f"/{below}")]
+        return next((path for path in near if exists(path)), (likely or near or [Path(name)])[0])
 
     def _template(self, name: str, line: int) -> str:
         """``templates/mm/buddy.c:14`` behind line ``line`` of a rendered file, or nothing."""
@@ -69,12 +88,24 @@ def explain(output: str, sources: Sources) -> KgenError:
     links = [text for target, text in blocks if target.startswith("build/unverified.")]
     if _NO_SPACE in output:
         return _error("the disk is full", "free some space; what was built before is still whole")
+    denied = _NO_ACCESS.search(output)
+    if denied:
+        return _error(
+            f"cannot write {sources.file(denied['file'])}: {denied['why']}",
+            "perhaps another user built here; choose a folder that you may write to with -o DIR",
+        )
     if links:
         return _link_error(links[0], sources)
-    text = "\n".join(located(text, sources) for _, text in blocks) or output.strip()
+    text = "\n".join(_each_once([located(text, sources) for _, text in blocks])) or output.strip()
     count = "1 file" if len(blocks) == 1 else f"{len(blocks)} files"
     hint = "places in (…) are the templates' lines" if "(templates/" in text else ""
     return _error(f"the compiler refused {count}\n{text}" if blocks else text, hint)
+
+
+def _each_once(texts: Sequence[str]) -> Iterator[str]:
+    """Texts without repetition: a compiler that cannot run says so for each file."""
+    for text, times in Counter(texts).items():
+        yield text if times == 1 else f"{text}\n(the same for {times - 1} more)"
 
 
 def located(text: str, sources: Sources) -> str:
@@ -137,7 +168,8 @@ def _link_error(text: str, sources: Sources) -> KgenError:
         )
     if undefined:
         return _error(
-            f"nothing defines\n{_uses(text, sources)}", _undefined_hint(undefined, sources)
+            f"nothing defines\n{_uses(text, sources)}",
+            missing.hint(undefined, sources.cpu, users=bool(sources.users)),
         )
     places = "\n".join(_LINKER.sub("", line) for line in located(text, sources).splitlines())
     double = sorted({match["symbol"] for match in _DOUBLE.finditer(text)})
@@ -171,14 +203,6 @@ def _no_kernel_main(sources: Sources) -> KgenError:
         f"{who} void kernel_main(void)",
         "it is what the kernel calls at stage `allocate`; define it, not static, in one of them",
     )
-
-
-def _undefined_hint(undefined: Sequence[str], sources: Sources) -> str:
-    if any(name.startswith(("__atomic", "__sync")) for name in undefined):
-        return "a 386 has no atomic instructions; raise cpu.minimum, or disable interrupts instead"
-    if any(name.startswith("__") for name in undefined):
-        return "the compiler's run-time library is not linked; avoid the arithmetic that needs it"
-    return "declare and define it in one of your sources" if sources.users else ""
 
 
 def _error(what: str, hint: str = "") -> KgenError:

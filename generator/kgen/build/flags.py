@@ -23,6 +23,7 @@ _TARGET = (
     "-mno-sse",  # the kernel saves no vector or FPU state
     "-mno-mmx",
     "-mno-80387",
+    "-fstack-clash-protection",  # a frame touches each of its pages: none jumps over the guard
     "-fno-stack-protector",  # its canary lives in thread storage
     "-fno-asynchronous-unwind-tables",  # nobody reads .eh_frame
     "-fno-omit-frame-pointer",  # a panic walks the frames
@@ -79,6 +80,16 @@ def compile_flags(kernel: Kernel) -> tuple[str, ...]:
     """Flags for every C and assembly file of ``kernel``, without CPU, paths and warnings."""
     watched = _WATCHED if kernel.debug.watched else ()
     return (*_TARGET, *watched, f"-O{kernel.compiler.optimize}")
+
+
+_BOUNDS = ("-fsanitize=bounds", "-fsanitize-undefined-trap-on-error")
+"""An index beyond an array of known size becomes an invalid opcode, so that a test which is not
+made for some description ends in a panic that names it, and not in what it writes over."""
+
+
+def bounds_flags(source: str) -> tuple[str, ...]:
+    """Checks of array indices: for the kernel's own tests, whose speed is nobody's."""
+    return _BOUNDS if source.startswith("src/test/") else ()
 
 
 def cpu_flag(minimum: str, source: str) -> str:

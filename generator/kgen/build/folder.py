@@ -7,7 +7,9 @@
 ``build/obj/``           objects and dependency files
 ``build/build.ninja``    the build graph
 ``build/sourcemap.json`` for each rendered line, the template's
-``build/*.json``         the record of written files, the toolchain, the stamp of the last build
+``build/*.json``         the record of written files, the toolchain, the stamp of the last build,
+                         what went into each object
+``build/unfinished``     there while a build is under way, and after one that failed
 ``manifest.json``        all that ``kgen boot`` knows of the kernel; written last
 ``compile_commands.json`` for editors
 ``boot/``                logs of ``kgen boot``
@@ -17,13 +19,15 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from kgen.files import named_faults
+from kgen.errors import KgenError
+from kgen.files import exists, is_folder, named_faults, shown
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,21 @@ class Folder:
         return self.build / "stamp.json"
 
     @property
+    def lock(self) -> Path:
+        """Held by who writes here."""
+        return self.build / "lock"
+
+    @property
+    def inputs(self) -> Path:
+        """What went into each object."""
+        return self.build / "inputs.json"
+
+    @property
+    def unfinished(self) -> Path:
+        """There while a build is under way, and after one that failed."""
+        return self.build / "unfinished"
+
+    @property
     def manifest(self) -> Path:
         """What ``kgen boot`` knows of the kernel."""
         return self.root / "manifest.json"
@@ -97,6 +116,21 @@ class Folder:
         """Commands for editors and other tools."""
         return self.root / "compile_commands.json"
 
+    def relative(self, path: Path) -> str:
+        """The name of ``path`` as seen from :attr:`root`, where all commands run."""
+        return path.relative_to(self.root).as_posix()
+
+    def refuse_foreign(self) -> None:
+        """KgenError (exit 2) if a build would overwrite what kgen did not write; ``src`` apart."""
+        if not exists(self.record) and is_folder(self.build):
+            for item in sorted(self.build.iterdir()):
+                if item not in (self.lock, self.unfinished):
+                    raise _in_the_way(item)
+        for path, is_ours in ((self.manifest, _is_manifest), (self.compile_commands, _is_commands)):
+            with suppress(OSError, ValueError):  # missing, or none that anybody could read
+                if not is_ours(json.loads(path.read_text())):
+                    raise _in_the_way(path)
+
     @contextmanager
     def locked(self, on_wait: Callable[[], None]) -> Iterator[int]:
         """Hold the folder's lock, waiting for another build; yields the lock's descriptor.
@@ -104,10 +138,11 @@ class Folder:
         A child that inherits the descriptor keeps the lock, so even a build whose kgen was
         killed is not joined by another before its last compiler ends.
         """
-        path = self.build / "lock"
-        with named_faults(path):
+        if not exists(self.lock):
+            self.refuse_foreign()
+        with named_faults(self.lock):
             self.build.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -117,3 +152,24 @@ class Folder:
             yield descriptor
         finally:
             os.close(descriptor)
+
+
+def _in_the_way(path: Path) -> KgenError:
+    return KgenError(
+        f"{shown(path)} is in the way: kgen did not write it",
+        "choose a folder of its own for what kgen writes with -o DIR, or move that file",
+    )
+
+
+def _is_manifest(found: object) -> bool:
+    return isinstance(found, dict) and {"image_sha256", "stages", "build"} <= found.keys()
+
+
+def _is_commands(found: object) -> bool:
+    """Whether it is a list of compilations into ``build/obj`` with a flag that is kgen's own."""
+    with suppress(TypeError, KeyError):
+        return isinstance(found, list) and all(
+            entry["output"].startswith("build/obj/") and "-mregparm=3" in entry["arguments"]
+            for entry in found
+        )
+    return False

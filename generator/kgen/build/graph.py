@@ -3,6 +3,9 @@
 Every command runs in the output folder and names files relative to it, and the compiler is told
 to leave absolute folders out of its debug information. So the same description makes the same
 kernel.elf, bit for bit, wherever it is built.
+
+What is out of date by its content is for :mod:`kgen.build.inputs` to say. The graph tells ninja of
+sources and headers as well, for people who run it by hand, but only of names that it can read.
 """
 
 from __future__ import annotations
@@ -11,31 +14,33 @@ import io
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 from ninja.ninja_syntax import Writer
 
-from kgen.build.flags import LINK, OWN_WARNINGS, USER_WARNINGS, cpu_flag
+from kgen.build.flags import LINK, OWN_WARNINGS, USER_WARNINGS, bounds_flags, cpu_flag
 from kgen.build.folder import Folder
+from kgen.build.inputs import DEPENDENCIES
 from kgen.build.toolchain import Toolchain
+from kgen.errors import KgenError
 
 LINKER_SCRIPT = "src/linker/kernel.ld"
+
+_FOR_NINJA = re.compile(r"[\w./+@~=,-]+", re.ASCII)
+"""Names that ninja takes as they are, in its own file and in depfiles."""
+
+_UNPLAIN = re.compile(r"[^\w.+-]", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Unit:
-    """One object: from ``source`` (relative to the output folder, or the user's absolute path).
-
-    ``content`` is a user's file in short: ninja compares times alone, and ``mv`` keeps old ones.
-    """
+    """One object: from ``source`` (relative to the output folder, or the user's absolute path)."""
 
     source: str
     object: str
     users: bool
-    content: str = ""
 
     @property
     def label(self) -> str:
@@ -61,11 +66,14 @@ class Graph:
         """The compiler's arguments for ``unit``, the dependency file's among them."""
         warnings = USER_WARNINGS if unit.users else OWN_WARNINGS
         users = ["-I", str(self.user_folder)] if unit.users else []
-        depfile = ["-MMD", "-MF", f"{unit.object}.d"]
+        compiler, assembler = (f"{unit.object}{suffix}" for suffix in DEPENDENCIES)
+        depfile = ["-MD", "-MF", compiler, f"-Wa,--MD,{assembler}"]
         return [
             self.toolchain.compiler,
+            *self.toolchain.flags,
             *self.flags,
             cpu_flag(self.cpu, unit.source),
+            *bounds_flags(unit.source),
             *warnings,
             *self._prefix_maps(unit),
             "-nostdinc",
@@ -108,21 +116,20 @@ class Graph:
         writer.variable("builddir", "build")
         for rule, description, depfile in (
             ("compile", "compile $label", "$out.d"),
+            ("compile_blind", "compile $label", None),
             ("link", "link $out", None),
         ):
             writer.newline()
-            deps = "gcc" if depfile else None
-            writer.rule(rule, "$command", description, depfile=depfile, deps=deps)
+            writer.rule(rule, "$command", description, depfile=depfile)
         toolchain = [self._relative(self.folder.toolchain)]
         for unit in self.units:
             writer.newline()
-            content = f" # {unit.content}" if unit.content else ""
-            command = f"{_shell(self.command(unit))}{content}"
-            variables = {"command": command, "label": _plain(unit.label)}
+            read = self._is_read_by_ninja(unit)
+            variables = {"command": _shell(self.command(unit)), "label": _plain(unit.label)}
             writer.build(
-                [_path(unit.object)],
-                "compile",
-                [_path(unit.source)],
+                [unit.object],
+                "compile" if read else "compile_blind",
+                [unit.source] if read else [],
                 toolchain,
                 variables=variables,
             )
@@ -130,7 +137,7 @@ class Graph:
         writer.build(
             [self._relative(self.folder.candidate)],
             "link",
-            [_path(unit.object) for unit in self.units],
+            [unit.object for unit in self.units],
             [LINKER_SCRIPT, *toolchain],
             variables={"command": _shell(self.link_command())},
             implicit_outputs=[self._relative(self.folder.candidate_map)],
@@ -151,6 +158,13 @@ class Graph:
         ]
         return json.dumps(entries, indent=1) + "\n"
 
+    def _is_read_by_ninja(self, unit: Unit) -> bool:
+        """Whether ninja can read every name that compiling ``unit`` may bring into its depfile."""
+        names = [unit.source, self.toolchain.headers]
+        if unit.users:
+            names.append(str(self.user_folder))
+        return all(_FOR_NINJA.fullmatch(name) for name in names)
+
     def _relative(self, path: Path) -> str:
         return path.relative_to(self.folder.root).as_posix()
 
@@ -167,11 +181,8 @@ class Graph:
             yield f"-ffile-prefix-map={path}={pairs[path]}"
 
 
-def units(outputs: Sequence[str], sources: Mapping[Path, bytes]) -> tuple[Unit, ...]:
-    """Objects for rendered ``outputs`` (paths below src) and the user's ``sources``.
-
-    The latter are absolute paths with their contents.
-    """
+def units(outputs: Sequence[str], sources: Sequence[Path]) -> tuple[Unit, ...]:
+    """Objects for rendered ``outputs`` (paths below src) and the user's ``sources`` (absolute)."""
     own = [
         Unit(f"src/{path}", f"build/obj/{path}.o", users=False)
         for path in sorted(outputs)
@@ -179,25 +190,27 @@ def units(outputs: Sequence[str], sources: Mapping[Path, bytes]) -> tuple[Unit, 
     ]
     names: list[str] = []
     for source in sources:
-        name, number = source.name, 2
+        stem, suffix = (_UNPLAIN.sub("_", part) for part in (source.stem, source.suffix))
+        name, number = f"{stem}{suffix}", 2
         while name in names:
-            name, number = f"{source.stem}-{number}{source.suffix}", number + 1
+            name, number = f"{stem}-{number}{suffix}", number + 1
         names.append(name)
     theirs = [
-        Unit(str(source), f"build/obj/user/{name}.o", True, sha256(content).hexdigest()[:12])
-        for (source, content), name in zip(sources.items(), names, strict=True)
+        Unit(str(source), f"build/obj/user/{name}.o", users=True)
+        for source, name in zip(sources, names, strict=True)
     ]
     return (*own, *theirs)
 
 
 def _shell(command: Sequence[str]) -> str:
     """A command for the shell, inside a ninja variable."""
+    for word in command:
+        if "\n" in word:
+            raise KgenError(
+                f"{word!r}: a line break in a path, which no build can name",
+                "rename that file or folder",
+            )
     return _plain(shlex.join(command))
-
-
-def _path(name: str) -> str:
-    """A path for Writer, which escapes blanks and colons, but no dollar before a letter."""
-    return re.sub(r"\$(?! )", "$$", name)
 
 
 def _plain(text: str) -> str:

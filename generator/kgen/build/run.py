@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
 
+from kgen.build.environment import environment
 from kgen.build.folder import Folder
 from kgen.errors import Exit, KgenError
 
@@ -29,19 +29,6 @@ class Outcome:
     output: str
 
 
-def is_current(folder: Folder, *, lock: int) -> bool:
-    """Whether ninja would find nothing to do; nothing is run."""
-    done = subprocess.run(
-        [*_command(folder), "-n"],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-        env=_environment(),
-        pass_fds=(lock,),
-    )
-    return done.returncode == 0 and b"no work to do" in done.stdout
-
-
 def run_ninja(
     folder: Folder, *, lock: int, on_step: Callable[[int, int, str], None] | None = None
 ) -> Outcome:
@@ -56,8 +43,8 @@ def run_ninja(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        errors="replace",
-        env=_environment(),
+        errors="surrogateescape",  # names of files among it
+        env=environment(NINJA_STATUS=_STATUS_FORMAT),
         pass_fds=(lock,),
     )
     lines: list[str] = []
@@ -88,13 +75,6 @@ def _ninja() -> str:
     if found is None:
         raise KgenError("ninja is missing", "install it: pip install ninja", exit_code=Exit.BUILD)
     return found
-
-
-def _environment() -> dict[str, str]:
-    """Ours, with the messages of the tools in the form that we read."""
-    dropped = {"NINJAFLAGS", "CPATH", "C_INCLUDE_PATH", "GCC_COLORS", "LD_LIBRARY_PATH"}
-    kept = {name: value for name, value in os.environ.items() if name not in dropped}
-    return {**kept, "NINJA_STATUS": _STATUS_FORMAT, "LC_ALL": "C", "TERM": "dumb"}
 
 
 def _stop(process: subprocess.Popen[str]) -> None:

@@ -1,8 +1,8 @@
 """The stamp of the last build: what it was made from and what it made.
 
-If both are as they were, there is nothing to render and only ninja is asked (it alone knows which
-headers a user's file includes). Sizes and times of files stand for their contents, as in make and
-git. The key is taken *before* anything is read, so an edit during a build is not missed later.
+If both are as they were, and every object is what its inputs make (:mod:`kgen.build.inputs`), there
+is nothing to do. Signatures of files stand for their contents. The key is taken *before* anything
+is read, so an edit during a build is not missed later.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from kgen.build.folder import Folder
-from kgen.files import write_whole
+from kgen.files import signature, write_whole
 
 
 def key(parts: Iterable[object], files: Iterable[Path]) -> str:
@@ -39,9 +39,5 @@ def leave(folder: Folder, made_from: str, made: Iterable[Path]) -> None:
 
 
 def _state(path: Path) -> list[object]:
-    """A file's path, time of change and size; nothing for the latter two if it is not there."""
-    try:
-        status = path.stat()
-    except OSError:
-        return [str(path), None, None]
-    return [str(path), status.st_mtime_ns, status.st_size]
+    """A file's path and signature; None for that if it is not there."""
+    return [str(path), signature(path)]

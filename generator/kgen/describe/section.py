@@ -16,6 +16,8 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
+from kgen.units import parse_size, show_address, show_size
+
 _OWN_MODULES = ("kgen.describe", "pydantic")
 
 
@@ -85,11 +87,73 @@ def _fault(section: type[Section], item: Any, where: str) -> Fault:
         meant = f"did you mean {near[0]}? " if near else ""
         known = ", ".join(fields)
         return Fault(
-            name, repr(item["input"]), "there is no such field", f"{meant}known: {known}", where
+            name, _short(item["input"]), "there is no such field", f"{meant}known: {known}", where
         )
-    why = item["msg"].removeprefix("Value error, ")
-    why = why[:1].lower() + why[1:]
-    return Fault(name, repr(item["input"]), why, f"meaning: {fields[name].description}", where)
+    meaning = fields[name].description or ""
+    change = f"meaning: {meaning}"
+    meant = _unit_left_out(item, meaning)
+    if meant:
+        change = f"did you mean {meant}? {change}"
+    return Fault(name, _short(item["input"]), _why(item, meaning), change, where)
+
+
+_WORDS = {
+    "string_type": "it must be text",
+    "model_type": "it must be a {class_name}(…)",
+    "tuple_type": "it must be a list or a tuple",
+    "int_type": "it must be a whole number",
+    "int_parsing": "it must be a whole number",
+    "int_parsing_size": "it must be a whole number, and a smaller one",
+    "int_from_float": "it must be a whole number",
+    "finite_number": "it must be a whole number",
+    "greater_than_equal": "it must be at least {ge}",
+    "less_than_equal": "it must be at most {le}",
+    "less_than": "it must be below {lt}",
+    "literal_error": "it must be {expected}",
+    "bool_type": "it must be true or false",
+    "bool_parsing": "it must be true or false",
+    "too_short": "it must have {min_length} or more items, and has {actual_length}",
+    "too_long": "it must have {max_length} items or fewer, and has {actual_length}",
+}
+"""What pydantic's kinds of errors mean to somebody who knows kernels; ``{…}`` is its context."""
+
+_LONGEST = 60
+"""Characters of a wrong value that a message repeats."""
+
+
+def _why(item: Any, meaning: str) -> str:
+    """What is wrong with a value, or with one of several."""
+    context = {key: _shown(value, meaning) for key, value in item.get("ctx", {}).items()}
+    if item["type"] in _WORDS:
+        why = _WORDS[item["type"]].format(**context)
+    else:  # our own validators speak for themselves
+        why = item["msg"].removeprefix("Value error, ")
+    places = [place for place in item["loc"][1:] if isinstance(place, int)]
+    return f"item {places[0] + 1} of it: {why}" if places else why
+
+
+def _shown(limit: object, meaning: str) -> object:
+    """A limit in the unit that the field's meaning names."""
+    if not isinstance(limit, int):
+        return limit
+    if "bytes" in meaning:
+        return show_size(limit)
+    return show_address(limit) if "address" in meaning or "32-bit" in meaning else limit
+
+
+def _unit_left_out(item: Any, meaning: str) -> str:
+    """``64M`` for 64 bytes where that is too few; nothing where it can't be meant."""
+    text = str(item["input"])
+    if item["type"] == "greater_than_equal" and "bytes" in meaning and text.isdigit():
+        for unit in ("K", "M", "G"):
+            if int(text) and parse_size(f"{text}{unit}") >= item["ctx"]["ge"]:
+                return f"{text}{unit}"
+    return ""
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _caller() -> str:

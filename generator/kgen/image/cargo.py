@@ -16,6 +16,8 @@ from typing import Protocol
 
 from kgen.errors import Exit, KgenError
 
+_SECTION_HEADER = 40  # bytes of an Elf32_Shdr
+
 
 @dataclass(frozen=True)
 class File:
@@ -80,15 +82,19 @@ class Cargo:
 
     @cached_property
     def bare_elf(self) -> bytes:
-        """The ELF file cut off behind its last segment, and without a table of sections."""
+        """The ELF file cut off past its last segment, and with an empty table of sections.
+
+        Empty means one null entry: GRUB 2.12 refuses a file that has no table at all.
+        """
         from elftools.elf.elffile import ELFFile
 
         elf = ELFFile(io.BytesIO(self.elf))
         end = max(s["p_offset"] + s["p_filesz"] for s in elf.iter_segments("PT_LOAD"))
         bare = bytearray(self.elf[:end])
-        struct.pack_into("<I", bare, 32, 0)  # e_shoff
-        struct.pack_into("<HH", bare, 48, 0, 0)  # e_shnum, e_shstrndx
-        return bytes(bare)
+        bare += bytes(-len(bare) % 4)
+        struct.pack_into("<I", bare, 32, len(bare))  # e_shoff
+        struct.pack_into("<HHH", bare, 46, _SECTION_HEADER, 1, 0)  # their size, number, names
+        return bytes(bare) + bytes(_SECTION_HEADER)
 
 
 class Built(Protocol):
@@ -103,8 +109,8 @@ class Built(Protocol):
         """Its build id."""
 
     @property
-    def image_path(self) -> Path:
-        """Its ELF file."""
+    def image_data(self) -> bytes:
+        """Its ELF file's content."""
 
 
 def gather(built: Built, append: str, modules: Sequence[str], folder: Path = Path()) -> Cargo:
@@ -121,16 +127,16 @@ def gather(built: Built, append: str, modules: Sequence[str], folder: Path = Pat
                 "rename or rewrite it",
             )
     files = tuple(_module(text, folder) for text in modules)
-    return Cargo(built.name, built.build, _read(built.image_path, "the kernel"), append, files)
+    return Cargo(built.name, built.build, built.image_data, append, files)
 
 
 def _module(text: str, folder: Path) -> File:
     name, space, arguments = text.partition(" ")
-    return File(Path(name).name + space + arguments, _read(folder / name, "--module"))
+    return File(Path(name).name + space + arguments, _read(folder / name))
 
 
-def _read(path: Path, what: str) -> bytes:
+def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise KgenError(f"{what} {path}: {error.strerror}") from error
+        raise KgenError(f"--module {path}: {error.strerror}") from error

@@ -9,22 +9,20 @@ it is and its sum: they are written into the boot sector then.
 from __future__ import annotations
 
 import io
-import json
 import struct
-import subprocess
-import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import kgen
+from kgen.build.environment import environment
 from kgen.build.flags import LINK
 from kgen.build.folder import Folder
-from kgen.build.toolchain import Toolchain
+from kgen.build.toolchain import Toolchain, used
 from kgen.errors import Exit, KgenError
 from kgen.image.cargo import Cargo
 from kgen.image.plan import SECTOR, Plan, checksum, make_plan
 from kgen.paths import templates_dir
+from kgen.scratch import run_tool, scratch
 from kgen.units import KiB
 
 CAPACITY = 1_474_560
@@ -64,7 +62,7 @@ def make_floppy(cargo: Cargo, folder: Folder) -> bytes:
     ``folder`` is the output folder that the kernel was built in: its toolchain is used.
     """
     plan = make_plan(cargo, kgen.__version__)
-    loader = link_loader(plan, _toolchain(folder)).finished
+    loader = link_loader(plan, used(folder.toolchain)).finished
     parts = [("loader", loader), *((extent.name, extent.data) for extent in plan.extents)]
     disk = b"".join(data + bytes(-len(data) % SECTOR) for _, data in parts)
     if len(disk) > CAPACITY:
@@ -86,10 +84,9 @@ def link_loader(plan: Plan, tools: Toolchain) -> Loader:
             "shorten --append, or give fewer modules",
             exit_code=Exit.BUILD,
         )
-    with tempfile.TemporaryDirectory(prefix="kgen-loader-") as name:
-        work = Path(name)
+    with scratch("kgen-loader-") as work:
         _render(plan, work)
-        _run([tools.compiler, *_ASSEMBLE, "-c", *_FILES], work)
+        _run([tools.compiler, *tools.flags, *_ASSEMBLE, "-c", *_FILES], work)
         objects = [file.replace(".S", ".o") for file in _FILES]
         # -N: no pages to align to. The files' order is the disk's.
         place = ["-N", f"-Ttext={START:#x}", "-e", "start", "-o", "loader.elf"]
@@ -102,15 +99,13 @@ def _render(plan: Plan, work: Path) -> None:
 
     renderer = Renderer(templates_dir(), {"plan": plan})
     for path in (*_FILES, "loader.h"):
-        template = f"loader/{path}.j2" if path == "plan.S" else f"loader/{path}"
+        template = f"loader/{path}.j2" if path in ("plan.S", "loader.h") else f"loader/{path}"
         (work / path).write_bytes(renderer.render(Output(path, template)).data)
 
 
 def _run(command: list[str], work: Path) -> None:
     try:
-        done = subprocess.run(
-            command, cwd=work, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-        )
+        done = run_tool(command, cwd=work, environment=environment())
     except OSError as error:
         hint = "run kgen build again: it looks for a compiler anew"
         raise KgenError(f"{command[0]}: {error.strerror}", hint, exit_code=Exit.BUILD) from error
@@ -132,10 +127,3 @@ def _extract(elf: bytes) -> Loader:
     assert isinstance(symbols, SymbolTableSection)
     code = sections[".text"].data()
     return Loader(code, {symbol.name: symbol["st_value"] for symbol in symbols.iter_symbols()})
-
-
-def _toolchain(folder: Folder) -> Toolchain:
-    """What the kernel was built with, as its build wrote it down."""
-    with suppress(OSError, ValueError, TypeError, KeyError):
-        return Toolchain(**json.loads(folder.toolchain.read_text())["answer"])
-    raise KgenError(f"{folder.toolchain} is missing or damaged", "run kgen build again")

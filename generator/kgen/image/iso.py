@@ -12,13 +12,13 @@ quotes and backslashes.
 from __future__ import annotations
 
 import os
-import subprocess
-import tempfile
 from pathlib import Path
 from shutil import which
 
 from kgen.errors import Exit, KgenError
 from kgen.image.cargo import Cargo
+from kgen.scratch import run_tool, scratch
+from kgen_qemu.protocol import EXIT_PORT, EXITS
 
 GRUB = Path("/usr/lib/grub/i386-pc")
 """GRUB's parts for PC BIOSes, where Debian, Fedora and Arch alike put them."""
@@ -36,19 +36,21 @@ _MODULES = "biosdisk iso9660 multiboot normal echo iorw serial terminal"
 """GRUB's modules that a disc needs; all of them would be 8 MB."""
 
 
-_FAILED = """\
+_SPEAK = """\
+function speak {
 serial --unit=0 --speed=115200
 terminal_output --append serial
-echo "kgen: GRUB cannot load the kernel: too little memory, or the disc is damaged"
-outb 0xf4 0x13
+echo "kgen: GRUB cannot load the kernel; it says:"
+}
 """
+_LEAVE = f"terminal_output console\noutb {EXIT_PORT:#x} {EXITS['refused']:#x}\n"
 
 
 def make_iso(cargo: Cargo) -> bytes:
     """The image; KgenError (exit 3) if GRUB's tools are missing or fail."""
-    program = _find()
-    with tempfile.TemporaryDirectory(prefix="kgen-iso-") as name:
-        tree, image = Path(name, "tree"), Path(name, "image.iso")
+    program = find_grub()
+    with scratch("kgen-iso-") as folder:
+        tree, image = folder / "tree", folder / "image.iso"
         (tree / "boot/grub").mkdir(parents=True)
         (tree / "boot/kernel.elf").write_bytes(cargo.bare_elf)
         for number, module in enumerate(cargo.modules, 1):
@@ -59,17 +61,21 @@ def make_iso(cargo: Cargo) -> bytes:
 
 
 def grub_config(cargo: Cargo) -> str:
-    """grub.cfg: load and boot at once. If that fails, say so on COM1 and leave QEMU, as kernels do.
+    """grub.cfg: load and boot at once. If that fails, say why on COM1 and leave, as kernels do.
 
     GRUB speaks on the serial line only then: its terminal codes are no part of a kernel's log.
+    Its reason is lost by then, so the command that failed is tried once more. A new QEMU lets it
+    run on for a moment after it has left, and what it says then is not for the serial line.
     """
     loads = [f"multiboot /boot/kernel.elf {_words(cargo.append)}".rstrip()]
     loads += [
         f"module /boot/module{number} {_words(module.line)}"
         for number, module in enumerate(cargo.modules, 1)
     ]
-    lines = ["set timeout=0", *(f"if {load}; then" for load in loads), "boot"]
-    return "\n".join([*lines, *("fi" for _ in loads), _FAILED])
+    lines = [*(f"if {load}; then" for load in loads), "boot", "speak", "boot"]
+    for load in reversed(loads):
+        lines += ["else", "speak", load, "fi"]
+    return "\n".join(["set timeout=0", _SPEAK, *lines, _LEAVE])
 
 
 def _words(line: str) -> str:
@@ -81,15 +87,14 @@ def _run(program: str, tree: Path, image: Path) -> None:
     command = [program, "-d", str(GRUB), "-o", str(image), str(tree)]
     command += [f"--install-modules={_MODULES}", "--fonts=", "--locales=", "--themes="]
     command += [f"--modification-date={DATE}", "--set_all_file_dates", DATE]
-    done = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-        env={**os.environ, "LC_ALL": "C", "TZ": "UTC", "SOURCE_DATE_EPOCH": "315532800"},
-    )
+    # Its own temporary files are in our folder, too: they end with it.
+    told = {
+        "LC_ALL": "C",
+        "TZ": "UTC",
+        "SOURCE_DATE_EPOCH": "315532800",
+        "TMPDIR": str(tree.parent),
+    }
+    done = run_tool(command, environment={**os.environ, **told})
     if done.returncode or not image.is_file():
         raise KgenError(
             f"grub-mkrescue failed:\n{done.stderr.rstrip()}",
@@ -98,7 +103,7 @@ def _run(program: str, tree: Path, image: Path) -> None:
         )
 
 
-def _find() -> str:
+def find_grub() -> str:
     """grub-mkrescue, when all that it needs is there."""
     paths = [next(filter(None, map(which, names)), None) for names, _, _ in _PROGRAMS]
     missing = [packages for path, (_, *packages) in zip(paths, _PROGRAMS, strict=True) if not path]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kgen.build.folder import Folder
 from kgen.errors import KgenError
-from kgen.files import named_faults, write_whole
+from kgen.files import is_folder, named_faults, write_whole
 from kgen.image.cargo import Cargo
 
 FORMATS = ("iso", "floppy")
@@ -30,7 +30,7 @@ def make(cargo: Cargo, form: str, folder: Folder) -> bytes:
 def write(cargo: Cargo, form: str, folder: Folder, to: Path | None) -> Path:
     """Make the medium and write it whole, to ``to`` or to ``DIR/image/NAME.iso`` or ``.img``."""
     path = to or folder.root / "image" / f"{cargo.name}{_SUFFIX[form]}"
-    if path.is_dir():
+    if is_folder(path):
         raise KgenError(f"{path} is a folder", "name a file with --to")
     write_whole(path, make(cargo, form, folder))
     return path
@@ -50,6 +50,8 @@ def lent(cargo: Cargo, form: str, folder: Folder) -> Iterator[Path]:
         path = folder.root / "boot" / f"{name}{_SUFFIX[form]}"
         with named_faults(path):
             path.parent.mkdir(exist_ok=True)
+            if path.exists() and not path.is_file():  # opening a pipe would not end
+                raise KgenError(f"{path} cannot be written: it is not a file", "move it away")
             file = path.open("ab")
         with file:
             try:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from kgen.errors import Exit, KgenError
 from kgen.image.cargo import Cargo
 from kgen.units import FOUR_GIB, PAGE_SIZE, KiB, MiB, align_up, show_address
+from kgen_qemu import protocol
 
 SECTOR = 512
 """Bytes in a sector of a floppy."""
@@ -82,6 +83,8 @@ class Plan:
     command_line: str
     extents: tuple[Extent, ...]
     modules: tuple[PlacedModule, ...]
+    exit_port: int = protocol.EXIT_PORT
+    exit_refused: int = protocol.EXITS["refused"]
 
     @property
     def flags(self) -> int:

@@ -19,9 +19,6 @@ CODE_SUFFIXES = (".c", ".S", ".h")
 
 VALUE_SUFFIX = ".j2"
 
-BUILD_ID = "include/generated/build.h"
-"""The one output that names the build, hence depends on all others and is rendered last."""
-
 CONDITIONS: tuple[tuple[str, Callable[[Kernel], bool]], ...] = (
     ("test/*", lambda kernel: kernel.features.tests),
     ("bench/*", lambda kernel: kernel.features.bench),
@@ -40,6 +37,7 @@ CONDITIONS: tuple[tuple[str, Callable[[Kernel], bool]], ...] = (
     ("mm/large_direct.c", lambda kernel: kernel.kmalloc.mapping == "direct"),
     # The suite works on blocks of order 4; tests/host tries smaller ones.
     ("test/buddy.c", lambda kernel: kernel.buddy.max_order >= 4),
+    ("test/quarantine.c", lambda kernel: kernel.debug.quarantine > 0),
     ("kernel/demo.c", lambda kernel: not kernel.sources),
 )
 """Path pattern of outputs (``*`` crosses folders) and when a kernel has them; others always."""

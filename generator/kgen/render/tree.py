@@ -2,14 +2,15 @@
 
 A file is written only where its content differs, so ninja rebuilds what changed and no more. What
 a former run wrote and this one does not is deleted; a record of what was written (not a guess)
-says what may be. A file that kgen did not write is never overwritten nor deleted.
+says what may be. A file that kgen did not write is never overwritten nor deleted; one that it
+wrote and somebody edited since is kept beside the new one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,16 +18,30 @@ from pathlib import Path
 from kgen.derive import Derived
 from kgen.errors import Exit, KgenError
 from kgen.files import named_faults, shown, write_if_changed
-from kgen.render.plan import BUILD_ID, plan
+from kgen.render.plan import plan
 from kgen.render.template import OURS, Rendered, Renderer
+
+Record = dict[str, list[str]]
+"""Paths of what kgen wrote, with the hashes of what may be there: one, but for a write that broke
+off."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of a folder: whether anything ``changed``, and the edits that were ``kept``.
+
+    Those are pairs: a file that somebody had edited, and where that is now.
+    """
+
+    changed: bool
+    kept: tuple[tuple[Path, Path], ...] = ()
 
 
 @dataclass(frozen=True)
 class Tree:
-    """All rendered files in the order of their paths, and the id of the build that they are."""
+    """All rendered files in the order of their paths."""
 
     files: tuple[Rendered, ...]
-    build_id: str
 
     @property
     def source_map(self) -> dict[str, dict[str, object]]:
@@ -41,38 +56,45 @@ class Tree:
         """:attr:`source_map` as it is kept beside the objects."""
         return json.dumps(self.source_map, separators=(",", ":")).encode()
 
-    def write(self, folder: Path, record: Path) -> bool:
-        """Make ``folder`` hold these files; ``record`` lists what kgen wrote there. If changed."""
+    @property
+    def digest(self) -> str:
+        """12 hex digits over names and contents; lengths keep neighbours apart."""
+        digest = hashlib.sha256()
+        for file in self.files:
+            digest.update(f"{file.output.path}\0{len(file.data)}\0".encode() + file.data)
+        return digest.hexdigest()[:12]
+
+    def write(self, folder: Path, record: Path) -> Written:
+        """Make ``folder`` hold these files; ``record`` lists what kgen wrote there."""
         before = _recorded(record)
         wanted = {file.output.path: file for file in self.files}
+        hashes = {path: _hash(file.data) for path, file in wanted.items()}
         for path in wanted:
             _refuse_foreign(folder / path, path in before)
         # Until all is done the record covers old and new, so that no fault orphans a file.
-        _write_record(record, before | wanted.keys())
-        changed = [write_if_changed(folder / path, file.data) for path, file in wanted.items()]
-        stale = sorted(before - wanted.keys())
+        both = {path: [*before.get(path, []), hashed] for path, hashed in hashes.items()}
+        _write_record(record, before | both)
+        kept = []
+        changed = False
+        for path, file in wanted.items():
+            edit = _keep_edit(folder / path, before.get(path, []), hashes[path])
+            kept += [(folder / path, edit)] if edit else []
+            changed |= write_if_changed(folder / path, file.data)
+        stale = sorted(before.keys() - wanted.keys())
         for path in stale:
-            _delete(folder, path)
-        _write_record(record, wanted.keys())
-        return any(changed) or bool(stale)
+            if _is_ours(folder / path):
+                edit = _keep_edit(folder / path, before[path])
+                kept += [(folder / path, edit)] if edit else []
+                _delete(folder, path)
+        _write_record(record, {path: [hashed] for path, hashed in hashes.items()})
+        return Written(changed or bool(stale), tuple(kept))
 
 
-def render(
-    derived: Derived, templates: Path, *, sources: Mapping[str, bytes], flags: Sequence[str] = ()
-) -> Tree:
-    """Render everything in memory.
-
-    ``sources`` are the user's files by name; with them and ``flags`` the build id covers all that
-    makes the kernel what it is.
-    """
+def render(derived: Derived, templates: Path) -> Tree:
+    """Render everything in memory."""
     renderer = Renderer(templates, _names(derived))
-    outputs = plan(derived.kernel, templates)
-    files = [renderer.render(output) for output in outputs if output.path != BUILD_ID]
-    build_id = _build_id(files, sources, flags)
-    files += [
-        renderer.render(output, build_id=build_id) for output in outputs if output.path == BUILD_ID
-    ]
-    return Tree(tuple(sorted(files, key=lambda file: file.output.path)), build_id)
+    files = [renderer.render(output) for output in plan(derived.kernel, templates)]
+    return Tree(tuple(sorted(files, key=lambda file: file.output.path)))
 
 
 def _names(derived: Derived) -> dict[str, object]:
@@ -83,25 +105,43 @@ def _names(derived: Derived) -> dict[str, object]:
     return {**names, "derived": derived}
 
 
-def _build_id(files: Sequence[Rendered], sources: Mapping[str, bytes], flags: Sequence[str]) -> str:
-    """12 hex digits over names and contents; lengths keep neighbours apart."""
-    digest = hashlib.sha256()
-    pieces = [(file.output.path, file.data) for file in files]
-    pieces += [(f"user/{name}", data) for name, data in sorted(sources.items())]
-    pieces += [("flags", " ".join(flags).encode())]
-    for name, data in pieces:
-        digest.update(f"{name}\0{len(data)}\0".encode() + data)
-    return digest.hexdigest()[:12]
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
-def _recorded(record: Path) -> set[str]:
+def _recorded(record: Path) -> Record:
+    """The record. A former kgen's has no hashes: then nothing tells an edit."""
     with suppress(OSError, ValueError, TypeError):
-        return {str(path) for path in json.loads(record.read_text())}
-    return set()
+        found = json.loads(record.read_text())
+        if isinstance(found, dict):
+            return {str(path): list(hashes) for path, hashes in found.items()}
+        return {str(path): [] for path in found}
+    return {}
 
 
-def _write_record(record: Path, paths: Iterable[str]) -> None:
-    write_if_changed(record, json.dumps(sorted(paths), indent=0).encode())
+def _write_record(record: Path, paths: Mapping[str, Sequence[str]]) -> None:
+    write_if_changed(record, json.dumps(dict(sorted(paths.items())), indent=0).encode())
+
+
+def _keep_edit(path: Path, ours: Sequence[str], wanted: str = "") -> Path | None:
+    """Move what stands at ``path`` aside if it is an edit of what kgen wrote; where it is now."""
+    if not ours:
+        return None
+    try:
+        found = _hash(path.read_bytes())
+    except OSError:
+        return None
+    if found == wanted or found in ours:
+        return None
+    number = 1
+    while True:
+        suffix = ".orig" if number == 1 else f".orig-{number}"
+        aside = path.with_name(path.name + suffix)
+        if not aside.exists() and not aside.is_symlink():
+            with named_faults(path, "keep"):
+                path.rename(aside)
+            return aside
+        number += 1
 
 
 def _is_ours(path: Path) -> bool:
@@ -122,10 +162,8 @@ def _refuse_foreign(path: Path, recorded: bool) -> None:
 def _delete(folder: Path, path: str) -> None:
     """Remove a stale output, and folders that are empty without it."""
     file = folder / path
-    if not _is_ours(file):
-        return
     with named_faults(file, "delete"):
-        file.unlink()
+        file.unlink(missing_ok=True)
     for parent in file.relative_to(folder).parents:
         with suppress(OSError):
             if parent.parts:

@@ -12,7 +12,7 @@ wrong is told at once::
     verify(Path("kernel_out/build/kernel.elf"), derived)  # KgenError, exit code 3, if not sound
 
 ``facts`` reads the file, ``layout`` holds the rules on headers, segments and symbols, ``cpu``
-the rule on instructions, ``lines`` finds source lines for its messages.
+the rules on instructions, ``lines`` finds source lines for its messages.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from kgen.verify.finding import Finding, Rule
 
 __all__ = ["RULES", "Facts", "Finding", "facts", "findings", "verify"]
 
-RULES: tuple[Rule, ...] = (*layout.RULES, cpu.instructions)
+RULES: tuple[Rule, ...] = (*layout.RULES, cpu.instructions, cpu.stack_alignment)
 """Every rule, in the order in which their findings are reported."""
 
 

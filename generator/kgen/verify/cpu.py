@@ -1,4 +1,4 @@
-"""The rule on instructions: none that the oldest admitted CPU lacks, outside guarded places.
+"""The rules on instructions: none that the oldest CPU lacks, none that passes the stack's guard.
 
 A compiler told ``-march=i386`` emits no newer instruction, but assembly, inline assembly and
 somebody else's objects may, and QEMU, which has no 386, would run them without a word. So every
@@ -16,6 +16,10 @@ loaded (``CPU_GUARD`` in ``arch/cpu.h``), as in::
 
 The table is checked from both sides: an entry that points at anything else is stale, and a
 finding as well.
+
+A stack's guard works because gcc touches each page of a frame before the next
+(``-fstack-clash-protection``). One step it does not touch: where a local variable is aligned
+to more than a page, ``andl $-ALIGNMENT, %esp`` passes over what lies between.
 """
 
 from __future__ import annotations
@@ -26,7 +30,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from kgen.derive import Derived
-from kgen.units import show_address
+from kgen.units import PAGE_SIZE, show_address
 from kgen.verify.facts import Code, Facts
 from kgen.verify.finding import Finding
 from kgen_qemu.i386 import NAMES, cpu, first_family
@@ -94,6 +98,42 @@ def _stale(found: Sequence[Newer], facts: Facts) -> Iterator[Finding]:
             "a guard marks an instruction that needs just that CPU",
             "remove the entry in .kgen.guard, or set its label and family right",
         )
+
+
+_AND_ESP = bytes.fromhex("81e4")
+"""``andl $CONSTANT, %esp`` with a constant of 32 bits, which follows."""
+
+
+def stack_alignment(facts: Facts, derived: Derived) -> Iterator[Finding]:
+    """No function aligns its stack pointer to more than a page."""
+    found = {
+        address: alignment
+        for code in facts.code
+        for address, alignment in _stack_alignments(facts, code)
+        if alignment > PAGE_SIZE
+    }
+    places = _places(facts, list(found))
+    for address, alignment in found.items():
+        yield Finding(
+            "stack-alignment",
+            f"a local variable is aligned to {alignment} bytes {places[address]}",
+            "beyond a page, 4096, the step that aligns the stack may pass over the guard below it",
+            "make the variable static, or take its memory from kmalloc_aligned()",
+        )
+
+
+def _stack_alignments(facts: Facts, code: Code) -> Iterator[tuple[int, int]]:
+    from iced_x86 import Decoder
+
+    for start, end in _stops(facts, code):
+        data = code.data[start - code.address : end - code.address]
+        if _AND_ESP not in data:  # nearly always
+            continue
+        for instruction in Decoder(32, data, ip=start):
+            at = instruction.ip32 - start
+            if data[at : at + 2] == _AND_ESP:
+                mask = int.from_bytes(data[at + 2 : at + 6], "little")
+                yield instruction.ip32, (1 << 32) - mask
 
 
 def newer(facts: Facts) -> tuple[Newer, ...]:

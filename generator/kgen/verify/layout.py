@@ -5,7 +5,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from kgen import footprint
 from kgen.derive import Derived
+from kgen.describe import Kernel
 from kgen.units import PAGE_SIZE, KiB, show_address, show_size
 from kgen.verify.facts import GUARD_SECTION, MULTIBOOT_SEARCH, Facts, Section
 from kgen.verify.finding import Finding, Rule
@@ -108,9 +110,44 @@ def sections(facts: Facts, derived: Derived) -> Iterator[Finding]:
                 f"there is a section {section.name!r} of {show_size(section.size)} at "
                 f"{show_address(section.address)}",
                 "the linker script does not name it, so ld put it anywhere",
-                "keep code and data in .text, .rodata, .data and .bss, or name it in "
-                "templates/linker/kernel.ld.j2 and kgen.verify.layout.SECTIONS",
+                _section_hint(section.name, derived),
             )
+
+
+_FROM_C = (
+    (
+        ("init_array", "ctors", "preinit_array"),
+        "nobody calls constructors here: drop the "
+        "attribute, and call the function from kernel_main()",
+    ),
+    (
+        ("fini_array", "dtors"),
+        "nobody calls destructors here: drop the attribute; a kernel does not end",
+    ),
+    (("tbss", "tdata"), "there are no threads: drop __thread or _Thread_local"),
+    (
+        ("eh_frame", "gcc_except_table"),
+        "nobody unwinds the stack here: drop -fexceptions and its like",
+    ),
+)
+"""Sections by what in C, or in an option, makes them, and what to do about it."""
+
+
+def _section_hint(name: str, derived: Derived) -> str:
+    """Who writes C for a kernel can change that; who changes the templates, the linker script."""
+    kind = name.lstrip(".").split(".")[0]
+    for kinds, text in _FROM_C:
+        if kind in kinds:
+            return text
+    if derived.kernel.sources:
+        return (
+            f'drop __attribute__((section("{name}"))), or .section {name} in assembly, or name '
+            "yours .text.NAME, .rodata.NAME, .data.NAME or .bss.NAME, which the script gathers"
+        )
+    return (
+        "keep code and data in .text, .rodata, .data and .bss, or name it in "
+        "templates/linker/kernel.ld.j2 and kgen.verify.layout.SECTIONS"
+    )
 
 
 def notes(facts: Facts, derived: Derived) -> Iterator[Finding]:
@@ -132,7 +169,8 @@ def _is_note(section: Section) -> bool:
 def relocations(facts: Facts, derived: Derived) -> Iterator[Finding]:
     """Nothing is left to relocate or to link at run time: nobody would do it."""
     left = [section.name for section in facts.sections if section.kind in RELOCATIONS]
-    left += [segment.kind for segment in facts.segments if segment.kind not in SEGMENTS]
+    known = SEGMENTS | {"PT_TLS"}  # its sections are told of by the rule on those
+    left += [segment.kind for segment in facts.segments if segment.kind not in known]
     for name in left:
         yield Finding(
             "relocations",
@@ -237,15 +275,26 @@ def image_end(facts: Facts, derived: Derived) -> Iterator[Finding]:
 
 
 def image_size(facts: Facts, derived: Derived) -> Iterator[Finding]:
-    """The image leaves room for the allocators' data on the smallest machine."""
-    end, minimum = facts.address_of("_end"), derived.kernel.ram.minimum
-    if end is not None and end - derived.kernel_start > derived.image_limit:
+    """The image leaves room for the allocators' data on every machine admitted."""
+    end, kernel = facts.address_of("_end"), derived.kernel
+    image = 0 if end is None else end - derived.kernel_start
+    if image > derived.image_limit:
+        tight = footprint.tightest(kernel)
         yield Finding(
             "image-size",
-            f"the image takes {-(-(end - derived.kernel_start) // KiB)} KiB",
-            f"with ram.minimum {show_size(minimum)} it may take {derived.image_limit // KiB} KiB",
-            "raise ram.minimum, lower ram.maximum, or build less into the kernel",
+            f"the image takes {-(-image // KiB)} KiB",
+            f"with {show_size(tight)} of RAM it may take {max(0, derived.image_limit) // KiB} KiB",
+            _more_room(kernel, image),
         )
+
+
+def _more_room(kernel: Kernel, image: int) -> str:
+    """What to change so that ``image`` bytes fit."""
+    enough = footprint.sufficient_minimum(kernel, image)
+    if enough is None:
+        return "raise layout.direct_map_limit, lower ram.maximum, or build less into the kernel"
+    both = ", and ram.maximum with it" if enough > kernel.ram.maximum else ""
+    return f"raise ram.minimum to {show_size(enough)}{both}, or build less into the kernel"
 
 
 def boot_mapping(facts: Facts, derived: Derived) -> Iterator[Finding]:
@@ -267,6 +316,18 @@ def boot_mapping(facts: Facts, derived: Derived) -> Iterator[Finding]:
         )
 
 
+def identity_map(facts: Facts, derived: Derived) -> Iterator[Finding]:
+    """While booting, what is mapped at its physical address ends below the kernel's half."""
+    mapped, base = facts.address_of("_boot_mapped_end"), derived.kernel.layout.kernel_base
+    if mapped is not None and (mapped - base) % (1 << 32) > base:
+        yield Finding(
+            "identity-map",
+            f"the boot page tables map {show_size((mapped - base) % (1 << 32))} from 0 on",
+            f"layout.kernel_base is {show_address(base)}",
+            "raise it, or lower layout.load_address or ram.maximum",
+        )
+
+
 RULES: tuple[Rule, ...] = (
     multiboot,
     load_addresses,
@@ -280,5 +341,6 @@ RULES: tuple[Rule, ...] = (
     image_end,
     image_size,
     boot_mapping,
+    identity_map,
 )
 """The rules here, for an ELF whose :func:`identity` is right."""

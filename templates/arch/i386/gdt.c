@@ -6,10 +6,18 @@
  * image, KERNEL_CS ends at the page in which text does: a jump into data, stack or
  * heap faults. (Emulators that do not check segment limits let a near jump pass.)
  *
- * Tasks have one use, too: when the stack runs into the guard page below it, the
- * page fault's own frame does not fit, the CPU raises a double fault, and if that
- * one used the same stack, the machine would reset without a word. A task gate
- * gives vector 8 another stack, and leaves the registers in the main task's TSS.
+ * Tasks have one use, too: when the stack runs into the guard below it, the page
+ * fault's own frame does not fit, the CPU raises a double fault, and if that one used
+ * the same stack, the machine would reset without a word. A task gate gives vector 8
+ * another stack, and leaves the registers in the main task's TSS.
+ *
+ * No frame is too large for the guard: gcc touches each page of one before the next
+ * (-fstack-clash-protection). The stack pointer is at most a page below what is
+ * touched, so with two pages it is in the guard when the fault comes, and the page
+ * fault's frame is written nowhere else.
+ *
+ *     | guard | double fault's stack | guard | guard | boot stack ... |
+ *       4 KiB   4 KiB                  4 KiB   4 KiB
  */
 #include <arch/gdt.h>
 #include <arch/io.h>
@@ -18,7 +26,6 @@
 
 struct tss tss_main;
 static struct tss tss_double_fault;
-static char double_fault_stack[2048] __attribute__((aligned(16)));
 
 _Static_assert(sizeof(struct tss) == 104, "a 32-bit TSS has 104 bytes");
 
@@ -73,7 +80,7 @@ void gdt_init(void (*double_fault)(void))
 	tss_main.io_map = sizeof(tss_main);
 	tss_double_fault = (struct tss){
 		.eip = (uintptr_t)double_fault,
-		.esp = (uintptr_t)double_fault_stack + sizeof(double_fault_stack),
+		.esp = (uintptr_t)boot_stack_guard,
 		.eflags = 2, /* the bit that is always set */
 		.cs = KERNEL_CS,
 		.ss = KERNEL_DS,

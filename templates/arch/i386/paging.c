@@ -86,6 +86,12 @@ phys_addr_t virt_to_phys(const volatile void *pointer)
 	return (*pte & PTE_FRAME) | virt % PAGE_SIZE;
 }
 
+/* Whether a page of the image is below a stack, and mapped nowhere. */
+static bool is_guard(const char *page)
+{
+	return page >= fault_stack_guard && page < boot_stack && page != fault_stack;
+}
+
 /* --- boot ------------------------------------------------------------------ */
 
 phys_addr_t boot_mapped_end(void)
@@ -114,6 +120,10 @@ void boot_map(phys_addr_t phys, phys_addr_t table)
 void boot_drop_identity(void)
 {
 	memset(boot_page_directory, 0, KERNEL_PDE * sizeof(uint32_t));
+	for (const char *page = fault_stack_guard; page < boot_stack; page += PAGE_SIZE) {
+		if (is_guard(page))
+			*walk((uintptr_t)page) = 0;
+	}
 	flush_tlb_all();
 	BUG_ON(virt_to_phys((void *)KERNEL_LOAD) != PHYS_NONE);
 }
@@ -234,7 +244,10 @@ static void build_direct_map(void)
 	map_direct(KERNEL_LOAD, VIRT_TO_PHYS((uintptr_t)_end)); /* whatever the map says */
 	protect(_kernel_start, _etext);
 	protect(_rodata, _erodata);
-	*direct_pte(VIRT_TO_PHYS((uintptr_t)boot_stack_guard)) = 0;
+	for (const char *page = fault_stack_guard; page < boot_stack; page += PAGE_SIZE) {
+		if (is_guard(page))
+			*direct_pte(VIRT_TO_PHYS((uintptr_t)page)) = 0;
+	}
 }
 
 /* Pages that the direct map shows. */
@@ -327,13 +340,14 @@ const char *paging_check(void)
 	}
 	if (virt_to_phys(phys_to_virt(0)) != PHYS_NONE)
 		return "page frame 0 is mapped";
-	if (virt_to_phys(boot_stack_guard) != PHYS_NONE)
-		return "the guard below the stack is mapped";
 	for (const char *at = _kernel_start; at < _end; at += PAGE_SIZE) {
 		bool read_only = at < _etext || (at >= _rodata && at < _erodata);
 
-		if (at == boot_stack_guard)
+		if (is_guard(at)) {
+			if (virt_to_phys(at) != PHYS_NONE)
+				return "a guard below a stack is mapped";
 			continue;
+		}
 		if (virt_to_phys(at) != VIRT_TO_PHYS((uintptr_t)at))
 			return "the image is not mapped where it is";
 		if (!(*walk((uintptr_t)at) & PTE_WRITE) != read_only)

@@ -7,6 +7,7 @@
 struct console {
 	void (*putc)(char c);
 	bool for_programs; /* gets the lines for programs as well */
+	bool mid_line; /* the last byte was not a newline; the log's own */
 	struct console *next;
 };
 

@@ -12,7 +12,7 @@
  *
  * They run after stage `allocate`, suite by suite, in the order in which the
  * files are linked (by path) and the tests stand in them. A test may register
- * itself from any source file, the user's own included.
+ * itself from any source file, the user's own included. It may print what it likes.
  */
 #ifndef KERNEL_KTEST_H
 #define KERNEL_KTEST_H
@@ -51,18 +51,21 @@ unsigned ktest_count(const char *suite);
 /* Run all tests as ktest_run_all() does, but let `run` run each. */
 bool ktest_run_by(void (*run)(const struct ktest_case *c, struct ktest *test));
 
-#define KTEST_IN(section_name, suite_, name_)                                                \
-	static void ktest_##suite_##_##name_(struct ktest *test);                            \
-	static const struct ktest_case ktest_case_##suite_##_##name_                         \
-		__attribute__((used, no_reorder, section(section_name),                      \
-			       aligned(4))) = { #suite_, #name_, ktest_##suite_##_##name_ }; \
-	static void ktest_##suite_##_##name_(struct ktest *test __attribute__((unused)))
+#define KTEST_IN(section_name, suite_, name_, id)                                       \
+	static void id(struct ktest *test);                                             \
+	static const struct ktest_case id##_case                                        \
+		__attribute__((used, section(section_name), aligned(4))) NO_REORDER = { \
+			suite_,                                                         \
+			name_,                                                          \
+			id,                                                             \
+		};                                                                      \
+	static void id(struct ktest *test __attribute__((unused)))
 
-/* Define a test of a suite. (no_reorder: gcc would emit a file's cases backwards.) */
-#define KTEST(suite, name) KTEST_IN(".ktests", suite, name)
+/* Define a test of a suite. Names are taken as written, whatever macros there are. */
+#define KTEST(suite, name) KTEST_IN(".ktests", #suite, #name, ktest_##suite##_##name)
 
 /* The same, to run after all others: what must hold when everything is over. */
-#define KTEST_FINAL(suite, name) KTEST_IN(".ktests.final", suite, name)
+#define KTEST_FINAL(suite, name) KTEST_IN(".ktests.final", #suite, #name, ktest_##suite##_##name)
 
 /* Expectations note a failure and go on. */
 #define KTEST_EXPECT(test, condition) \

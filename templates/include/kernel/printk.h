@@ -1,8 +1,9 @@
 /*
  * The log: free text for people, `# kgen:` lines for programs.
  *
- * Formats: %d %i %u %x %c %s %p %% with width, zero padding
- * and '-', and the lengths l, ll and z. %p prints 0x and eight digits.
+ * Formats are those of C99, with %b for base 2, but without floating point, wide
+ * characters, %n and POSIX's %1$d: those are written as they stand, and their arguments
+ * left out (lib/vsnprintf.c). %p prints 0x and eight digits.
  */
 #ifndef KERNEL_PRINTK_H
 #define KERNEL_PRINTK_H
@@ -19,8 +20,18 @@ int vsnprintf(char *buf, size_t size, const char *format, va_list args)
 	__attribute__((format(printf, 3, 0)));
 int snprintf(char *buf, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Write text for people. Longer than 512 bytes is cut. */
+/* The same, of any length: each byte goes to `write`, with `to`. Returns their number. */
+size_t vformat(void (*write)(void *to, char c), void *to, const char *format, va_list args)
+	__attribute__((format(printf, 3, 0)));
+
+/* Write text for people, of any length. */
 void printk(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Write one line for people, and its newline, on a line of its own whatever was printed
+ * before. What is not printable in it becomes '?'.
+ */
+void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Whether an event that happened so often deserves a line once more: after 1, 2, 4, 8, … */
 static inline bool is_news(unsigned long times)
@@ -30,11 +41,17 @@ static inline bool is_news(unsigned long times)
 
 /*
  * Write one machine line, "# kgen:" before it and a newline behind, on a line of
- * its own whatever was printed before. Cut at LOG_LINE_MAX bytes.
+ * its own whatever was printed before. Cut at LOG_LINE_MAX bytes, a quoted msg so that it
+ * still ends with its quote; what is not printable ASCII becomes '?'.
  */
 void kgen_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* # kgen:stat k=KEY v=VALUE, where the key is a format, too. */
+/*
+ * # kgen:stat k=KEY v=VALUE, where the key is a format, too. In the key what is neither
+ * a letter, a digit, nor one of . - becomes '_'. An empty one is "_", and past KEY_MAX
+ * bytes it is cut.
+ */
+#define KEY_MAX 95
 void kgen_stat(unsigned long long value, const char *key, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -34,8 +34,43 @@ typedef uint32_t phys_addr_t;
 #define NOINLINE __attribute__((noinline))
 #define COLD __attribute__((noinline, cold))
 
-/* A leaf function on a hot path: without a stack frame of its own. */
+/* A leaf function on a hot path: without a stack frame of its own, where that can be said. */
+#if __has_attribute(optimize)
 #define HOT_LEAF __attribute__((optimize("omit-frame-pointer"), hot))
+#else
+#define HOT_LEAF __attribute__((hot))
+#endif
+
+/* Static data stays in the order of the file: gcc emits it backwards, clang never does. */
+#if __has_attribute(no_reorder)
+#define NO_REORDER __attribute__((no_reorder))
+#else
+#define NO_REORDER
+#endif
+
+/* The compiler must look neither into a function nor through those who call it. */
+#if __has_attribute(noipa)
+#define NOIPA __attribute__((noipa))
+#else
+#define NOIPA NOINLINE
+#endif
+
+/*
+ * clang 19 puts a REP in front of BSF. That is TZCNT on newer CPUs, and nothing that a 386
+ * promises to ignore.
+ */
+#ifdef __clang__
+static inline int find_lowest_bit(uint32_t word)
+{
+	int bit;
+
+	__asm__("bsfl %1, %0" : "=r"(bit) : "rm"(word) : "cc");
+	return bit;
+}
+
+#define __builtin_ctz(word) \
+	(__builtin_constant_p(word) ? __builtin_ctz(word) : find_lowest_bit(word))
+#endif
 
 /* Errors are negative, with Linux's names and numbers. */
 #define ENOMEM 12

@@ -6,7 +6,14 @@
 #ifndef MM_LARGE_H
 #define MM_LARGE_H
 
+#include <generated/config.h>
 #include <kernel/types.h>
+
+/*
+ * Largest size that slabs or the heap serve. In the direct map, where the size in the
+ * header tells kfree() whose a pointer is, no large allocation has so small a size.
+ */
+#define LARGE_ABOVE MAX(KMALLOC_SLAB_LIMIT, KMALLOC_HEAP_LIMIT)
 
 /* `size` bytes, 1 or more, aligned to `align`, a power of two; NULL if there is no room. */
 void *large_alloc(size_t size, size_t align);

@@ -60,9 +60,9 @@ bool page_request_fails(void);
  * counted; the line in the log is left to kmalloc() and others, who may know a way out.
  * What it holds is not defined. Frames above ZONE_DIRECT are not in the direct map.
  *
- * Before it fails it drains the hot list and purges what vmalloc unmapped. What slabs
- * and heap keep, kmalloc_shrink() would return: kmalloc asks for that by itself,
- * others may.
+ * Before it fails it drains the hot list and the quarantine, if there is one, and purges
+ * what vmalloc unmapped. What slabs and heap keep, kmalloc_shrink() would return: kmalloc
+ * asks for that by itself, others may.
  */
 static inline phys_addr_t alloc_pages(enum zone_id zone, unsigned order)
 {

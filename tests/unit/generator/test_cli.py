@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import click
 import pytest
+from tests.tools import terminal
 
 import kgen as package
+from kgen.cli import app
 from kgen.describe import Kernel
 from kgen.errors import Exit
 from kgen.load import paths
@@ -26,7 +29,7 @@ Kgen = Callable[..., Ran]
 
 
 def test_the_version(kgen: Kgen) -> None:
-    assert kgen("--version") == Ran(0, f"kgen {package.__version__}\n", "")
+    assert kgen("--version") == Ran(0, f"kgen {package.__version__} (kgen-i386)\n", "")
 
 
 def test_no_verb_shows_the_help_and_is_a_usage_error(kgen: Kgen) -> None:
@@ -36,11 +39,15 @@ def test_no_verb_shows_the_help_and_is_a_usage_error(kgen: Kgen) -> None:
     assert kgen("--help").code == 0
 
 
-@pytest.mark.parametrize("verb", ["build", "check", "describe", "boot"])
+@pytest.mark.parametrize("verb", app.commands)
 def test_each_verb_teaches_by_examples(kgen: Kgen, verb: str) -> None:
     assert re.search(rf"^  {verb} +\w.*\.$", kgen("-h").out, re.MULTILINE)
     text = kgen(verb, "-h").out
     assert len(re.findall(rf"^      kgen {verb}\b", text, re.MULTILINE)) >= 2
+    for parameter in app.commands[verb].params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, parameter.name
+            assert ("Repeatable" in parameter.help) == parameter.multiple, parameter.name
 
 
 def test_the_contracts_options_are_all_there(kgen: Kgen) -> None:
@@ -157,20 +164,29 @@ def test_boot_before_build_says_what_to_run(kgen: Kgen, here: Path) -> None:
     assert ran.err == "kgen: error: nothing is built in kernel_out\n    run: kgen build\n"
 
 
+@dataclass(frozen=True)
+class Checked:
+    """A request as far as the command line looks at it."""
+
+    machine: SimpleNamespace
+    manifest: None = None
+    kgen: str = ""
+
+
 @pytest.mark.parametrize("as_json", [False, True])
 def test_boot_passes_its_options_on_and_ends_with_the_verdict(
     kgen: Kgen, here: Path, monkeypatch: pytest.MonkeyPatch, as_json: bool
 ) -> None:
     asked: dict[str, object] = {}
     result = SimpleNamespace(exit_code=5, to_json=lambda: {"verdict": "timeout"})
-    checked = SimpleNamespace(machine=SimpleNamespace(via="multiboot"), manifest=None)
+    checked = Checked(machine=SimpleNamespace(via="multiboot"))
 
     def request(out: Path, **options: object) -> object:
         asked.update(options, out=out)
         return checked
 
     def boot(request: object, on_line: Callable[[str], None] | None) -> object:
-        assert request is checked
+        assert request == replace(checked, kgen=package.__version__)
         assert (on_line is None) == as_json
         if on_line:
             on_line("a line")
@@ -178,7 +194,9 @@ def test_boot_passes_its_options_on_and_ends_with_the_verdict(
 
     monkeypatch.setattr("kgen_qemu.boot_request", request, raising=False)
     monkeypatch.setattr("kgen_qemu.boot", boot, raising=False)
-    monkeypatch.setattr("kgen_qemu.print_report", lambda _: print("report"), raising=False)
+    monkeypatch.setattr(
+        "kgen_qemu.print_report", lambda _, file=None: print("report", file=file), raising=False
+    )
     options = "-o d --cpu 486 --memory 4M --machine q35 --accel kvm --via grub --append cpu=386"
     options += " --module a --module b --expect x --forbid y --timeout 2.5"
     options += " --audit exact --engine dosbox-x --firmware seabios --map m.json"
@@ -258,7 +276,7 @@ def test_a_reader_that_left_is_no_error(here: Path) -> None:
 
 def on_terminal(small: Path, **environment: str) -> str:
     """What a build shows on a terminal (both streams)."""
-    ours, theirs = pty.openpty()
+    ours, theirs = terminal()
     process = subprocess.Popen(
         [sys.executable, "-c", BUILD, str(small)],
         stdin=theirs,

@@ -1,4 +1,4 @@
-"""What gcc, ld and ninja say, retold: outputs of gcc 12, binutils 2.40 and ninja 1.13."""
+"""What gcc, ld and ninja say, retold: outputs of gcc 12, binutils 2.40 to 2.47 and ninja 1.13."""
 
 from __future__ import annotations
 
@@ -98,12 +98,30 @@ def test_undefined_symbols_are_listed_once_with_their_first_use(sources: Sources
     assert lines[1].startswith("  kmain   used at ")
 
 
+@pytest.mark.parametrize("offset", ["", "(.text.split+0x7):"], ids=["ld 2.40", "ld 2.44"])
+def test_places_of_every_linker_are_read(sources: Sources, offset: str) -> None:
+    """From 2.44 on it says the offset as well as the line."""
+    output = link_failure(
+        f"{LD}build/obj/mm/buddy.c.o: in function `split':",
+        f"src/mm/buddy.c:4:{offset} undefined reference to `memove'",
+        f"{LD}build/obj/user/util.c.o:./user/lib/util.c:8:{offset} undefined reference to `table'",
+    )
+    assert explain(output, sources).what.splitlines()[1:] == [
+        "  memove  used at out/src/mm/buddy.c:4 (templates/mm/buddy.c:5)",
+        "  table   used at lib/util.c:8",
+    ]
+    twice = link_failure(f"user/hello.c:3:{offset} multiple definition of `kmalloc'")
+    assert "\nhello.c:3: multiple definition" in explain(twice, sources).what
+
+
 @pytest.mark.parametrize(
     ("symbol", "hint"),
     [
-        ("__atomic_fetch_add_4", "no atomic instructions"),
-        ("__divdi3", "run-time library"),
-        ("__floatsidf", "run-time library"),
+        ("__atomic_fetch_add_4", "no such atomic instruction"),
+        ("__divdi3", "signed 64-bit"),
+        ("__floatsidf", "floating point"),
+        ("__tls_get_addr", "no threads"),
+        ("__other", "run-time library"),
         ("helper", "one of your sources"),
     ],
 )
@@ -158,3 +176,51 @@ def test_ninjas_own_errors_are_not_swallowed(sources: Sources) -> None:
 def test_warnings_of_a_good_build_are_placed(sources: Sources, here: Path) -> None:
     output = f"{here}/hello.c:2:9: warning: unused variable 'x'\nninja: Entering directory `x'\n"
     assert warnings(output, sources) == "hello.c:2:9: warning: unused variable 'x'"
+
+
+def test_what_all_files_have_in_common_is_told_once(sources: Sources) -> None:
+    """A compiler that cannot start says the same for each file."""
+    broken = (
+        "cc1: error while loading shared libraries: libmpc.so.3: cannot open shared object file"
+    )
+    failures = [compile_failure(f"mm/{number}.c", broken) for number in range(52)]
+    error = explain(
+        "".join((*failures, compile_failure("x.c", "x.c:1:1: error: no"), END)), sources
+    )
+    assert error.what.splitlines() == [
+        "the compiler refused 53 files",
+        broken,
+        "(the same for 51 more)",
+        "out/x.c:1:1: error: no",
+    ]
+
+
+def test_a_users_header_is_named_as_it_lies(here: Path) -> None:
+    for name in ("own.h", "far/deep.h", "far/util.c"):
+        (here / name).parent.mkdir(exist_ok=True)
+        (here / name).touch()
+    sources = Sources(here / "out", MAP, (here / "hello.c", here / "far/util.c"), here)
+    output = link_failure(
+        f"{LD}./user/own.h:3: undefined reference to `a'",
+        f"{LD}./user/deep.h:4: undefined reference to `b'",
+    )
+    assert explain(output, sources).what.splitlines()[1:] == [
+        "  a  used at own.h:3",
+        "  b  used at far/deep.h:4",
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{standard input}: Fatal error: can't create build/obj/mm/buddy.c.o: Permission denied",
+        "src/mm/buddy.c:1: fatal error: opening dependency file build/obj/mm/buddy.c.d: Permission"
+        " denied",
+    ],
+)
+def test_a_folder_of_somebody_elses_is_called_so(sources: Sources, line: str) -> None:
+    error = explain(compile_failure("mm/buddy.c", line), sources)
+    assert error.what.startswith("cannot write out/build/obj/mm/buddy.c.")
+    assert error.what.endswith(": Permission denied")
+    assert "another user" in error.hint
+    assert "space" not in error.hint

@@ -128,10 +128,60 @@ def test_orders_are_no_larger_than_the_largest_block() -> None:
     )
 
 
-def test_the_image_may_take_what_is_left() -> None:
-    """On the smallest machine: all RAM but early data, room to work, and what is below 1 MiB."""
+def test_early_data_is_aligned_piece_by_piece() -> None:
+    """The page map, each zone's nodes, then directory and tables on pages of their own."""
     default = kernel()
-    assert footprint.ram_bends(default)[0] == 2 * MiB
-    early = 4096 + 512 * 8 + 4 * 4096 + 64 * KiB
-    assert footprint.early_bytes(default, 2 * MiB) == early
-    assert footprint.image_limit(default) == 2 * MiB - early - 1 * MiB - 256 * KiB
+    assert footprint.early_bytes(default, 2 * MiB) == 4096 + 512 * 8 + 4 * 4096
+    assert footprint.early_bytes(default, 2 * MiB + 4 * KiB) == 4096 + 2 * 4096 + 5 * 4096
+    bitmaps = kernel(buddy=BITMAPS)
+    early = 4096 + footprint.index_bytes(512, bitmaps)
+    assert early % 4096
+    assert footprint.early_bytes(bitmaps, 2 * MiB) == -(-early // 4096) * 4096 + 4 * 4096
+
+
+def test_the_image_may_take_what_is_left() -> None:
+    """All RAM but early data, room to work, and what is below 1 MiB; tightest past 2 MiB."""
+    default = kernel()
+    tight = 2 * MiB + 4 * KiB
+    assert footprint.tightest(default) == tight
+    early = footprint.early_bytes(default, tight)
+    assert footprint.image_limit(default) == tight - early - 1 * MiB - 256 * KiB
+
+
+def test_boot_tables_map_themselves() -> None:
+    """A table maps 4 MiB, one page of which is its own."""
+    default = kernel(ram={"maximum": 2 * MiB})
+    early, span = footprint.early_bytes(default, 2 * MiB), 4 * MiB - 4096
+    assert footprint.boot_tables(default, span - early) == 1
+    assert footprint.boot_tables(default, span - early + 1) == 2
+    assert footprint.boot_tables(default, 30 * span - early) == 30
+
+
+@pytest.mark.parametrize(
+    ("image", "maximum", "expected"),
+    [
+        (300 * KiB, 4 * GiB, 2 * MiB),
+        (741 * KiB, 4 * GiB, 3 * MiB),
+        (744 * KiB, 2 * MiB, 2 * MiB),
+        (745 * KiB, 2 * MiB, 3 * MiB),  # more than any machine admitted has
+        (200 * MiB, 4 * GiB, 202 * MiB),
+        (896 * MiB, 4 * GiB, None),
+    ],
+)
+def test_a_minimum_that_suffices(image: int, maximum: int, expected: int | None) -> None:
+    described = kernel(ram={"maximum": maximum})
+    found = footprint.sufficient_minimum(described, image)
+    assert found == expected
+    if found:
+        enough = footprint.with_minimum(described, found)
+        assert footprint.image_limit(enough) >= image
+        assert enough.ram.maximum >= enough.ram.minimum
+
+
+def test_a_direct_map_that_other_memory_fills() -> None:
+    """No minimum helps: the nodes of what lies beyond need the room."""
+    fields: dict[str, Any] = {
+        "layout": {"direct_map_limit": 4 * MiB},
+        "buddy": {"zones": [{"name": "low", "limit": "direct"}, {"name": "high"}]},
+    }
+    assert footprint.sufficient_minimum(kernel(**fields), 4 * KiB) is None

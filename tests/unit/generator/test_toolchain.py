@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.tools import i386
 
 from kgen.build.flags import compile_flags, cpu_flag
 from kgen.build.toolchain import discover
@@ -19,27 +20,29 @@ FLAGS = compile_flags(Kernel())
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that alone is on PATH, for programs of our own."""
+    i386()  # found while it is on PATH, and remembered
     folder = tmp_path / "bin"
     folder.mkdir()
+    i386()  # while the real ones are found
     monkeypatch.setenv("PATH", str(folder))
     return folder
 
 
 def compiler(folder: Path, name: str, *, version: str = "12.2.0", broken: str = "") -> None:
     """A gcc that counts its calls, claims a version, and links with the real programs."""
-    path = folder / name
+    path, real = folder / name, i386()
     lines = [
         "#!/bin/sh",
         f'echo "$@" >> {folder}/{name}.calls',
         f'case "$*" in *-dumpversion*) echo {version}; exit;; esac',
         f"case \"$*\" in *' -c '*) {broken or ':'};; esac",
-        'PATH=/usr/bin:/bin exec /usr/bin/gcc "$@"',
+        f'PATH=/usr/bin:/bin exec {real.compiler} "$@"',
     ]
     path.write_text("\n".join(lines) + "\n")
     path.chmod(0o755)
     linker = folder / "ld"
     if not linker.exists():
-        linker.symlink_to("/usr/bin/ld")
+        linker.symlink_to(real.linker)
 
 
 def chosen(tmp_path: Path, choice: str = "auto") -> str:
@@ -54,7 +57,8 @@ def refused(tmp_path: Path, choice: str = "auto") -> KgenError:
     return caught.value
 
 
-def test_the_systems_gcc_serves(tmp_path: Path) -> None:
+def test_the_systems_gcc_serves(tmp_path: Path, programs: Path) -> None:
+    compiler(programs, "gcc")
     toolchain = discover("gcc", FLAGS, tmp_path / "cache")
     assert Path(toolchain.headers, "stdint.h").is_file()
     assert Path(toolchain.linker).is_absolute()
@@ -80,10 +84,69 @@ def test_without_any_the_error_says_why_and_what_to_install(tmp_path: Path, prog
     compiler(programs, "i686-linux-gnu-gcc", version="4.9")
     error = refused(tmp_path)
     assert "i686-elf-gcc: x.c:1: error: no such flag" in error.what
-    assert "version 4.9; gcc 9 or later" in error.what
+    assert "i686-linux-gnu-gcc is gcc 4.9; gcc 9 or later is needed" in error.what
     assert "  gcc: not found" in error.what
     assert "apt-get install gcc binutils" in error.hint
     assert "no-such-gcc: not found" in refused(tmp_path, "no-such-gcc").what
+
+
+LIBRARY = 'case "$LD_LIBRARY_PATH" in */cross/lib) ;; *) echo "cc1: error while loading shared'
+LIBRARY += ' libraries: libmpc.so.3" >&2; exit 1;; esac'
+
+
+def test_one_that_lacks_its_libraries_is_passed_over(
+    tmp_path: Path, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The probe has the environment of a build, and an answer holds for that environment."""
+    compiler(programs, "i686-elf-gcc", broken=LIBRARY)
+    compiler(programs, "gcc")
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/opt/cross/lib")
+    assert chosen(tmp_path) == "i686-elf-gcc"
+    monkeypatch.delenv("LD_LIBRARY_PATH")
+    assert chosen(tmp_path) == "gcc"
+    error = refused(tmp_path / "other", "i686-elf-gcc")
+    assert "i686-elf-gcc: cc1: error while loading shared libraries: libmpc.so.3" in error.what
+
+
+def pretender(folder: Path, name: str, *, version: str, defines: str) -> None:
+    """A compiler that says of itself what it is told to."""
+    compiler(folder, name, version=version)
+    script = folder / name
+    lines = script.read_text().splitlines()
+    lines.insert(1, f"case \"$*\" in *' -E '*) printf '{defines}'; exit;; esac")
+    script.write_text("\n".join(lines) + "\n")
+
+
+CLANG = "#define __clang__ 1\\n#define __GNUC__ 4\\n"
+
+
+def test_clang_comes_last_and_has_binutils_assembler(tmp_path: Path, programs: Path) -> None:
+    pretender(programs, "clang", version="14.0.6", defines=CLANG)
+    script = programs / "clang"
+    known = 'for a; do shift; case $a in -fno-int*|-gdw*) ;; *) set -- "$@" "$a";; esac; done'
+    script.write_text(script.read_text().replace("PATH=", f"{known}\nPATH=", 1))
+    toolchain = discover("auto", FLAGS, tmp_path / "toolchain.json")
+    assert (toolchain.name, toolchain.flags) == ("clang", ("-fno-integrated-as", "-gdwarf-aranges"))
+    assert "-fno-integrated-as -gdwarf-aranges -m32" in (programs / "clang.calls").read_text()
+    assert discover("auto", FLAGS, tmp_path / "toolchain.json") == toolchain
+    compiler(programs, "gcc")
+    assert chosen(tmp_path) == "gcc"
+
+
+@pytest.mark.parametrize(
+    ("version", "defines", "reason"),
+    [
+        ("13.0.1", CLANG, "is clang 13.0.1; clang 14 or later is needed"),
+        ("0.9.27", "#define __TINYC__ 1\\n", "is neither gcc nor clang"),
+        ("2021.10", "#define __GNUC__ 10\\n#define __INTEL_COMPILER 1\\n", "is neither gcc nor"),
+    ],
+)
+def test_others_are_refused_by_name(
+    tmp_path: Path, programs: Path, version: str, defines: str, reason: str
+) -> None:
+    """At once, whatever they are called."""
+    pretender(programs, "gcc", version=version, defines=defines)
+    assert reason in refused(tmp_path, "gcc").what
 
 
 def test_a_missing_linker_is_named(tmp_path: Path, programs: Path) -> None:
@@ -112,7 +175,8 @@ def test_the_answer_is_kept_until_a_program_changes(tmp_path: Path, programs: Pa
     assert chosen(tmp_path) == "i686-elf-gcc"
 
 
-def test_a_damaged_answer_is_asked_again(tmp_path: Path) -> None:
+def test_a_damaged_answer_is_asked_again(tmp_path: Path, programs: Path) -> None:
+    compiler(programs, "gcc")
     cache = tmp_path / "cache"
     toolchain = discover("gcc", FLAGS, cache)
     for text in ("{", "[]", json.dumps({"asked": None})):

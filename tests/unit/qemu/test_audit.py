@@ -126,6 +126,48 @@ def test_noise_does_no_harm(noise: bytes) -> None:
     list(blocks(noise))
 
 
+# --- where a log ends -----------------------------------------------------------------------
+
+LEAVING = b"""----------------
+IN: machine_exit
+0xc01030fc:  88 d8                    movb     %bl, %al
+0xc01030fe:  e6 f4                    outb     %al, $0xf4
+"""
+LEAVING_BARE = b"----------------\nIN:\n0xc01030fc:\nOBJD-T: 88d8e6f4\n"
+AFTER = b"""
+----------------
+IN: machine_exit
+0xc0103100:  fa                       cli
+0xc0103101:  f4                       hlt
+"""
+NOT_LEAVING = b"""----------------
+IN:
+0xc0100000:  b8 e6 f4 00 00           movl     $0xf4e6, %eax
+0xc0100005:  e6 80                    outb     %al, $0x80
+"""
+
+
+@pytest.mark.parametrize("leaving", [LEAVING, LEAVING_BARE], ids=["with_text", "without_text"])
+@pytest.mark.parametrize("after", [b"", AFTER, AFTER * 2, AFTER[:60]])
+def test_nothing_counts_after_the_exit(tmp_path: Path, leaving: bytes, after: bytes) -> None:
+    """QEMU 9.1 and newer run on for a moment. Both the counts and the log are the same always."""
+    found = audited(tmp_path, WITH_TEXT + leaving + after)
+    assert (found.instructions, found.distinct) == (7, 7)
+    assert (tmp_path / "boot.asm").read_bytes() == WITH_TEXT + leaving
+
+
+def test_a_block_that_a_fault_left_is_not_the_end(tmp_path: Path) -> None:
+    """It was logged with its OUT and never came to it; the last such block is the end."""
+    text = LEAVING + WITH_TEXT + LEAVING.replace(b"0xc01030f", b"0xc01040f")
+    found = audited(tmp_path, text + AFTER)
+    assert (found.instructions, len(found.violations)) == (9, 3)
+    assert (tmp_path / "boot.asm").read_bytes() == text
+
+
+def test_other_ports_and_other_bytes_are_no_exit(tmp_path: Path) -> None:
+    assert audited(tmp_path, NOT_LEAVING + AFTER).distinct == 4
+
+
 # --- which CPU has what -------------------------------------------------------------------
 
 

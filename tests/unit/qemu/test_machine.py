@@ -21,7 +21,7 @@ def test_the_whole_of_a_plain_machine() -> None:
         "qemu -nodefaults -no-user-config -display none -S -no-reboot -no-shutdown "
         "-machine pc -accel tcg -cpu qemu32 -m 65536K "
         "-chardev stdio,id=com1,signal=off -serial chardev:com1 "
-        "-chardev socket,id=qmp,fd=7 -mon chardev=qmp,mode=control "
+        "-chardev socket,id=qmp,fd=7 -qmp chardev:qmp "
         "-device isa-debug-exit,iobase=0xf4,iosize=0x04 "
         "-kernel build/kernel.elf"
     )
@@ -32,7 +32,7 @@ def test_every_part_is_said() -> None:
         PLAIN, cpu="486", memory=4 << 30, machine="q35", accel="kvm", append="cpu=386 a,b"
     )
     argv = machine.argv("qemu", 7)
-    assert value(argv, "-cpu") == "486"
+    assert value(argv, "-cpu") == "486,pse36=on"
     assert value(argv, "-m") == "4194304K"
     assert value(argv, "-machine") == "q35"
     assert value(argv, "-accel") == "kvm"
@@ -40,6 +40,28 @@ def test_every_part_is_said() -> None:
     assert "-bios" not in argv
     assert value(replace(PLAIN, firmware=Path("q.rom")).argv("qemu", 7), "-bios") == "q.rom"
     assert "-device" not in replace(PLAIN, exit_device=False).argv("qemu", 7)
+
+
+@pytest.mark.parametrize(
+    ("board", "memory", "cpu", "model"),
+    [
+        ("pc", 3583 << 20, "386", "486"),
+        ("pc", 3584 << 20, "386", "486,pse36=on"),
+        ("pc", 4 << 30, "pentium", "pentium,pse36=on"),
+        ("pc", 4 << 30, "pentium,-pse", "pentium,-pse,pse36=on"),
+        ("pc", 4 << 30, "pentium,pse36=off", "pentium,pse36=off"),
+        ("pc", 4 << 30, "pentium2", "pentium2"),
+        ("pc", 4 << 30, "core2duo", "core2duo"),
+        ("q35", 2815 << 20, "486", "486"),
+        ("q35", 2816 << 20, "486", "486,pse36=on"),
+        ("pc,max-ram-below-4g=1G", 2 << 30, "486", "486,pse36=on"),
+    ],
+)
+def test_ram_above_4_gib_takes_more_than_32_address_lines(
+    board: str, memory: int, cpu: str, model: str
+) -> None:
+    machine = replace(PLAIN, machine=board, memory=memory, cpu=cpu)
+    assert value(machine.argv("qemu", 7), "-cpu") == model
 
 
 def test_commas_in_modules_are_doubled() -> None:

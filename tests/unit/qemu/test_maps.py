@@ -28,6 +28,7 @@ MEMORY: dict[str, Any] = {
     "direct_map_limit": 896 * MiB,
     "arena_pages": 26624,
     "arena_per_ram": 4,
+    "least_available": 1152 << 10,
     "map_entries": 12,
     "regions": 128,
     "modules": 2,
@@ -107,6 +108,19 @@ def test_more_entries_than_the_kernel_keeps(tmp_path: Path) -> None:
     assert "memblock.map_entries=13" in caught.value.hint
 
 
+def test_more_entries_than_any_kernel_keeps(tmp_path: Path) -> None:
+    """A hint that would be refused is none: the field has an upper end."""
+    path = written(tmp_path, [GOOD] * 253)
+    with pytest.raises(BootError, match="keeps 60") as caught:
+        load_map(path, 60)
+    assert "no kernel keeps more than 252: join neighbours of one type" in caught.value.hint
+    fits = written(tmp_path, [GOOD] * 252)
+    with pytest.raises(BootError, match="keeps 60") as caught:
+        load_map(fits, 60)
+    assert "memblock.map_entries=256" in caught.value.hint
+    assert len(load_map(fits, 252)) == 252
+
+
 @pytest.mark.parametrize(
     ("entries", "size"),
     [
@@ -134,7 +148,7 @@ def test_the_module_is_as_the_kernel_reads_it(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "boot").write_text("in the way")
-    with pytest.raises(BootError, match="the map cannot be written") as caught:
+    with pytest.raises(BootError, match=r"the map \S*kgen.map cannot be written") as caught:
         write_module((Entry(0, 1, 1),), tmp_path)
     assert caught.value.exit_code == Exit.USAGE
 
@@ -186,6 +200,20 @@ def test_kernels_that_cannot_keep_it(built: Built, tmp_path: Path) -> None:
     assert "memblock.modules=3" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("kept", "given", "hint"),
+    [
+        (2, 2, "memblock.modules=3"),
+        (64, 64, "no kernel keeps more than 64: leave one of yours out"),
+    ],
+)
+def test_a_map_is_a_module_too(built: Built, kept: int, given: int, hint: str) -> None:
+    folder = built(memory={**MEMORY, "modules": kept})
+    with pytest.raises(BootError, match="it needs a module, and this kernel keeps") as caught:
+        boot_request(folder, map=Path("map.json"), modules=["disk"] * given)
+    assert hint in caught.value.hint
+
+
 # --- maps of machines that are too small -----------------------------------------------------
 
 
@@ -197,7 +225,7 @@ def test_kernels_that_cannot_keep_it(built: Built, tmp_path: Path) -> None:
         ([(MiB, 1 << 16, 1)], 64),
         ([(0, 2 * MiB, 1), (MiB, 700 << 10, 2)], 640 + 324),
         ([(0x80000, MiB, 1)], 128 + 512),  # the hole does not count
-        ([(0, 0xA0000, 1), (0, 0xA0000, 1), (MiB, 767 << 10, 1)], 1407),
+        ([(0, 0xA0000, 1), (0, 0xA0000, 1), (MiB, 511 << 10, 1)], 1151),
         ([(MiB, 16 * MiB, 2)], 0),
         ([(0, 4095, 1)], 3),
     ],
@@ -212,13 +240,13 @@ def test_too_small_a_machine(
         boot_request(built(memory=MEMORY), map=path)
     assert caught.value.exit_code == Exit.USAGE
     assert f"--map {path}: {offered} KiB are available below 640 KiB" in caught.value.what
-    assert "'default' is for machines with 2M, which offer 1408 KiB or more" in caught.value.what
+    assert "'default' is for machines with 2M, which offer 1152 KiB or more" in caught.value.what
 
 
 def test_the_smallest_machine(built: Built, tmp_path: Path) -> None:
     entries = [
         {"base": 0, "length": 640 << 10, "type": 1},
-        {"base": MiB, "length": 768 << 10, "type": 1},
+        {"base": MiB, "length": 512 << 10, "type": 1},
     ]
     path = written(tmp_path, entries)
     assert boot_request(built(memory=MEMORY), map=path).machine.memory == 3 * MiB

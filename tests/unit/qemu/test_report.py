@@ -165,9 +165,11 @@ def test_json_has_the_contracts_keys(recorded: Recorded) -> None:
         "expect",
         "audit",
         "accounting",
+        "stale",
         "seconds",
         "log",
         "command",
+        "run",
     ]
     assert data["schema"] == 1
     assert (data["verdict"], data["exit_code"]) == ("fail", 1)

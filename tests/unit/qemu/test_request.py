@@ -11,7 +11,7 @@ import pytest
 
 from kgen_qemu.errors import BootError, Exit
 from kgen_qemu.request import Request, boot_request
-from kgen_qemu.words import FAILURES, MOST
+from kgen_qemu.words import FAILURES
 
 Built = Callable[..., Path]
 
@@ -49,14 +49,26 @@ def test_defaults(built: Built) -> None:
         ({"accel": "hvf"}, "--accel hvf", "tcg, kvm"),
         ({"via": "lilo"}, "--via lilo", "known: multiboot, grub, floppy"),
         ({"via": "grbu"}, "--via grbu", "did you mean 'grub'?"),
-        ({"timeout": 0}, "more than 0", "2.5"),
-        ({"timeout": -1}, "more than 0", "2.5"),
-        ({"timeout": math.nan}, "more than 0", "2.5"),
-        ({"timeout": math.inf}, "more than 0", "2.5"),
+        ({"timeout": 0}, "above 0", "2.5"),
+        ({"timeout": -1}, "above 0", "2.5"),
+        ({"timeout": math.nan}, "above 0", "2.5"),
+        ({"timeout": math.inf}, "above 0", "2.5"),
         ({"expect": ["ok", "(unclosed"]}, "--expect '(unclosed'", "backslash"),
+        ({"expect": ["(" * 5000]}, "is not a regular expression", "backslash"),
+        ({"expect": ["a{99999999999}"]}, "is not a regular expression", "backslash"),
+        ({"expect": [""]}, "--expect '': an empty expression", "leave it out"),
+        ({"forbid": [""]}, "--forbid '': an empty expression", "leave it out"),
+        ({"append": "a\nb"}, r"'a\nb': '\n' would break the line", "spaces between words"),
+        ({"append": "a\0b"}, "would break the line", "spaces between words"),
+        ({"forbid": ["gr\udcf6\udcdfe"]}, "is not text in this locale's encoding", "C.UTF-8"),
         ({"forbid": ["*"]}, "--forbid '*'", "backslash"),
         ({"memory": "lots"}, "not a size", "64M"),
         ({"memory": "1M"}, "needs at least 2M", "--memory 2M or more"),
+        ({"memory": "64"}, "needs at least 2M", "64 is bytes; did you mean --memory 64M?"),
+        ({"memory": "2048"}, "needs at least 2M", "did you mean --memory 2048M?"),
+        ({"memory": "4096"}, "needs at least 2M", "did you mean --memory 4096M?"),
+        ({"memory": "8192"}, "needs at least 2M", "did you mean --memory 8192K?"),
+        ({"memory": "0"}, "needs at least 2M", "--memory 2M or more"),
         ({"memory": "5G"}, "built for 4G at most", "--memory 4G or less"),
         ({"memory": "4100K"}, "steps of 8K", "--memory 4M"),
         ({"modules": ["/nonexistent/disk.img"]}, "no such file", ""),
@@ -83,19 +95,30 @@ def test_refusals(built: Built, options: dict[str, Any], what: str, hint: str) -
     assert hint in error.hint
 
 
+def test_a_warning_about_an_expression_is_not_ours_to_print(
+    built: Built, recwarn: pytest.WarningsRecorder
+) -> None:
+    boot_request(built(), expect=["[[a]"])
+    assert not recwarn.list
+
+
+def test_the_repeated_timeout_is_the_same_to_the_second(built: Built) -> None:
+    assert "--timeout 3000001" in boot_request(built(), timeout=3000001.0).command
+    assert "--timeout 0.1" in boot_request(built(), timeout=0.1).command
+
+
 def test_words_that_the_kernel_heeds(built: Built) -> None:
     folder = built(features=["tests", "fail"])
     for append in ("", "x" * 238, "failure=1 stats", *(f"{name}=1" for name in FAILURES)):
         assert boot_request(folder, append=append).machine.append == append
 
 
-def test_the_kernel_says_the_same_of_its_command_line() -> None:
-    """The words and the room for them stand in the kernel's sources as well."""
+def test_the_kernel_heeds_every_option_that_is_admitted() -> None:
+    """Each is asked for in the kernel's sources, by the name that is rendered for it."""
     templates = Path(__file__).parents[3] / "templates"
     text = "".join((templates / name).read_text() for name in ("base/fail.c", "kernel/sweep.c"))
-    assert {*re.findall(r'option\("(fail\.\w+)"', text)} == {*FAILURES}
-    room = (templates / "include/kernel/cmdline.h").read_text()
-    assert f"#define CMDLINE_MAX {MOST + 1} " in room
+    asked = {name.lower() for name in re.findall(r"option\(OPTION_FAIL_(\w+)", text)}
+    assert {f"fail.{name}" for name in asked} == {*FAILURES}
 
 
 def test_a_module_with_a_space_in_its_path(built: Built, tmp_path: Path) -> None:
@@ -125,6 +148,39 @@ def test_default_memory_is_what_the_kernel_admits(
 ) -> None:
     folder = built(ram={"minimum": ram[0], "maximum": ram[1]})
     assert boot_request(folder).machine.memory == size
+
+
+PAGES = {"minimum": 2052 << 10, "maximum": 4108 << 10}
+"""A kernel's bounds in pages of 4 KiB, between the steps of 8 KiB in which QEMU gives RAM."""
+
+
+@pytest.mark.parametrize(
+    ("memory", "size"), [(None, 4104 << 10), ("2056K", 2056 << 10), ("4104K", 4104 << 10)]
+)
+def test_memory_between_the_emulators_steps(built: Built, memory: str | None, size: int) -> None:
+    """What is booted is a size that QEMU has, and the command asks for that one."""
+    folder = built(ram=PAGES)
+    request = boot_request(folder, memory=memory)
+    assert request.machine.memory == size
+    again = shlex.split(request.command)
+    assert boot_request(folder, memory=again[again.index("--memory") + 1]) == request
+
+
+@pytest.mark.parametrize(
+    ("memory", "hint"),
+    [("2052K", "2056K"), ("2M", "2056K or more"), ("4108K", "4104K"), ("8M", "4104K or less")],
+)
+def test_hints_are_sizes_that_are_accepted(built: Built, memory: str, hint: str) -> None:
+    folder = built(ram=PAGES)
+    assert refused(folder, memory=memory).hint == f"use --memory {hint}"
+    assert boot_request(folder, memory=hint.split()[0]).machine.memory % 8192 == 0
+
+
+def test_bounds_between_which_no_machine_is(built: Built) -> None:
+    error = refused(built(ram={"minimum": 2052 << 10, "maximum": 2052 << 10}))
+    assert error.exit_code == Exit.USAGE
+    assert "steps of 8K" in error.what
+    assert error.hint == "build it with --set ram.maximum=2056K"
 
 
 def test_no_qemu(built: Built, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,3 +239,29 @@ def parsed_back(request: Request) -> Request:
         forbid=found["forbid"],
         timeout=float(found["timeout"][0]),
     )
+
+
+@pytest.mark.parametrize(
+    ("version", "memory", "refused"),
+    [("11.1.2", "4G", True), ("11.0.0", "3584M", False), ("10.0.2", "4G", False)],
+)
+def test_isapc_ends_at_3584_mib_from_qemu_11_on(
+    built: Built,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    version: str,
+    memory: str,
+    refused: bool,
+) -> None:
+    binary = tmp_path / "qemu-system-i386"
+    binary.write_text(f"#!/bin/sh\necho QEMU emulator version {version}\n")
+    binary.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    if not refused:
+        assert boot_request(built(), machine="isapc", memory=memory).machine.machine == "isapc"
+        return
+    with pytest.raises(BootError, match="this QEMU's isapc has 3584M at most") as caught:
+        boot_request(built(), machine="isapc", memory=memory)
+    assert caught.value.exit_code == Exit.USAGE
+    assert "--machine pc" in caught.value.hint
+    assert boot_request(built(), machine="pc", memory=memory)

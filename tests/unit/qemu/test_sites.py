@@ -1,10 +1,10 @@
 """Call sites of leaks and in messages, named from an ELF that is built here."""
 
-import re
 import subprocess
 from pathlib import Path
 
 import pytest
+from tests.tools import addresses, i386
 
 from kgen_qemu.sites import leak_sites, message_sites
 from kgen_qemu.transcript import Leak, Panic, Transcript
@@ -31,13 +31,8 @@ def elf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("elf")
     (folder / "k.c").write_text(SOURCE)
     flags = "-m32 -g -ffreestanding -fno-pic -no-pie -nostdlib -Wl,-Ttext=0xc0100000 -Wl,-e,first"
-    subprocess.run(["gcc", *flags.split(), "k.c", "-o", "k.elf"], cwd=folder, check=True)
+    subprocess.run([i386().compiler, *flags.split(), "k.c", "-o", "k.elf"], cwd=folder, check=True)
     return folder / "k.elf"
-
-
-def addresses(elf: Path) -> dict[str, int]:
-    text = subprocess.run(["nm", str(elf)], capture_output=True, text=True, check=True).stdout
-    return {name: int(value, 16) for value, name in re.findall(r"(\w+) \w (\w+)", text)}
 
 
 def test_leaks_by_bytes_with_the_line_of_the_call(elf: Path) -> None:

@@ -1,10 +1,10 @@
 """Addresses to names, on an ELF built here, a stripped one, and files that are none."""
 
-import re
 import subprocess
 from pathlib import Path
 
 import pytest
+from tests.tools import addresses, binutil, i386
 
 from kgen_qemu.symbols import Frame, symbolise
 
@@ -28,15 +28,9 @@ def elf(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     (folder / "mm").mkdir()
     (folder / "mm" / "two.c").write_text(SOURCE)
     flags = "-m32 -O0 -ffreestanding -fno-pic -no-pie -nostdlib -Wl,-Ttext=0xc0100000 -Wl,-e,outer"
-    subprocess.run(
-        ["gcc", *flags.split(), request.param, "mm/two.c", "-o", "k.elf"], cwd=folder, check=True
-    )
+    command = [i386().compiler, *flags.split(), request.param, "mm/two.c", "-o", "k.elf"]
+    subprocess.run(command, cwd=folder, check=True)
     return folder / "k.elf"
-
-
-def addresses(elf: Path) -> dict[str, int]:
-    text = subprocess.run(["nm", str(elf)], capture_output=True, text=True, check=True).stdout
-    return {name: int(value, 16) for value, name in re.findall(r"(\w+) [tT] (\w+)", text)}
 
 
 def test_function_file_and_line(elf: Path) -> None:
@@ -63,9 +57,8 @@ def test_functions_laid_out_in_another_order_than_written(tmp_path: Path) -> Non
     )
     flags = "-m32 -g -ffreestanding -fno-pic -no-pie -nostdlib -ffunction-sections"
     layout = "-Wl,-Ttext=0xc0100000 -Wl,-e,a -Wl,--sort-section=name"
-    subprocess.run(
-        ["gcc", *flags.split(), *layout.split(), "k.c", "-o", "k.elf"], cwd=tmp_path, check=True
-    )
+    command = [i386().compiler, *flags.split(), *layout.split(), "k.c", "-o", "k.elf"]
+    subprocess.run(command, cwd=tmp_path, check=True)
     start = addresses(tmp_path / "k.elf")
     assert start["a"] < start["m"] < start["z"]
     (frame,) = symbolise(tmp_path / "k.elf", [start["m"]])
@@ -84,13 +77,13 @@ def test_unknown_addresses_stay_bare(elf: Path) -> None:
 
 def test_a_stripped_elf(elf: Path, tmp_path: Path) -> None:
     bare = tmp_path / "bare.elf"
-    subprocess.run(["strip", str(elf), "-o", str(bare)], check=True)
+    subprocess.run([binutil("strip"), str(elf), "-o", str(bare)], check=True)
     assert symbolise(bare, [0xC0100000]) == (Frame(0xC0100000),)
 
 
 def test_symbols_without_lines(elf: Path, tmp_path: Path) -> None:
     bare = tmp_path / "bare.elf"
-    subprocess.run(["strip", "-g", str(elf), "-o", str(bare)], check=True)
+    subprocess.run([binutil("strip"), "-g", str(elf), "-o", str(bare)], check=True)
     start = addresses(elf)["inner"]
     assert symbolise(bare, [start]) == (Frame(start, "inner"),)
 

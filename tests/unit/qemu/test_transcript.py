@@ -168,6 +168,68 @@ def test_lines_are_given_back_printable_from_hello_on() -> None:
     assert parser.finish()[1] == [Line("rest", False)]
 
 
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("Größe: 5 €".encode(), "Größe: 5 €"),
+        (b"a\tb", "a\tb"),
+        ("Größe".encode("latin-1"), "Gr\\xf6\\xdfe"),
+        (b"cut \xc3", "cut \\xc3"),
+        # Neither control characters, nor what turns text around, nor what ends a line elsewhere.
+        ("\x9b31m \u202e \u2028".encode(), "\\xc2\\x9b31m \\xe2\\x80\\xae \\xe2\\x80\\xa8"),
+        (b"\xed\xa0\x80", "\\xed\\xa0\\x80"),
+    ],
+)
+def test_text_is_utf_8(sent: bytes, shown: str) -> None:
+    parser = TranscriptParser()
+    parser.feed(HELLO)
+    assert parser.feed(sent + b"\n") == [Line(shown, False)]
+
+
+def test_machine_lines_are_ascii() -> None:
+    said = parse(HELLO + "# kgen:stat k=größe v=1\n".encode())
+    assert said.stats == {}
+    assert said.problems == ("machine line with unprintable bytes: # kgen:stat k=größe v=1",)
+
+
+REPORT = b"""\
+# kgen:tests suites=1 cases=2
+KTAP version 1
+1..1
+  KTAP version 1
+  # Subtest: s
+  1..2
+# kgen:test i=1 suite=s name=a
+  ok 1 a
+# kgen:test i=2 suite=s name=b
+ok 7 lines printed
+  ok 2 b
+ok 1 s
+# kgen:end status=pass ok=2 fail=0 skip=0
+"""
+
+
+def test_a_report_is_the_kernels_own_where_it_says_so() -> None:
+    """Whatever kernel_main() printed before, and a test meanwhile."""
+    said = parse(HELLO + b"TAP version 13\n1..3\nnot ok 1 lua\nBail out!\n" + REPORT)
+    assert [test.name for test in said.tests] == ["s.a", "s.b"]
+    assert said.bail_out is None
+    assert said.problems == ()
+    assert said.running is None
+
+
+def test_the_test_that_was_running() -> None:
+    said = parse(HELLO + REPORT[: REPORT.index(b"  ok 2")])
+    assert str(said.running) == "s.b"
+
+
+def test_a_second_report_does_not_undo_the_first() -> None:
+    """A kernel_main() may run the tests, too, and their failures count."""
+    first = REPORT.replace(b"  ok 1 a", b"  not ok 1 a").partition(b"# kgen:end")[0]
+    said = parse(HELLO + first + REPORT)
+    assert [test.outcome for test in said.tests] == ["fail", "ok", "ok", "ok"]
+
+
 @pytest.mark.parametrize("word", ["panic", "panic vec=x", 'panic vec=14 msg="', "panic \xff"])
 def test_a_malformed_panic_line_is_still_a_panic(word: str) -> None:
     said = parse(HELLO + f"# kgen:{word}\n".encode("latin-1"))

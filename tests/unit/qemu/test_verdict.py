@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kgen_qemu.ktap import Announced
 from kgen_qemu.transcript import Panic, Transcript
 from kgen_qemu.verdict import Assertion, Ending, Expected, Verdict, Watch, judge
 
@@ -62,6 +63,36 @@ def test_other_damaged_logs_are_protocol(recorded: Recorded, log: str) -> None:
 def test_status_zero_is_never_success(recorded: Recorded) -> None:
     for shutdown in (None, "guest-reset", "guest-shutdown", "host-signal", "host-qmp-quit"):
         assert verdict(recorded("pass"), 0, shutdown=shutdown).exit_code != 0
+
+
+@pytest.mark.parametrize(("log", "status"), [("pass", 33), ("fail", 35), ("panic", 37)])
+def test_leaving_through_the_exit_port_may_be_a_shutdown(
+    recorded: Recorded, log: str, status: int
+) -> None:
+    """From QEMU 9.1 on it is one, and the status says which; before, QMP said nothing."""
+    said = recorded(log)
+    assert verdict(said, status, shutdown="guest-shutdown") == verdict(said, status)
+    assert verdict(said, status).name == log
+
+
+def test_a_shutdown_without_a_code_is_protocol(recorded: Recorded) -> None:
+    found = verdict(recorded("pass"), 0, shutdown="guest-shutdown")
+    assert (found.name, found.exit_code) == ("protocol", 7)
+    assert found.reasons == ("the machine was switched off, and no exit code given",)
+    unknown = verdict(recorded("pass"), 65, shutdown="guest-shutdown")
+    assert unknown.reasons == ("exit code 0x20 is not one of the protocol's",)
+
+
+def test_the_test_that_was_running_is_named(recorded: Recorded) -> None:
+    """Where the kernel panicked, stood still, or was ended."""
+    said = replace(recorded("no_end"), running=Announced(3, "buddy", "splits"))
+    assert any("(8 of 8), in test buddy.splits" in text for text in verdict(said).reasons)
+    timeout = verdict(said, None, timed_out=True, timeout=2.0)
+    assert (
+        "no end within 2 s, after stage allocate (8 of 8), in test buddy.splits" in timeout.reasons
+    )
+    panicked = verdict(replace(said, panic=Panic("page fault")), 37)
+    assert panicked.reasons == ("the kernel panicked: page fault", "in test buddy.splits")
 
 
 # What wins. Each pair is a kernel or a machine with two things wrong.
@@ -164,7 +195,9 @@ def test_tests_are_demanded_only_of_a_kernel_that_has_them(recorded: Recorded) -
     [
         (Ending(1, stderr="could not open disk\n"), "QEMU: could not open disk"),
         (Ending(1), "it said nothing"),
-        (Ending(127, stderr="setpriv: not found"), "QEMU: setpriv: not found"),
+        (Ending(127, stderr="sh: not found"), "QEMU: sh: not found"),
+        (Ending(1, stderr="x" * 5000), f"QEMU: {'x' * 200}"),
+        (Ending(None, deaf=True), "QEMU closed the serial line and did not end, before hello"),
         (
             Ending(0, shutdown="host-signal"),
             "QEMU was ended from outside (host-signal), before hello",
@@ -191,6 +224,12 @@ def test_the_end_marker_alone_will_do_where_there_is_no_exit_port(recorded: Reco
     without = replace(EXPECTED, exit_device=False)
     assert judge(said, Ending(None), without).name == "pass"
     assert judge(recorded("fail"), Ending(None), without).name == "fail"
+
+
+def test_one_that_closes_the_line_after_the_end_marker(recorded: Recorded) -> None:
+    """All was said that there is to say: what is missing is the exit code."""
+    assert verdict(recorded("no_end"), None, deaf=True).name == "emulator"
+    assert "never left" in verdict(recorded("pass"), None, deaf=True).reasons[0]
 
 
 # Assertions.

@@ -1,5 +1,4 @@
 /* What runs. */
-#include <generated/build.h>
 #include <kernel.h>
 
 //# A remark that no reader of the rendered code sees.
@@ -7,7 +6,7 @@
 int tests_passed = 1;
 //% endif
 
-const char *const build = BUILD_ID;
+const char *const build = kernel_build_id;
 
 void main(void)
 {

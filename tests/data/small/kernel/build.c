@@ -1,0 +1,2 @@
+#include <kernel.h>
+const char kernel_build_id[] = "000000000000";
