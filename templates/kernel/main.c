@@ -38,6 +38,7 @@
 #include <kernel/fail.h>
 //% endif
 #include <mm/kmalloc.h>
+#include <mm/kspace.h>
 //% if debug.trace
 #include <mm/ktrace.h>
 //% endif

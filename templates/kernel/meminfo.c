@@ -31,7 +31,9 @@
 //% endif
 #include <mm/kheap.h>
 #include <mm/kmalloc.h>
+#include <mm/kspace.h>
 #include <mm/slab.h>
+#include <mm/vm_state.h>
 #include <mm/vmalloc.h>
 
 /* --- looking --------------------------------------------------------------------- */
@@ -55,7 +57,7 @@ unsigned unusable_index(const size_t blocks[MAX_ORDER + 1], unsigned order)
 
 void arena_use_read(struct arena_use *use)
 {
-	const uint32_t *entries = arena_table();
+	const uint32_t *entries = vm.entries;
 	size_t run = 0;
 
 	*use = (struct arena_use){ 0 };

@@ -27,6 +27,7 @@
 #include <kernel/string.h>
 #include <kernel/sweep.h>
 #include <mm/kmalloc.h>
+#include <mm/kspace.h>
 #include <mm/page.h>
 #include <mm/vmalloc.h>
 

@@ -35,6 +35,7 @@
 //% endif
 #include <mm/kdebug.h>
 #include <mm/kmalloc.h>
+#include <mm/kspace.h>
 //% if debug.trace
 #include <mm/ktrace.h>
 //% endif

@@ -31,6 +31,7 @@
 //% if debug.quarantine
 #include <mm/kdebug.h>
 //% endif
+#include <mm/kspace.h>
 #include <mm/page.h>
 #include <mm/vmalloc.h>
 

@@ -42,6 +42,7 @@
 #include <kernel/printk.h>
 #include <kernel/string.h>
 #include <mm/early.h>
+#include <mm/kspace.h>
 #include <mm/place.h>
 //% if debug.fail
 #include <kernel/fail.h>
@@ -58,7 +59,8 @@ struct vm_state vm;
 
 void vmalloc_init(void)
 {
-	vm.entries = arena_table();
+	vm.entries = table_run(current_directory(), ARENA_BASE, paging_stats.arena_pages);
+	BUG_ON(!vm.entries);
 	arena_init(&vm.arena, ARENA_BASE, paging_stats.arena_pages);
 }
 

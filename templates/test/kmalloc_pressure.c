@@ -2,6 +2,7 @@
 #include <arch/paging.h>
 #include <kernel/ktest.h>
 #include <mm/kmalloc.h>
+#include <mm/kspace.h>
 #include <mm/page.h>
 #include <mm/vmalloc.h>
 

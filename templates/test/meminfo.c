@@ -4,6 +4,7 @@
 #include <kernel/meminfo.h>
 #include <mm/kheap.h>
 #include <mm/kmalloc.h>
+#include <mm/kspace.h>
 #include <mm/vmalloc.h>
 
 KTEST(meminfo, unusable_index_counts_smaller_blocks)

@@ -9,6 +9,7 @@
 #include <kernel/panic.h>
 #include <kernel/string.h>
 #include <mm/early.h>
+#include <mm/kspace.h>
 #include <mm/page.h>
 
 /* A page that nobody uses, though it has a page table: behind the fixmap. */

@@ -6,6 +6,7 @@
 #include <kernel/ktest.h>
 #include <mm/kheap.h>
 #include <mm/kmalloc.h>
+#include <mm/kspace.h>
 #include <mm/large.h>
 #include <mm/page.h>
 #include <mm/slab.h>

@@ -3,6 +3,7 @@
 #include <kernel/ktest.h>
 #include <mm/kdebug.h>
 #include <mm/kmalloc.h>
+#include <mm/kspace.h>
 #include <mm/large.h>
 #include <mm/page.h>
 #include <mm/vmalloc.h>

@@ -4,6 +4,7 @@
 #include <kernel/panic.h>
 #include <kernel/string.h>
 #include <mm/kmalloc.h>
+#include <mm/kspace.h>
 #include <mm/page.h>
 #include <mm/slab.h>
 #include <mm/vmalloc.h>

@@ -6,6 +6,7 @@
 #include <kernel/ktest.h>
 #include <kernel/string.h>
 #include <mm/early.h>
+#include <mm/kspace.h>
 #include <mm/page.h>
 #include <mm/vmalloc.h>
 

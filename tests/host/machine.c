@@ -6,6 +6,7 @@
 #include <kernel/panic.h>
 #include <mm/early.h>
 #include <mm/kmalloc.h>
+#include <mm/kspace.h>
 #include <mm/page.h>
 #include <mm/place.h>
 #include <mm/vmalloc.h>
@@ -82,8 +83,16 @@ uint32_t machine_entry(const void *virt)
 	return page < ARENA_PAGES ? table[page] : 0;
 }
 
-uint32_t *arena_table(void)
+uint32_t *current_directory(void)
 {
+	return NULL;
+}
+
+uint32_t *table_run(const uint32_t *directory, uintptr_t virt, size_t pages)
+{
+	(void)directory;
+	(void)virt;
+	(void)pages;
 	return table;
 }
 

@@ -4,7 +4,7 @@
  *
  *   frames       pages of a file in memory
  *   direct map   the file, mapped at KERNEL_BASE as far as the direct map reaches
- *   page tables  arena_table() is an array of the machine's own
+ *   page tables  table_run() is an array of the machine's own
  *   TLB          what is mapped in the arena. An access that faults is looked up in
  *                the page tables and mapped, once; flush_tlb_*() unmaps.
  *

@@ -7,6 +7,7 @@
 
 #include <arch/paging.h>
 #include <generated/layout.h>
+#include <mm/kspace.h>
 
 #include "bare.h"
 

@@ -1,34 +1,21 @@
 /*
- * Page tables.
+ * Page tables, as a mechanism: what is mapped, and where, others decide.
  *
  * A linear address is looked up in two steps (Intel SDM vol. 3, 4.3): bits 31-22
  * select an entry of the page directory, bits 21-12 one of the page table that it
- * names; bits 11-0 are the offset. The permanent directory, one for all:
+ * names; bits 11-0 are the offset. A Pentium has pages of 4 MiB: a directory entry that
+ * maps memory itself.
  *
- *     entry of           maps                                tables from
- *     user space         nothing yet                         -
- *     the direct map     RAM, and the first MiB but page 0   memblock
- *     the arena          what kmalloc maps                   memblock
- *     the page map       a byte for each page frame          the image
- *     the fixmap         what the slots show                 the image
+ *     CR3 ─▶ directory             page table          page frame
+ *            1024 entries ──22──▶  1024 entries ──12──▶ 4096 bytes
+ *                         ──────────4 MiB─────────────▶ 1024 frames in one piece
  *
- * All tables of the kernel's part exist from the beginning, for as much arena as
- * the RAM could ever fill. So its directory entries never change, and a process's
- * directory can copy them once and never miss a later one; and mapping a page
- * cannot fail for want of a table.
- *
- * Text and read-only data are mapped read-only; a 386 ignores that in ring 0.
- *
- * A Pentium has pages of 4 MiB: a directory entry that maps memory itself. The
- * direct map uses one wherever 4 MiB are RAM throughout and hold nothing of the
- * image, and saves the page table. A Pentium Pro keeps pages marked global in the
- * TLB when CR3 is loaded: the direct map never changes, so it is marked.
+ * A directory is given as an argument, by its address in the direct map. The boot
+ * directory, in the image, serves until there is a permanent one (mm/kspace.c).
  *
  * Concurrency: none; one CPU, interrupts off.
  */
-#include <arch/cpu.h>
 #include <arch/fixmap.h>
-#include <arch/gdt.h>
 #include <arch/io.h>
 #include <arch/mmu.h>
 #include <arch/paging.h>
@@ -36,16 +23,6 @@
 #include <arch/tlb.h>
 #include <kernel/panic.h>
 #include <kernel/string.h>
-#include <mm/early.h>
-
-/* Legacy memory that is not RAM but wanted: video memory, BIOS. */
-#define FIRST_MIB 0x100000
-
-struct paging_stats paging_stats;
-
-static uint32_t *directory; /* the permanent one */
-static phys_addr_t direct_end;
-static uint32_t *spare_tables; /* reserved and not yet hung into the directory */
 
 static inline unsigned pde_index(uintptr_t virt)
 {
@@ -57,27 +34,37 @@ static inline unsigned pte_index(uintptr_t virt)
 	return virt / PAGE_SIZE % TABLE_ENTRIES;
 }
 
-/* The entry for virt in the directory that the CPU uses at this moment. */
-static uint32_t *walk_directory(uintptr_t virt)
+/* --- any directory ----------------------------------------------------------- */
+
+uint32_t *current_directory(void)
 {
-	return (uint32_t *)phys_to_virt(read_cr3() & PTE_FRAME) + pde_index(virt);
+	return phys_to_virt(read_cr3() & PTE_FRAME);
 }
 
-/* The page-table entry for virt; NULL if there is no table. */
-static uint32_t *walk(uintptr_t virt)
+uint32_t *directory_entry(uint32_t *directory, uintptr_t virt)
 {
-	uint32_t pde = *walk_directory(virt);
+	return directory + pde_index(virt);
+}
+
+uint32_t *page_entry(const uint32_t *directory, uintptr_t virt)
+{
+	uint32_t pde = directory[pde_index(virt)];
 
 	if (!(pde & PTE_PRESENT) || (pde & PTE_LARGE))
 		return NULL;
 	return (uint32_t *)phys_to_virt(pde & PTE_FRAME) + pte_index(virt);
 }
 
-phys_addr_t virt_to_phys(const volatile void *pointer)
+void hang_table(uint32_t *directory, uintptr_t virt, uint32_t *table)
 {
-	uintptr_t virt = (uintptr_t)pointer;
-	uint32_t pde = *walk_directory(virt);
-	const uint32_t *pte = walk(virt);
+	memset(table, 0, PAGE_SIZE);
+	directory[pde_index(virt)] = VIRT_TO_PHYS((uintptr_t)table) | PTE_PRESENT | PTE_WRITE;
+}
+
+phys_addr_t lookup_page(const uint32_t *directory, uintptr_t virt)
+{
+	uint32_t pde = directory[pde_index(virt)];
+	const uint32_t *pte = page_entry(directory, virt);
 
 	if ((pde & PTE_PRESENT) && (pde & PTE_LARGE))
 		return (pde & ~(TABLE_SPAN - 1)) | virt % TABLE_SPAN;
@@ -86,13 +73,68 @@ phys_addr_t virt_to_phys(const volatile void *pointer)
 	return (*pte & PTE_FRAME) | virt % PAGE_SIZE;
 }
 
-/* Whether a page of the image is below a stack, and mapped nowhere. */
-static bool is_guard(const char *page)
+int map_page_in(uint32_t *directory, uintptr_t virt, phys_addr_t phys, unsigned flags)
+{
+	uint32_t *pte;
+
+	if (!IS_ALIGNED(virt, PAGE_SIZE) || !IS_ALIGNED(phys, PAGE_SIZE))
+		return -EINVAL;
+	pte = page_entry(directory, virt);
+	if (!pte)
+		return -EFAULT;
+	if (*pte & PTE_PRESENT)
+		return -EEXIST;
+	*pte = phys | flags | PTE_PRESENT;
+	return 0;
+}
+
+phys_addr_t unmap_page_in(uint32_t *directory, uintptr_t virt)
+{
+	phys_addr_t frame = lookup_page(directory, ALIGN_DOWN(virt, PAGE_SIZE));
+
+	if (frame)
+		*page_entry(directory, virt) = 0;
+	return frame;
+}
+
+uint32_t *table_run(const uint32_t *directory, uintptr_t virt, size_t pages)
+{
+	uint32_t *first = page_entry(directory, virt);
+
+	for (size_t page = 0; page < pages; page += TABLE_ENTRIES) {
+		if (page_entry(directory, virt + page * PAGE_SIZE) != first + page)
+			return NULL;
+	}
+	return first;
+}
+
+/* --- the one in use ------------------------------------------------------------ */
+
+phys_addr_t virt_to_phys(const volatile void *pointer)
+{
+	return lookup_page(current_directory(), (uintptr_t)pointer);
+}
+
+int map_page(uintptr_t virt, phys_addr_t phys, unsigned flags)
+{
+	return map_page_in(current_directory(), virt, phys, flags);
+}
+
+phys_addr_t unmap_page(uintptr_t virt)
+{
+	phys_addr_t frame = unmap_page_in(current_directory(), virt);
+
+	if (frame)
+		flush_tlb_page(virt);
+	return frame;
+}
+
+/* --- the boot directory ---------------------------------------------------------- */
+
+bool is_stack_guard(const char *page)
 {
 	return page >= fault_stack_guard && page < boot_stack && page != fault_stack;
 }
-
-/* --- boot ------------------------------------------------------------------ */
 
 phys_addr_t boot_mapped_end(void)
 {
@@ -121,237 +163,9 @@ void boot_drop_identity(void)
 {
 	memset(boot_page_directory, 0, KERNEL_PDE * sizeof(uint32_t));
 	for (const char *page = fault_stack_guard; page < boot_stack; page += PAGE_SIZE) {
-		if (is_guard(page))
-			*walk((uintptr_t)page) = 0;
+		if (is_stack_guard(page))
+			*page_entry(boot_page_directory, (uintptr_t)page) = 0;
 	}
 	flush_tlb_all();
 	BUG_ON(virt_to_phys((void *)KERNEL_LOAD) != PHYS_NONE);
-}
-
-void page_map_reserve(size_t frames)
-{
-	static uint8_t nothing[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
-	size_t whole = ALIGN_UP(frames, (size_t)1 << MAX_ORDER);
-	size_t pages = (whole + PAGE_SIZE - 1) / PAGE_SIZE;
-	phys_addr_t map = VIRT_TO_PHYS((uintptr_t)early_alloc(pages * PAGE_SIZE, PAGE_SIZE));
-
-	memset(nothing, 0xff, sizeof(nothing));
-	for (size_t i = 0; i < PAGE_MAP_SIZE / PAGE_SIZE; i++) {
-		if (i < pages)
-			page_map_table[i] = (map + i * PAGE_SIZE) | PTE_PRESENT | PTE_WRITE;
-		else
-			page_map_table[i] = VIRT_TO_PHYS((uintptr_t)nothing) | PTE_PRESENT;
-	}
-	memset((void *)PAGE_MAP_BASE, 0xff, pages * PAGE_SIZE);
-}
-
-/* --- the permanent directory ------------------------------------------------ */
-
-/* Whether the direct map can show [start, start + 4 MiB) as one large page. */
-static bool is_large(phys_addr_t start)
-{
-	phys_addr_t end = start + TABLE_SPAN;
-
-	if (!cpu.pse || end > direct_end)
-		return false;
-	if (start < VIRT_TO_PHYS((uintptr_t)_end) && end > KERNEL_LOAD)
-		return false; /* parts of the image are read-only */
-	for (unsigned i = 0; i < memblock.memory.count; i++) {
-		const struct memblock_region *region = &memblock.memory.regions[i];
-
-		if (region->start <= start && end <= region->end)
-			return start > 0; /* page frame 0 stays unmapped */
-	}
-	return false;
-}
-
-void paging_reserve(phys_addr_t ram_end)
-{
-	size_t arena = ALIGN_UP(ram_end / PAGE_SIZE * ARENA_PER_RAM, TABLE_ENTRIES);
-	size_t tables;
-
-	direct_end = lowmem_end(ram_end);
-	paging_stats.arena_pages = MIN(arena, (size_t)ARENA_PAGES);
-	tables = paging_stats.arena_pages / TABLE_ENTRIES;
-	for (phys_addr_t phys = 0; phys < direct_end; phys += TABLE_SPAN) {
-		if (is_large(phys))
-			paging_stats.large_pages++;
-		else
-			tables++;
-	}
-	paging_stats.tables = tables + 2; /* the fixmap's and the page map's are in the image */
-	directory = early_alloc(PAGE_SIZE, PAGE_SIZE);
-	spare_tables = early_alloc(tables * PAGE_SIZE, PAGE_SIZE);
-}
-
-/* Give the directory entry for virt a page table, with nothing mapped. */
-static void hang_table(uintptr_t virt, uint32_t *table)
-{
-	memset(table, 0, PAGE_SIZE);
-	directory[pde_index(virt)] = VIRT_TO_PHYS((uintptr_t)table) | PTE_PRESENT | PTE_WRITE;
-}
-
-static void hang_spare_table(uintptr_t virt)
-{
-	hang_table(virt, spare_tables);
-	spare_tables += TABLE_ENTRIES;
-}
-
-/* The entry of the permanent directory's tables for a page of the direct map. */
-static uint32_t *direct_pte(phys_addr_t phys)
-{
-	uint32_t pde = directory[pde_index(PHYS_TO_VIRT(phys))];
-
-	return (uint32_t *)phys_to_virt(pde & PTE_FRAME) + pte_index(phys);
-}
-
-static void map_direct(phys_addr_t start, phys_addr_t end)
-{
-	uint32_t flags = PTE_PRESENT | PTE_WRITE | (cpu.pge ? PTE_GLOBAL : 0);
-
-	end = MIN(end, direct_end);
-	for (phys_addr_t phys = start; phys < end; phys += PAGE_SIZE) {
-		if (directory[pde_index(PHYS_TO_VIRT(phys))] & PTE_LARGE)
-			phys += TABLE_SPAN - PAGE_SIZE;
-		else
-			*direct_pte(phys) = phys | flags;
-	}
-}
-
-static void protect(const char *from, const char *to)
-{
-	for (phys_addr_t phys = VIRT_TO_PHYS((uintptr_t)from); phys < VIRT_TO_PHYS((uintptr_t)to);
-	     phys += PAGE_SIZE)
-		*direct_pte(phys) &= ~(uint32_t)PTE_WRITE;
-}
-
-static void build_direct_map(void)
-{
-	uint32_t large = PTE_PRESENT | PTE_WRITE | PTE_LARGE | (cpu.pge ? PTE_GLOBAL : 0);
-
-	for (phys_addr_t phys = 0; phys < direct_end; phys += TABLE_SPAN) {
-		if (is_large(phys))
-			directory[pde_index(PHYS_TO_VIRT(phys))] = phys | large;
-		else
-			hang_spare_table(PHYS_TO_VIRT(phys));
-	}
-	map_direct(PAGE_SIZE, FIRST_MIB);
-	for (unsigned i = 0; i < memblock.memory.count; i++) {
-		const struct memblock_region *region = &memblock.memory.regions[i];
-
-		map_direct(MAX(region->start, PAGE_SIZE), region->end);
-	}
-	map_direct(KERNEL_LOAD, VIRT_TO_PHYS((uintptr_t)_end)); /* whatever the map says */
-	protect(_kernel_start, _etext);
-	protect(_rodata, _erodata);
-	for (const char *page = fault_stack_guard; page < boot_stack; page += PAGE_SIZE) {
-		if (is_guard(page))
-			*direct_pte(VIRT_TO_PHYS((uintptr_t)page)) = 0;
-	}
-}
-
-/* Pages that the direct map shows. */
-static size_t count_direct_pages(void)
-{
-	size_t pages = 0;
-
-	for (phys_addr_t phys = 0; phys < direct_end; phys += PAGE_SIZE) {
-		if (directory[pde_index(PHYS_TO_VIRT(phys))] & PTE_LARGE) {
-			pages += TABLE_ENTRIES;
-			phys += TABLE_SPAN - PAGE_SIZE;
-		} else {
-			pages += *direct_pte(phys) & PTE_PRESENT;
-		}
-	}
-	return pages;
-}
-
-void paging_init(void)
-{
-	memset(directory, 0, PAGE_SIZE);
-	build_direct_map();
-	for (size_t page = 0; page < paging_stats.arena_pages; page += TABLE_ENTRIES)
-		hang_spare_table(ARENA_BASE + page * PAGE_SIZE);
-	hang_table(FIXMAP_BASE, fixmap_table);
-	directory[PAGE_MAP_PDE] = boot_page_directory[PAGE_MAP_PDE];
-
-	if (cpu.pse)
-		cpu_set_cr4(CR4_PSE);
-	write_cr3(VIRT_TO_PHYS((uintptr_t)directory));
-	if (cpu.pge)
-		cpu_set_cr4(CR4_PGE);
-	gdt_follow_cr3();
-	paging_stats.direct_pages = count_direct_pages();
-}
-
-/* --- single pages ------------------------------------------------------------ */
-
-int map_page(uintptr_t virt, phys_addr_t phys, unsigned flags)
-{
-	uint32_t *pte;
-
-	if (!IS_ALIGNED(virt, PAGE_SIZE) || !IS_ALIGNED(phys, PAGE_SIZE))
-		return -EINVAL;
-	pte = walk(virt);
-	if (!pte)
-		return -EFAULT;
-	if (*pte & PTE_PRESENT)
-		return -EEXIST;
-	*pte = phys | flags | PTE_PRESENT;
-	return 0;
-}
-
-phys_addr_t unmap_page(uintptr_t virt)
-{
-	phys_addr_t frame = virt_to_phys((void *)ALIGN_DOWN(virt, PAGE_SIZE));
-
-	if (frame) {
-		*walk(virt) = 0;
-		flush_tlb_page(virt);
-	}
-	return frame;
-}
-
-/* --- verifying --------------------------------------------------------------- */
-
-static const char *check_direct(void)
-{
-	for (phys_addr_t phys = 0; phys < direct_end; phys += PAGE_SIZE) {
-		uint32_t pde = directory[pde_index(PHYS_TO_VIRT(phys))];
-		uint32_t pte = pde & PTE_LARGE ? pde : *direct_pte(phys);
-
-		if ((pte & PTE_PRESENT) && (pte & PTE_FRAME) != phys)
-			return "the direct map is not linear";
-		if (pde & PTE_LARGE)
-			phys += TABLE_SPAN - PAGE_SIZE;
-	}
-	if (count_direct_pages() != paging_stats.direct_pages)
-		return "the direct map has grown or shrunk";
-	return NULL;
-}
-
-const char *paging_check(void)
-{
-	if ((read_cr3() & PTE_FRAME) != VIRT_TO_PHYS((uintptr_t)directory))
-		return "CR3 does not hold the permanent directory";
-	for (unsigned i = 0; i < KERNEL_PDE; i++) {
-		if (directory[i])
-			return "something is mapped in user space";
-	}
-	if (virt_to_phys(phys_to_virt(0)) != PHYS_NONE)
-		return "page frame 0 is mapped";
-	for (const char *at = _kernel_start; at < _end; at += PAGE_SIZE) {
-		bool read_only = at < _etext || (at >= _rodata && at < _erodata);
-
-		if (is_guard(at)) {
-			if (virt_to_phys(at) != PHYS_NONE)
-				return "a guard below a stack is mapped";
-			continue;
-		}
-		if (virt_to_phys(at) != VIRT_TO_PHYS((uintptr_t)at))
-			return "the image is not mapped where it is";
-		if (!(*walk((uintptr_t)at) & PTE_WRITE) != read_only)
-			return "a page of the image has the wrong protection";
-	}
-	return check_direct();
 }

@@ -24,9 +24,6 @@
 #define ENTRY_NEXT_SHIFT 12
 #define ENTRY_KIND_SHIFT 9
 
-/* The entry of the arena's first page. Panics if the tables are not in one piece. */
-uint32_t *arena_table(void);
-
 static inline bool entry_is_mapped(uint32_t entry)
 {
 	return entry & PTE_PRESENT;

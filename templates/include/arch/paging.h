@@ -1,6 +1,4 @@
-/*
- * Page tables: the permanent page directory, and mapping single pages.
- */
+/* Page tables: looking addresses up, and mapping single pages, in any page directory. */
 #ifndef ARCH_PAGING_H
 #define ARCH_PAGING_H
 
@@ -42,29 +40,37 @@ void boot_map(phys_addr_t phys, phys_addr_t table);
 /* Remove the mapping of the image at its physical address. */
 void boot_drop_identity(void);
 
+/* Whether a page of the image is a guard below a stack, mapped nowhere. */
+bool is_stack_guard(const char *page);
+
+/* --- any page directory, by its address in the direct map ------------------- */
+
+/* The directory that CR3 holds. */
+uint32_t *current_directory(void);
+
+/* The directory's entry for virt. */
+uint32_t *directory_entry(uint32_t *directory, uintptr_t virt);
+
+/* The page-table entry for virt; NULL if there is no table. */
+uint32_t *page_entry(const uint32_t *directory, uintptr_t virt);
+
+/* Give the directory's entry for virt a page table, with nothing mapped. */
+void hang_table(uint32_t *directory, uintptr_t virt, uint32_t *table);
+
+/* The physical address to which virt is mapped; PHYS_NONE if it is not. */
+phys_addr_t lookup_page(const uint32_t *directory, uintptr_t virt);
+
 /*
- * Carve the page map (mm/page.h) for so many frames out of memblock and map it at
- * PAGE_MAP_BASE; whatever is behind reads as 0xff, and is not to be written.
+ * The page-table entries of `pages` pages from virt on, as one array; NULL if their
+ * tables do not lie in one piece.
  */
-void page_map_reserve(size_t frames);
+uint32_t *table_run(const uint32_t *directory, uintptr_t virt, size_t pages);
 
-/* --- the permanent page directory ------------------------------------------ */
+/* As map_page() and unmap_page(), below, but neither flushes. */
+int map_page_in(uint32_t *directory, uintptr_t virt, phys_addr_t phys, unsigned flags);
+phys_addr_t unmap_page_in(uint32_t *directory, uintptr_t virt);
 
-/* Allocate directory and page tables for RAM that ends at ram_end from memblock. */
-void paging_reserve(phys_addr_t ram_end);
-
-/* Fill them and load CR3. Afterwards the kernel's directory entries never change. */
-void paging_init(void);
-
-/* What paging_init() built. */
-struct paging_stats {
-	size_t direct_pages; /* mapped at KERNEL_BASE */
-	size_t large_pages; /* of them, in 4 MiB pages: how many such */
-	size_t tables; /* page tables, fixmap included */
-	size_t arena_pages; /* of the arena, those that have page tables */
-};
-
-extern struct paging_stats paging_stats;
+/* --- the one in use ------------------------------------------------------------ */
 
 /*
  * Map the page frame at phys to virt, both page-aligned, with MAP_* flags. No
@@ -75,11 +81,5 @@ int map_page(uintptr_t virt, phys_addr_t phys, unsigned flags);
 
 /* Unmap one page and flush it; the frame that was there, or PHYS_NONE. */
 phys_addr_t unmap_page(uintptr_t virt);
-
-/*
- * Verify the permanent directory: no identity map, null page absent, the direct
- * map maps what it should and nothing else. NULL, or what is wrong.
- */
-const char *paging_check(void);
 
 #endif /* ARCH_PAGING_H */

@@ -28,6 +28,7 @@
 #include <kernel/string.h>
 #include <mm/early.h>
 #include <mm/kmalloc.h>
+#include <mm/kspace.h>
 #include <mm/page.h>
 #include <mm/place.h>
 #include <mm/vmalloc.h>
