@@ -115,7 +115,7 @@ class ZoneSpan:
 
 @dataclass(frozen=True)
 class Derived:
-    """The numbers that follow from one description. Addresses and sizes are bytes unless they say pages."""
+    """The numbers that follow from one description: bytes, unless they say pages."""
 
     kernel: Kernel
 
@@ -310,7 +310,7 @@ class Derived:
 
 
 def derive(kernel: Kernel, origin: str = "description") -> Derived:
-    """The numbers that follow from ``kernel``; DescriptionError with all problems if it is not sound."""
+    """The numbers that follow from ``kernel``; DescriptionError with all problems if unsound."""
     problems = check(kernel)
     if problems:
         raise DescriptionError(problems, origin)

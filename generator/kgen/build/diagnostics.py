@@ -75,7 +75,7 @@ class Sources:
         return next((path for path in near if exists(path)), (likely or near or [Path(name)])[0])
 
     def _template(self, name: str, line: int) -> str:
-        """``templates/mm/buddy.c:14``, the origin of line ``line`` of a rendered file, or nothing."""
+        """``templates/mm/buddy.c:14``, the origin of a rendered line, or nothing."""
         entry = self.source_map.get(name.removeprefix("src/")) if name.startswith("src/") else None
         if entry is None or not 0 < line <= len(entry["lines"]):
             return ""
