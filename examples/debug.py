@@ -27,7 +27,7 @@ kernel = Kernel(
         # Nothing happens until the command line asks: kgen boot --append fail.nth=5
         fail=True,
     ),
-    # More guard pages behind each mapping catch what strides past the first one.
+    # More guard pages after each mapping catch what strides past the first one.
     kmalloc=Kmalloc(guard_pages=4),
     vmalloc=Vmalloc(guard_pages=4),
 )

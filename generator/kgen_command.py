@@ -51,7 +51,7 @@ def main() -> NoReturn:
 def wants_json(arguments: list[str]) -> bool:
     """Whether ``--json`` is among the options; what does not parse is an error that needs to know.
 
-    A word behind an option may be its value, ``--append --json``: nobody means that.
+    A word after an option may be its value, ``--append --json``: nobody means that.
     """
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     return "--json" in options

@@ -34,7 +34,7 @@ class Area:
 
     @property
     def reach(self) -> int:
-        """The address behind its last page table."""
+        """One past the last address of its last page table."""
         return self.start + align_up(self.size, TABLE_SPAN)
 
 

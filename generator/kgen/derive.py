@@ -104,7 +104,7 @@ class ZoneSpan:
 
     @property
     def end_page(self) -> int:
-        """Number of the page frame behind the zone's last: fits 32 bits where ``end`` may not."""
+        """One past the zone's last page frame, as a number: fits 32 bits where ``end`` may not."""
         return self.end // PAGE_SIZE
 
     @property
@@ -115,7 +115,7 @@ class ZoneSpan:
 
 @dataclass(frozen=True)
 class Derived:
-    """The numbers behind one description. Addresses and sizes are bytes unless they say pages."""
+    """The numbers that follow from one description: bytes, unless they say pages."""
 
     kernel: Kernel
 
@@ -155,12 +155,12 @@ class Derived:
 
     @property
     def direct_map_end(self) -> int:
-        """Virtual address behind the direct map; 4 GiB at most."""
+        """Virtual address one past the direct map; 4 GiB at most."""
         return self.kernel.layout.kernel_base + self.kernel.layout.direct_map_limit
 
     @property
     def arena_end(self) -> int:
-        """Virtual address behind the arena."""
+        """Virtual address one past the arena."""
         return self.kernel.layout.arena_base + self.kernel.layout.arena_size
 
     @property
@@ -175,7 +175,7 @@ class Derived:
 
     @property
     def fixmap_end(self) -> int:
-        """Virtual address behind the fixmap's last slot."""
+        """Virtual address one past the fixmap's last slot."""
         return self.kernel.layout.fixmap_base + self.kernel.layout.fixmap_slots * PAGE_SIZE
 
     @property
@@ -310,7 +310,7 @@ class Derived:
 
 
 def derive(kernel: Kernel, origin: str = "description") -> Derived:
-    """The numbers behind ``kernel``; DescriptionError with all problems if it is not sound."""
+    """The numbers that follow from ``kernel``; DescriptionError with all problems if unsound."""
     problems = check(kernel)
     if problems:
         raise DescriptionError(problems, origin)

@@ -144,7 +144,7 @@ def early_bytes(kernel: Kernel, ram: int) -> int:
     """Bytes from the first to the last that memblock hands out before the buddy takes over.
 
     In the kernel's order, from a page on: page map, indexes, then page tables in whole pages.
-    Where RAM has a hole, they go on behind it, from a page on again, and take no more.
+    Where RAM has a hole, they go on after it, from a page on again, and take no more.
     """
     end = page_map_bytes(kernel, ram)
     for pages in zone_pages(kernel, ram):
@@ -198,7 +198,7 @@ def image_floor(kernel: Kernel) -> int:
 
 
 def boot_tables_floor(kernel: Kernel) -> int:
-    """Boot page tables that map so large an image, and early data behind it."""
+    """Boot page tables that map so large an image, and early data after it."""
     return boot_tables(kernel, kernel.layout.load_address + _plain_floor(kernel))
 
 

@@ -97,7 +97,7 @@ def _together(refused: list[KgenError], loaded: Loaded) -> KgenError:
 
 
 def prove(loaded: Loaded) -> Derived:
-    """The numbers behind a sound description; DescriptionError with every problem otherwise."""
+    """The numbers of a sound description; DescriptionError with every problem otherwise."""
     problems = _problems(loaded)
     if problems:
         raise DescriptionError(problems, loaded.origin)

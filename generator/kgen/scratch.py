@@ -2,7 +2,7 @@
 
 An interrupt may come at any moment, in the middle of removing a folder, too. So a folder's name is
 noted before it exists and struck out when it is gone, and what still stands in the list when Python
-ends is removed then. Only SIGKILL leaves one behind.
+ends is removed then. Only SIGKILL leaves one.
 """
 
 from __future__ import annotations

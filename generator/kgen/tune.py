@@ -69,7 +69,7 @@ class Proposal:
 
     @property
     def setting(self) -> str:
-        """What to paste behind ``--set``."""
+        """What to paste after ``--set``."""
         return f"kmalloc.classes={','.join(map(str, self.classes))}"
 
 

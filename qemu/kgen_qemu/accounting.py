@@ -34,7 +34,7 @@ LEGACY = (0xA0000, 0x100000)  # the screen and ROMs, whatever the map says
 AVAILABLE = 1
 
 Range = tuple[int, int]
-"""First byte, and the byte behind the last."""
+"""First byte, and one past the last."""
 
 WASTE = (
     *("above_4g", "above_zones", "legacy", "rounding", "top_page"),
@@ -140,12 +140,12 @@ def subtract(ranges: Iterable[Range], holes: Iterable[Range]) -> list[Range]:
     left: list[Range] = []
     gaps = union(holes)
     for start, end in union(ranges):
-        for first, behind in gaps:
+        for first, past in gaps:
             if first >= end:
                 break
-            if behind > start:
+            if past > start:
                 left.append((start, first))
-                start = behind
+                start = past
         left.append((start, end))
     return [(start, end) for start, end in left if start < end]
 
@@ -290,7 +290,7 @@ def _early_alloc(ledger: _Ledger, model: MemoryModel, need: int, alignment: int)
 
 
 def _zones(model: MemoryModel, ram_end: int) -> list[tuple[str, int, int]]:
-    """Name, first page frame and the one behind the last, of each zone on this machine."""
+    """Name, first page frame and one past the last, of each zone on this machine."""
     return [
         (zone.name, zone.first_page, max(min(zone.end_page, ram_end // PAGE), zone.first_page))
         for zone in model.zones
@@ -315,9 +315,9 @@ def _free_blocks(
 ) -> dict[str, int]:
     """The keys ``buddy.ZONE.free_pages`` and ``page.init.ZONE.oORDER``."""
     stats: dict[str, int] = {}
-    for name, first, behind in zones:
+    for name, first, past in zones:
         blocks = [0] * (max_order + 1)
-        for start, end in within(free, first * PAGE, behind * PAGE):
+        for start, end in within(free, first * PAGE, past * PAGE):
             for order in _decompose(start // PAGE - first, end // PAGE - first, max_order):
                 blocks[order] += 1
         stats[f"buddy.{name}.free_pages"] = sum(n << order for order, n in enumerate(blocks))
@@ -325,11 +325,11 @@ def _free_blocks(
     return stats
 
 
-def _decompose(frame: int, behind: int, max_order: int) -> Iterator[int]:
-    """The orders of the largest aligned blocks that frames ``frame`` to ``behind`` consist of."""
-    while frame < behind:
+def _decompose(frame: int, past: int, max_order: int) -> Iterator[int]:
+    """The orders of the largest aligned blocks that frames ``frame`` to ``past`` consist of."""
+    while frame < past:
         aligned = (frame & -frame).bit_length() - 1 if frame else max_order
-        order = min(aligned, (behind - frame).bit_length() - 1, max_order)
+        order = min(aligned, (past - frame).bit_length() - 1, max_order)
         yield order
         frame += 1 << order
 

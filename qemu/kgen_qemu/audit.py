@@ -6,7 +6,7 @@ run for the first time, with its raw bytes. Those are decoded here (not the text
 beside them, which depends on how QEMU was built) and looked up in ``i386``.
 
 A block ends at the first jump; an exception may leave it earlier. So what stands
-behind the faulting instruction of a block is logged and did not run. The exact
+after the faulting instruction of a block is logged and did not run. The exact
 form makes every instruction a block of its own. (How QEMU is told: ``trace``.)
 
 A log in QEMU's formats, with a disassembler and without::
@@ -50,7 +50,7 @@ Block = tuple[int, bytes]
 
 @dataclass(frozen=True)
 class Site:
-    """An instruction newer than the CPU audited for; ``family`` 0 if the bytes are none."""
+    """An instruction newer than the CPU audited for; ``family`` 0 if the bytes are not one."""
 
     family: int
     text: str

@@ -14,7 +14,7 @@ NAMES = ("auto", "seabios", "qboot")
 
 
 def is_file(path: Path) -> bool:
-    """Whether ``path`` is one; a name that is too long, or leads in circles, is none."""
+    """Whether ``path`` is one; a name that is too long, or leads in circles, is not one."""
     try:
         return path.is_file()
     except OSError:

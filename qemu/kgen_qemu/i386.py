@@ -46,7 +46,7 @@ CR4_FAMILY = 5
 
 
 def first_family(instruction: "Instruction") -> int:
-    """The first family that has this instruction; 0 if the bytes are none."""
+    """The first family that has this instruction; 0 if the bytes are not one."""
     if instruction.is_invalid:
         return 0
     family = _of_features(tuple(instruction.cpuid_features()))

@@ -2,7 +2,7 @@
 
 A signal becomes an exception, so that every block that has something to clean up is
 left. Those that follow are passed over: the first one has been heard, and a second one
-in the middle of the cleaning up would leave things behind. Who cannot wait has SIGKILL.
+in the middle of the cleaning up would leave things. Who cannot wait has SIGKILL.
 
 A signal that was ignored when we were started stays ignored: that is what ``nohup``
 does with SIGHUP, and a shell with the SIGINT of what it runs in the background.

@@ -17,7 +17,7 @@ just before it, indented:
 The leaves are ``buddy.split`` and ``buddy.merge``; ``not ok 1 buddy`` only sums
 them up. Indentation alone says which level a line belongs to: two spaces, four
 or a tab. Diagnostics (``# …``) belong to the result that follows them. Linux may
-put the time before each line, ``[    0.060000] ``, and the CPU or task behind it.
+put the time before each line, ``[    0.060000] ``, and the CPU or task after it.
 
 A test may print anything, other tests' reports too. A kernel that announces its
 tests is not misunderstood: after ``announced()`` all is the test's own output, until

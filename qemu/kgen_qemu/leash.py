@@ -1,7 +1,7 @@
 """What an emulator starts ends with its boot, and with us, however either comes about.
 
 An emulator may be a script that starts the real one. It may fork, ignore signals, and
-leave others behind when it ends; and we may be killed at any moment, with no time
+leave others when it ends; and we may be killed at any moment, with no time
 to clean up. So a boot has a *watcher*: a shell that does nothing but read from a pipe of
 ours. The pipe closes when we close it, or when we die; the watcher then kills all that
 belongs to the boot, and itself. There is no moment at which nobody would notice: a

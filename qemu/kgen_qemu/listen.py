@@ -4,7 +4,7 @@ One deadline covers everything; pexpect's own clock starts anew with each
 ``expect``, so the deadline is kept here and each call gets what is left of it.
 
 Two things end together with a sound QEMU, the process and its end of the line. One that
-is a script, or broken, may end and leave somebody behind who holds the line, or close
+is a script, or broken, may end and leave a process that holds the line, or close
 the line and live on: whichever comes first is noticed, and the other is not waited for.
 """
 

@@ -41,7 +41,7 @@ class Machine:
 
     ``engine`` emulates it: QEMU, or DOSBox-X (``kgen_qemu.dosbox``), for which
     there is no ``argv()``. ``machine`` is QEMU's name, with properties of its own
-    behind a comma if any.
+    after a comma if any.
     ``memory`` is in bytes. ``kernel`` and the modules' paths are as QEMU will
     open them, in the folder where it runs; a module is ``path arguments…``.
     ``firmware`` is a file for ``-bios``, None for the machine's own (SeaBIOS).

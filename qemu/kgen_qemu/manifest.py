@@ -21,7 +21,7 @@ _PAUSE = 0.01  # seconds
 
 @dataclass(frozen=True)
 class Zone:
-    """A zone's name, first page frame, and the one behind its last."""
+    """A zone's name, first page frame, and one past its last."""
 
     name: str
     first_page: int

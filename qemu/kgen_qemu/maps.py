@@ -30,7 +30,7 @@ from kgen_qemu.manifest import Manifest
 MODULE = "kgen.map"
 ROOM = 4
 """Entries that the kernel adds for what is not there: up to one hole for each range of a PC's
-RAM (low, below 4 GiB, above), and one behind the last."""
+RAM (low, below 4 GiB, above), and one after the last."""
 
 MOST_ENTRIES = 256
 """The largest memblock.map_entries that a description may say (``kgen.describe``)."""

@@ -1,7 +1,7 @@
 """Modules as a boot is asked for them: where they are, what the kernel is told, what fits.
 
 A kernel keeps so many bytes of a module's command line, and would cut the rest; a
-loader hands over memory that no RAM is behind. Both boots could pass and prove
+loader hands over addresses at which there is no RAM. Both boots could pass and prove
 nothing, so they are refused here.
 """
 

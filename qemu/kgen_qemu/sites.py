@@ -62,7 +62,7 @@ def leak_sites(image: Path | bytes, said: Transcript) -> tuple[LeakSite, ...]:
 def message_sites(image: Path | bytes, panic: Panic | None) -> tuple[CodeSite, ...]:
     """The addresses of code in a panic's message, in order.
 
-    One behind the word "from" is a return address; any other is taken for exact.
+    An address that follows "from" is a return address; any other is exact.
     """
     if panic is None:
         return ()

@@ -5,7 +5,7 @@ and cannot fail, and the names are put to them here. Whatever the ELF lacks is l
 out of the frame; no ELF, however odd, makes this raise.
 
 The address of a fault is exact. All others are return addresses, which point
-*behind* a call; the line wanted is that of the byte before.
+*after* a call; the line wanted is that of the byte before.
 """
 
 import io
@@ -98,7 +98,7 @@ def _functions(elf: Any) -> list[tuple[int, int, str]]:
 
 
 def _function_at(functions: list[tuple[int, int, str]], address: int) -> tuple[str | None, int]:
-    """The last symbol at or before the address, unless the address lies behind its end."""
+    """The last symbol at or before the address, unless the address lies past its end."""
     from bisect import bisect_right
 
     place = bisect_right(functions, (address, 1 << 64, "")) - 1

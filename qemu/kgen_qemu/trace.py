@@ -35,7 +35,7 @@ class Trace:
 
     @property
     def accel(self) -> str:
-        """What goes behind ``-accel tcg``."""
+        """What follows ``-accel tcg``."""
         modern = self.exact and self.version >= ONE_INSN_PER_TB
         return ",one-insn-per-tb=on" if modern else ""
 

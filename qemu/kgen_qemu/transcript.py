@@ -71,7 +71,7 @@ class Region:
 
 @dataclass(frozen=True)
 class Module:
-    """A Multiboot module: where it lies (``end`` is behind it), and its name with arguments."""
+    """A Multiboot module: where it lies (``end`` is one past it), and its name with arguments."""
 
     start: int
     end: int

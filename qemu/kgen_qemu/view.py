@@ -23,6 +23,9 @@ def view(manifest: Manifest, machine: Machine, folder: Path) -> Iterator[Path]:
     if machine.via != "multiboot" or machine.engine != "qemu":
         yield manifest.directory  # the kernel is on a medium, made from what was read
         return
+    if machine.kernel.is_absolute():
+        yield manifest.directory  # it is not the manifest's, and nobody installs another there
+        return
     names = [os.path.normpath(text.partition(" ")[0]) for text in machine.modules]
     # Names may begin with as many ".." as there are folders above the output folder.
     depth = max((name.split("/").count("..") for name in names), default=0)

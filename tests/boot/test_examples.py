@@ -67,7 +67,7 @@ def test_tiny_serves_2_to_4_mib(tmp_path: Path) -> None:
 
     largest = boot(tmp_path, "--memory", "4M")
     assert largest["verdict"] == "pass"
-    assert largest["stats"]["paging.direct_pages"] == 1022  # all but frame 0 and the stack's guard
+    assert largest["stats"]["paging.direct_pages"] == 1020  # all but frame 0 and three guards
 
 
 def test_split_2g_maps_2_gib_but_256_mib(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 A run measures *variants* of one description: each index of the buddy's free blocks, each
 processor to compile for. Every workload gets a boot of its own, so its figures depend on nothing
-that another left behind, and the clock is QEMU's count of guest instructions, so they are the
+that another left, and the clock is QEMU's count of guest instructions, so they are the
 same on every machine, to the instruction.
 
     command   the verb

@@ -156,7 +156,7 @@ def per_call(profile: str) -> tuple[float, float]:
     """Mean inclusive cost of the calls that the ``timed_`` functions make.
 
     ``profile`` is callgrind's output format 1: ``fn=`` begins a function, ``cfn=`` names one that
-    it calls, ``calls=`` how often, and the line behind that ends with what the calls cost.
+    it calls, ``calls=`` how often, and the line after it ends with what the calls cost.
     """
     calls, cost = Counter[str](), Counter[str]()
     for caller, count, instructions in _calls(profile):

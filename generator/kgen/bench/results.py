@@ -141,7 +141,7 @@ class Run:
 
 
 def load_run(path: Path) -> Run:
-    """The run that ``path`` holds; KgenError (exit 2) if it is missing or is none."""
+    """The run that ``path`` holds; KgenError (exit 2) if it is missing or not a run."""
     try:
         data = json.loads(path.read_bytes())
         if data.get("schema") != SCHEMA:

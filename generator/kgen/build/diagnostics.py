@@ -65,7 +65,7 @@ class Sources:
         return shown(self._path(Path(file).as_posix()))
 
     def _path(self, name: str) -> Path:
-        """The file behind ``name``; debug information says ``user/`` for the user's own."""
+        """The file that ``name`` means; debug information says ``user/`` for the user's own."""
         if not name.startswith("user/"):
             return self.root / name
         below = name.removeprefix("user/")
@@ -75,7 +75,7 @@ class Sources:
         return next((path for path in near if exists(path)), (likely or near or [Path(name)])[0])
 
     def _template(self, name: str, line: int) -> str:
-        """``templates/mm/buddy.c:14`` behind line ``line`` of a rendered file, or nothing."""
+        """``templates/mm/buddy.c:14``, the origin of a rendered line, or nothing."""
         entry = self.source_map.get(name.removeprefix("src/")) if name.startswith("src/") else None
         if entry is None or not 0 < line <= len(entry["lines"]):
             return ""
@@ -83,7 +83,7 @@ class Sources:
 
 
 def explain(output: str, sources: Sources) -> KgenError:
-    """The error (exit 3) behind ninja's ``output``."""
+    """The error (exit 3) that explains ninja's ``output``."""
     blocks = list(_blocks(output))
     links = [text for target, text in blocks if target.startswith("build/unverified.")]
     if _NO_SPACE in output:

@@ -133,7 +133,7 @@ DEPENDENCIES = (".d", ".as.d")
 
 
 def prerequisites(text: str, target: str) -> list[str]:
-    """The files behind ``target:`` in a rule for make, without make's escapes."""
+    """The files that follow ``target:`` in a rule for make, without make's escapes."""
     _, _, names = text.replace("\\\n", " ").partition(f"{target}:")
     return [
         _ESCAPED.sub(lambda match: match[1] or match[2], word[0])

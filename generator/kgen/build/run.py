@@ -1,4 +1,4 @@
-"""Running ninja: all errors at once, progress as it goes, nothing left running behind us."""
+"""Running ninja: all errors at once, progress as it goes, nothing left running."""
 
 from __future__ import annotations
 

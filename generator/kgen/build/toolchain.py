@@ -144,7 +144,7 @@ def _cached(cache: Path, asked: list[object]) -> Toolchain | None:
 
 
 def _probe(name: str, path: str, flags: Sequence[str]) -> Toolchain:
-    """The toolchain behind ``path`` after it has compiled and linked a probe."""
+    """The toolchain of the compiler ``path`` after it has compiled and linked a probe."""
     kind = _kind(path)
     version = _run([path, "-dumpfullversion", "-dumpversion"]).strip()
     major = version.split(".")[0]

@@ -246,10 +246,10 @@ class Kmalloc(Section):
     mapping: Literal["vmap", "direct"] = Field(
         default="vmap",
         description="where larger sizes are: 'vmap' (single frames, mapped in the "
-        "arena, with a guard behind) or 'direct' (a contiguous block in the direct map)",
+        "arena, with a guard after them) or 'direct' (a contiguous block in the direct map)",
     )
     guard_pages: int = Field(
-        default=1, ge=1, le=16, description="unmapped pages behind each mapping, to catch overruns"
+        default=1, ge=1, le=16, description="unmapped pages after each mapping, to catch overruns"
     )
 
 
@@ -257,7 +257,7 @@ class Vmalloc(Section):
     """Mappings in the arena, and what is gathered of them before the TLB is flushed."""
 
     guard_pages: int = Field(
-        default=1, ge=1, le=16, description="unmapped pages behind each mapping, to catch overruns"
+        default=1, ge=1, le=16, description="unmapped pages after each mapping, to catch overruns"
     )
     lazy: int = Field(
         default=64,
@@ -283,7 +283,7 @@ class Debug(Section):
     )
     redzone: bool = Field(
         default=False,
-        description="guard the bytes behind each request to the byte, checked when it is freed "
+        description="guard the bytes past the end of each request, checked when it is freed "
         "and by kmalloc_check(); 8 to 15 bytes and the bookkeeping of `track`",
     )
     quarantine: int = Field(
@@ -352,7 +352,7 @@ class Compiler(Section):
     """How the compiler is called."""
 
     optimize: Literal["0", "1", "2", "s"] = Field(
-        default="2", description="the level behind gcc's -O"
+        default="2", description="the level that follows gcc's -O"
     )
 
 
@@ -368,7 +368,7 @@ class Kernel(Section):
     memblock: Memblock = Field(default=Memblock(), description="the bootstrap allocator")
     buddy: Buddy = Field(default=Buddy(), description="the page allocator")
     slab: Slab = Field(default=Slab(), description="the allocator of objects of one size")
-    kmalloc: Kmalloc = Field(default=Kmalloc(), description="the allocator behind kmalloc()")
+    kmalloc: Kmalloc = Field(default=Kmalloc(), description="the allocators that serve kmalloc()")
     vmalloc: Vmalloc = Field(default=Vmalloc(), description="mappings in the arena")
     debug: Debug = Field(default=Debug(), description="checks of how memory is used")
     console: Console = Field(default=Console(), description="the log's other outputs")

@@ -1,7 +1,7 @@
 """What goes onto a medium: a kernel, its command line, its modules.
 
 A Multiboot loader needs little of an ELF file: the segments, their *physical* addresses and the
-entry point. Sections, symbols and debug information stay behind; they are most of the file.
+entry point. Sections, symbols and debug information are left out; they are most of the file.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class File:
 
 @dataclass(frozen=True)
 class Segment:
-    """Bytes for the physical ``address``; memory behind them is cleared up to ``size`` bytes."""
+    """Bytes for the physical ``address``; memory after them is cleared up to ``size`` bytes."""
 
     address: int
     size: int
@@ -42,7 +42,7 @@ class Segment:
 
     @property
     def end(self) -> int:
-        """Physical address behind the segment."""
+        """Physical address one past the segment."""
         return self.address + self.size
 
 

@@ -40,7 +40,7 @@ class Extent:
 
     @property
     def end(self) -> int:
-        """Physical address behind the extent."""
+        """Physical address one past the extent."""
         return self.address + self.size
 
     @property
@@ -148,12 +148,12 @@ def make_plan(cargo: Cargo, version: str) -> Plan:
     )
 
 
-def _place_modules(cargo: Cargo, behind: int) -> Iterator[Extent]:
-    """The modules, each on a page of its own, from the address ``behind`` on."""
+def _place_modules(cargo: Cargo, past: int) -> Iterator[Extent]:
+    """The modules, each on a page of its own, from the address ``past`` on."""
     for file in cargo.modules:
-        address = align_up(behind, PAGE_SIZE)
+        address = align_up(past, PAGE_SIZE)
         yield Extent(file.name, address, len(file.data), file.data)
-        behind = address + len(file.data)
+        past = address + len(file.data)
 
 
 def checksum(data: bytes) -> int:

@@ -2,7 +2,7 @@
 
 A build can succeed and still be wrong. A linker script places a stray section in front of the
 Multiboot header; a compiler's default emits CMOV, which a 386 does not have; a note becomes a
-segment and shifts the code behind it. None of that is an error to gcc or ld. So the artifact
+segment and shifts the code after it. None of that is an error to gcc or ld. So the artifact
 itself is read once (:func:`facts`), and each rule compares one of its facts with the derived
 model. A rule that fails names both sides and what to change; all rules run, so all that is
 wrong is told at once::

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Newer:
-    """An instruction newer than a 386, or bytes that are none: ``family`` 0."""
+    """An instruction newer than a 386, or bytes that are not one: ``family`` 0."""
 
     address: int
     text: str

@@ -47,7 +47,7 @@ class Segment:
 
     @property
     def end(self) -> int:
-        """Virtual address behind the segment."""
+        """Virtual address one past the segment."""
         return self.vaddr + self.memsz
 
 

@@ -262,15 +262,15 @@ def symbols(facts: Facts, derived: Derived) -> Iterator[Finding]:
 
 
 def image_end(facts: Facts, derived: Derived) -> Iterator[Finding]:
-    """Nothing is loaded behind ``_end``, from where memory is handed out."""
+    """Nothing is loaded past ``_end``, from where memory is handed out."""
     end = facts.address_of("_end")
-    behind = [load for load in facts.loads if end is not None and load.end > end]
-    for load in behind:
+    past = [load for load in facts.loads if end is not None and load.end > end]
+    for load in past:
         yield Finding(
             "image-end",
             f"the segment at {show_address(load.vaddr)} reaches {show_address(load.end)}",
-            f"_end is {show_address(end or 0)}, and memblock hands out what lies behind",
-            "define _end behind everything in the linker script",
+            f"_end is {show_address(end or 0)}, and memblock hands out what lies past it",
+            "define _end after everything in the linker script",
         )
 
 
@@ -298,7 +298,7 @@ def _more_room(kernel: Kernel, image: int) -> str:
 
 
 def boot_mapping(facts: Facts, derived: Derived) -> Iterator[Finding]:
-    """The boot page tables map the image and the early data of the largest machine behind it."""
+    """The boot page tables map the image and the early data of the largest machine after it."""
     end, mapped = facts.address_of("_end"), facts.address_of("_boot_mapped_end")
     if end is None or mapped is None:
         return
@@ -309,7 +309,7 @@ def boot_mapping(facts: Facts, derived: Derived) -> Iterator[Finding]:
         yield Finding(
             "boot-mapping",
             f"the boot page tables map up to {show_address(mapped)}",
-            f"behind _end ({show_address(end)}), early data takes up to "
+            f"past _end ({show_address(end)}), early data takes up to "
             f"{derived.early_bytes // KiB} KiB with ram.maximum "
             f"{show_size(derived.kernel.ram.maximum)}",
             "reserve more boot page tables in the linker script, or lower ram.maximum",
