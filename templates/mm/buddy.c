@@ -16,6 +16,11 @@
  *   3. Hence no two buddies are ever both free, and freeing all leaves just the
  *      blocks with which everything began.
  *
+ * The worst case is every such allocator's. For programs that have at most M pages live,
+ * in blocks of up to n pages, Robson showed that none can promise to serve them all from
+ * fewer than M * (1 + log2(n) / 2) - n + 1 pages (JACM 21(3), 1974, 491-499): with blocks
+ * of up to 1024 pages a hostile one sees a failure with a sixth of the memory live.
+ *
  * Nothing is written to the frames: they need not even be mapped. The data is
  * beside them. The map has a byte for each frame that says what block begins
  * there; for a region of 8 frames of which 2..3 and 5 are allocated:
@@ -27,12 +32,13 @@
  * One byte answers both questions that matter: whether the buddy is free as a
  * whole (its byte is F|k), and whether a free is right (the byte is A|k).
  *
- * Where the free blocks of an order are, is the index's business: add, remove,
+ * A separate index records which blocks of each order are free. It has three
+ * operations: add, remove, take.
 //% if buddy.index == "lists"
- * take one. This kernel's is a doubly linked list for each order, with
+ * This kernel's is a doubly linked list for each order, with
  * a node for each frame (buddy_index.h). The other choice are bitmaps.
 //% else
- * take one. This kernel's are bitmaps, a few bits for each frame, of which the
+ * This kernel's are bitmaps, a few bits for each frame, of which the
  * lowest address is taken first (buddy_index.h). The other choice are
  * linked lists.
 //% endif
@@ -225,7 +231,7 @@ HOT_LEAF void buddy_release(buddy_t *b, size_t frame, unsigned order)
 
 /* --- frames for a cache --------------------------------------------------- */
 
-#define BATCH_ORDER 5 /* 32 frames: dear enough to be rare, few enough to be found */
+#define BATCH_ORDER 5 /* 32 frames: large enough that refills are rare, small enough that a block usually exists */
 
 size_t buddy_take_cached(buddy_t *b, phys_addr_t *frames, size_t count)
 {

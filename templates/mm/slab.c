@@ -27,11 +27,16 @@
  *      empty now and not current, it is kept as the spare; a second such slab
  *      goes back to the page allocator.
  *
- * Counting the current slab as a user of itself (`used` is 1 higher) makes 3 quick:
- * neither "was full" nor "is empty" needs to know whether the slab is current, as
- * long as few slabs ask.
+ * If there is neither a partial nor a spare slab, kmalloc's classes look into larger
+ * ones before a slab is made: a *lender* gives a slot that is larger than needed.
  *
- * The worst case: one object left in each of many slabs keeps them all.
+ * The current slab's `used` is biased by SLAB_HELD, so step 3 sees it neither as full
+ * nor as empty without testing for it.
+ *
+ * The worst case: one object left in each of many slabs keeps them all, SLAB_SIZE bytes
+ * for each; 1024 times as many as are live for objects of 8 bytes. Without that, a slab
+ * wastes its header, 32 bytes, and less than a slot: 367 of 8192 bytes, 4.5 %, for slots
+ * of 336.
  *
  * Invariants, verified by slab_check(): every slab of the cache is in `all`;
  * those with free slots, but for current and spare, are in `partial`, and no
