@@ -231,7 +231,8 @@ HOT_LEAF void buddy_release(buddy_t *b, size_t frame, unsigned order)
 
 /* --- frames for a cache --------------------------------------------------- */
 
-#define BATCH_ORDER 5 /* 32 frames: large enough that refills are rare, small enough that a block usually exists */
+/* 32 frames: large enough that refills are rare, small enough that a block usually exists. */
+#define BATCH_ORDER 5
 
 size_t buddy_take_cached(buddy_t *b, phys_addr_t *frames, size_t count)
 {

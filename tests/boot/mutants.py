@@ -100,6 +100,7 @@ MEMMAP = "mm/memmap.c"
 EARLY = "mm/early.c"
 PAGE = "mm/page.c"
 PAGING = "arch/i386/paging.c"
+KSPACE = "mm/kspace.c"
 TLB = "arch/i386/tlb.c"
 FAIL, PANIC, PROTOCOL = Exit.FAIL, Exit.PANIC, Exit.PROTOCOL
 
@@ -147,7 +148,7 @@ PAGE_MUTANTS = [
     ),
     Mutant(
         "freed_block_not_marked",
-        BUDDY,
+        INDEX,
         "b->map[frame] = BUDDY_FREE | order;",
         "(void)frame;",
         PANIC,
@@ -385,8 +386,8 @@ PAGE_MUTANTS = [
     Mutant(
         "unmap_forgotten",
         PAGING,
-        "\t\t*walk(virt) = 0;\n\t\tflush_tlb_page(virt);\n",
-        "\t\tflush_tlb_page(virt);\n",
+        "\t\t*page_entry(directory, virt) = 0;\n",
+        "\t\t(void)directory;\n",
         PANIC,
         "BUG at src/test/paging.c:.*: map_page",
     ),
@@ -411,7 +412,7 @@ PAGE_MUTANTS = [
     Mutant(
         "unmap_does_not_flush",
         PAGING,
-        "\t\tflush_tlb_page(virt);\n",
+        "\tif (frame)\n\t\tflush_tlb_page(virt);\n",
         "",
         FAIL,
         "paging.unmapping_flushes",
@@ -434,7 +435,7 @@ PAGE_MUTANTS = [
     ),
     Mutant(
         "direct_map_off_by_a_page",
-        PAGING,
+        KSPACE,
         "end = MIN(end, direct_end);",
         "end = MIN(end, direct_end) - PAGE_SIZE;",
         PANIC,
@@ -443,7 +444,7 @@ PAGE_MUTANTS = [
     ),
     Mutant(
         "text_left_writable",
-        PAGING,
+        KSPACE,
         "*direct_pte(phys) &= ~(uint32_t)PTE_WRITE;",
         "(void)phys;",
         PANIC,

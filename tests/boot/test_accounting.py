@@ -141,7 +141,7 @@ def test_less_than_one_percent_is_waste_at_16_mib(default: Path, boot: Boot) -> 
             {"mem.waste.rounding"},
         ),
         (
-            "arch/i386/paging.c",
+            "mm/kspace.c",
             "map_direct(PAGE_SIZE, FIRST_MIB);",
             "map_direct(PAGE_SIZE, FIRST_MIB / 2), map_direct(FIRST_MIB - PAGE_SIZE, FIRST_MIB);",
             {"paging.direct_pages"},

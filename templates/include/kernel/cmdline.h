@@ -2,9 +2,8 @@
 #ifndef KERNEL_CMDLINE_H
 #define KERNEL_CMDLINE_H
 
+#include <generated/config.h>
 #include <kernel/types.h>
-
-#define CMDLINE_MAX 256 /* bytes, with the NUL; what is longer is cut */
 
 /* As the loader passed it; empty if it passed none. */
 extern char cmdline[CMDLINE_MAX];

@@ -11,7 +11,7 @@ from kgen.errors import Exit
 
 MAP = {
     "mm/buddy.c": {"template": "mm/buddy.c", "lines": [0, 0, 1, 5, 9]},
-    "arch/i386/vectors.S": {"template": "arch/i386/vectors.S.j2", "lines": [0, 0, 7]},
+    "entry/vectors.S": {"template": "entry/vectors.S.j2", "lines": [0, 0, 7]},
 }
 
 LD = "/usr/bin/ld: "
@@ -37,7 +37,7 @@ def test_rendered_places_name_the_template(sources: Sources) -> None:
     output = compile_failure(
         "mm/buddy.c",
         "In file included from src/mm/buddy.c:3,",
-        "                 from src/arch/i386/vectors.S:3:",
+        "                 from src/entry/vectors.S:3:",
         "src/mm/buddy.c: In function 'split':",
         "src/mm/buddy.c:4:7: error: 'x' undeclared",
         "    4 |   x = 1;",
@@ -47,7 +47,7 @@ def test_rendered_places_name_the_template(sources: Sources) -> None:
     assert error.what.splitlines() == [
         "the compiler refused 1 file",
         "In file included from out/src/mm/buddy.c:3 (templates/mm/buddy.c:1),",
-        "                 from out/src/arch/i386/vectors.S:3 (templates/arch/i386/vectors.S.j2:7):",
+        "                 from out/src/entry/vectors.S:3 (templates/entry/vectors.S.j2:7):",
         "out/src/mm/buddy.c: In function 'split':",
         "out/src/mm/buddy.c:4:7 (templates/mm/buddy.c:5): error: 'x' undeclared",
         "    4 |   x = 1;",
