@@ -39,6 +39,9 @@
 #include <mm/kmem.h>
 #include <mm/large.h>
 #include <mm/tiers.h>
+//% if derived.watched or debug.fail
+#include <mm/tier_names.h>
+//% endif
 
 //% if kmalloc.classes
 /* Where an allocation begins: with its header, or as a slot that is free. */
@@ -98,7 +101,7 @@ static COLD void *alloc_large(size_t size, size_t align)
 {
 	void *pointer = large_alloc(size, align);
 
-	if (!pointer && tiers_shrink())
+	if (!pointer && kmalloc_shrink())
 		pointer = large_alloc(size, align);
 	return pointer ? pointer : tier_exhausted(size);
 }
@@ -154,7 +157,7 @@ static COLD void free_other(void *pointer)
 
 	if (!pointer || pointer == ZERO_SIZE_PTR)
 		return;
-	fault = tier_fault(pointer);
+	fault = kmalloc_fault(pointer);
 	if (fault)
 		kmalloc_refuse("kfree", pointer, fault);
 	switch (tier_of(pointer)) {
@@ -170,7 +173,7 @@ static COLD void free_other(void *pointer)
 	}
 }
 
-/* What kheap_fault() finds wrong, tier_fault() does, too: this does not return. */
+/* What kheap_fault() finds wrong, kmalloc_fault() does, too: this does not return. */
 void kheap_refused(void *pointer)
 {
 	free_other(pointer);
@@ -233,7 +236,7 @@ static void *alloc_small(size_t size)
 //% endif
 /* --- the functions that everyone calls ----------------------------------------------- */
 
-void *tier_alloc(size_t size)
+void *kmalloc(size_t size)
 {
 	//% if kmalloc.classes
 	//% if derived.quick
@@ -263,13 +266,13 @@ void *tier_alloc(size_t size)
 	//% endif
 }
 
-void *tier_alloc_aligned(size_t size, size_t align)
+void *kmalloc_aligned(size_t size, size_t align)
 {
 	if (!size)
 		return ZERO_SIZE_PTR;
 	if (!align || (align & (align - 1)))
 		return bad_alignment(size, align, __builtin_return_address(0));
-	return align <= KMALLOC_ALIGNMENT ? tier_alloc(size) : alloc_aligned(size, align);
+	return align <= KMALLOC_ALIGNMENT ? kmalloc(size) : alloc_aligned(size, align);
 }
 
 //% if kmalloc.classes and derived.quick
@@ -287,7 +290,7 @@ static NOINLINE void free_middle(void *pointer)
 }
 
 //% endif
-void tier_free(void *pointer)
+void kfree(void *pointer)
 {
 	union front *front = (union front *)((char *)pointer - KMALLOC_SLAB_FRONT);
 	struct slab *slab = slab_of(pointer);
@@ -330,7 +333,7 @@ void tier_free(void *pointer)
 		slab_settle(slab);
 }
 //% else
-void tier_free(void *pointer)
+void kfree(void *pointer)
 {
 	free_other(pointer);
 }

@@ -20,6 +20,9 @@
 #include <mm/place.h>
 #include <mm/tiers.h>
 #include <mm/vmalloc.h>
+//% if derived.watched or debug.fail
+#include <mm/tier_names.h>
+//% endif
 
 struct kmalloc_counts kmalloc_counts;
 
@@ -29,7 +32,7 @@ void kmalloc_account(long pages)
 	kmalloc_counts.peak_pages = MAX(kmalloc_counts.peak_pages, kmalloc_counts.live_pages);
 }
 
-size_t tiers_shrink(void)
+size_t kmalloc_shrink(void)
 {
 	vm_purge();
 	return kmem_shrink() + kheap_shrink();
@@ -201,7 +204,7 @@ static const char *stray_fault(const void *pointer)
 	return "not an address of kmalloc's";
 }
 
-const char *tier_fault(const void *pointer)
+const char *kmalloc_fault(const void *pointer)
 {
 	enum kheap_error error = KHEAP_ERR_NOT_HEAP;
 
@@ -291,7 +294,7 @@ void kmalloc_stats_read(struct kmalloc_stats *stats)
 	stats->frees = stats->allocs - live;
 }
 
-const char *tiers_check(void)
+const char *kmalloc_check(void)
 {
 	const char *fault = kmem_check();
 	enum kheap_error error = kheap_check();

@@ -42,7 +42,7 @@ void *kblock_alloc(unsigned order)
 	//% endif
 	block = alloc_pages(ZONE_DIRECT, order);
 	/* Before giving up, ask everyone for what they do not need. */
-	if (!block && tiers_shrink())
+	if (!block && kmalloc_shrink())
 		block = alloc_pages(ZONE_DIRECT, order);
 	//% if debug.quarantine
 	quarantine_shut(false);

@@ -9,6 +9,7 @@
 #include <mm/large.h>
 #include <mm/tiers.h>
 //% if derived.watched or debug.fail
+#include <mm/tier_names.h>
 
 /* Whoever called the function in question is whom to blame. */
 #define KMALLOC(size) kmalloc_from(size, KMALLOC_ALIGNMENT, __builtin_return_address(0))
@@ -54,13 +55,13 @@ static size_t room(const void *pointer)
 
 static void verify(const char *caller, const void *pointer)
 {
-	const char *fault = tier_fault(pointer);
+	const char *fault = kmalloc_fault(pointer);
 
 	if (fault)
 		kmalloc_refuse(caller, pointer, fault);
 }
 
-size_t tier_room(const void *pointer)
+size_t ksize(const void *pointer)
 {
 	if (!pointer || pointer == ZERO_SIZE_PTR)
 		return 0;

@@ -130,7 +130,7 @@ _EDITS = {
         "void *kheap_exhausted(size_t size) { return out_of_memory(size, NULL);",
     ),
     "kmalloc: gives up before shrinking": Edit(
-        KMALLOC_C, "if (!pointer && tiers_shrink())", "if (0)"
+        KMALLOC_C, "if (!pointer && kmalloc_shrink())", "if (0)"
     ),
     "kmalloc: an emptied slab is not settled": Edit(
         KMALLOC_C, "empty: slab_settle(slab);", "empty:;"

@@ -2,8 +2,9 @@
  * What the files behind kmalloc share; others use mm/kmalloc.h.
  *
  * Below the public functions are the tiers: slabs, heap, pages. Without debugging
- * the tiers' functions are the public ones; else mm/kdebug.c stands between, or
- * mm/kmalloc_fail.c in front of those that allocate.
+ * mm/kmalloc.c and its companions define the public functions. Else mm/kdebug.c defines
+ * them all, or mm/kmalloc_fail.c those that allocate, and calls the tiers' functions
+ * under the names that mm/tier_names.h gives them.
  */
 #ifndef MM_TIERS_H
 #define MM_TIERS_H
@@ -17,9 +18,6 @@ void *tier_alloc_aligned(size_t size, size_t align);
 
 /* kmalloc_aligned() on behalf of the code at `site`. */
 void *kmalloc_from(size_t size, size_t align, const void *site);
-//% else
-#define tier_alloc kmalloc
-#define tier_alloc_aligned kmalloc_aligned
 //% endif
 //% if derived.watched
 void tier_free(void *pointer);
@@ -27,12 +25,6 @@ size_t tier_room(const void *pointer);
 const char *tier_fault(const void *pointer);
 const char *tiers_check(void);
 size_t tiers_shrink(void);
-//% else
-#define tier_free kfree
-#define tier_room ksize
-#define tier_fault kmalloc_fault
-#define tiers_check kmalloc_check
-#define tiers_shrink kmalloc_shrink
 //% endif
 
 //% if kmalloc.classes
