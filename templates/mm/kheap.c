@@ -185,12 +185,12 @@ void kheap_init(void)
 	memset(&kheap, 0, sizeof(kheap));
 }
 
-static bool add_chunk(void)
+static void add_chunk(void)
 {
 	struct kheap_chunk *chunk = kblock_alloc(KHEAP_ORDER);
 
 	if (!chunk)
-		return false;
+		return;
 	*chunk =
 		(struct kheap_chunk){ CHUNK_MAGIC, KHEAP_CHUNK, kheap.chunks, NULL, 0, KHEAP_LIVE };
 	if (kheap.chunks)
@@ -203,7 +203,6 @@ static bool add_chunk(void)
 	poison(first_block(chunk), CHUNK_GRANULES * KHEAP_GRANULE);
 	//% endif
 	insert(first_block(chunk), CHUNK_GRANULES);
-	return true;
 }
 
 static void return_chunk(struct kheap_chunk *chunk)
@@ -273,7 +272,11 @@ static inline __attribute__((always_inline)) void *try_alloc(size_t size)
 
 static COLD void *alloc_from_new_chunk(size_t size)
 {
-	return add_chunk() ? kheap_alloc(size) : kheap_exhausted(size);
+	void *pointer;
+
+	add_chunk(); /* if that fails, blocks may have been freed before */
+	pointer = try_alloc(size);
+	return pointer ? pointer : kheap_exhausted(size);
 }
 
 void *kheap_alloc(size_t size)
@@ -376,8 +379,10 @@ void *kheap_alloc_aligned(size_t size, size_t align)
 	char *aligned;
 	size_t have;
 
-	if (!pointer && add_chunk())
+	if (!pointer) {
+		add_chunk();
 		pointer = try_alloc(reach);
+	}
 	if (!pointer)
 		return NULL;
 	aligned = (char *)ALIGN_UP((uintptr_t)pointer, align);

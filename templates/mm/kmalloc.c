@@ -38,6 +38,7 @@
 #include <mm/kmalloc.h>
 #include <mm/kmem.h>
 #include <mm/large.h>
+#include <mm/reclaim.h>
 #include <mm/tiers.h>
 //% if derived.watched or debug.fail
 #include <mm/tier_names.h>
@@ -87,6 +88,8 @@ void kmalloc_init(void)
 	init_classes();
 	//% endif
 	kheap_init();
+	reclaim_register(RECLAIM_SLABS, kmem_shrink);
+	reclaim_register(RECLAIM_CHUNKS, kheap_shrink);
 	//% if debug.quarantine
 	quarantine_init();
 	//% endif
@@ -101,8 +104,6 @@ static COLD void *alloc_large(size_t size, size_t align)
 {
 	void *pointer = large_alloc(size, align);
 
-	if (!pointer && kmalloc_shrink())
-		pointer = large_alloc(size, align);
 	return pointer ? pointer : tier_exhausted(size);
 }
 

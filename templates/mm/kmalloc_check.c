@@ -18,6 +18,7 @@
 #include <mm/large.h>
 #include <mm/page.h>
 #include <mm/place.h>
+#include <mm/reclaim.h>
 #include <mm/tiers.h>
 #include <mm/vmalloc.h>
 //% if derived.watched or debug.fail
@@ -34,8 +35,10 @@ void kmalloc_account(long pages)
 
 size_t kmalloc_shrink(void)
 {
-	vm_purge();
-	return kmem_shrink() + kheap_shrink();
+	size_t before = kmalloc_counts.live_pages;
+
+	reclaim_all();
+	return before - kmalloc_counts.live_pages;
 }
 
 /* --- running out ------------------------------------------------------------------- */

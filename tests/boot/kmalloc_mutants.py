@@ -388,8 +388,8 @@ KMALLOC_MUTANTS = [
     ),
     Mutant(
         "waiting_pages_are_not_had",
-        "mm/page.c",
-        "\t\tvm_purge(); /* last, as it costs a TLB flush */\n",
+        VMALLOC,
+        "\treclaim_register(RECLAIM_FLUSH, shrink_lazy);\n",
         "",
         FAIL,
         "vmalloc.any_request_gets_what_waits",
@@ -405,8 +405,8 @@ KMALLOC_MUTANTS = [
     Mutant(
         "flushes_though_addresses_are_spare",
         VMALLOC,
-        "\t\tif (attempt)\n\t\t\tvm_purge();",
-        "\t\tvm_purge();",
+        "\treclaim_register(RECLAIM_ADDRESSES, shrink_spares);\n",
+        "",
         FAIL,
         "vmalloc.spare_addresses_cost_no_flush",
     ),

@@ -22,14 +22,6 @@ void kmalloc_print_leaks(void);
 /* Call once, when pages can be had: they say how much may be held back. */
 void quarantine_init(void);
 
-/* Give back all that it holds; whether it held anything that could go. */
-bool quarantine_drain(void);
-
-/*
- * Nothing goes back while it is shut: a slab or a chunk that is looking for pages must not
- * change meanwhile.
- */
-void quarantine_shut(bool is_shut);
 //% endif
 
 #endif /* MM_KDEBUG_H */

@@ -14,7 +14,6 @@
 #define ksize tier_room
 #define kmalloc_fault tier_fault
 #define kmalloc_check tiers_check
-#define kmalloc_shrink tiers_shrink
 //% endif
 
 #endif /* MM_TIER_NAMES_H */

@@ -24,7 +24,6 @@ void tier_free(void *pointer);
 size_t tier_room(const void *pointer);
 const char *tier_fault(const void *pointer);
 const char *tiers_check(void);
-size_t tiers_shrink(void);
 //% endif
 
 //% if kmalloc.classes
@@ -77,7 +76,7 @@ void *bad_product(size_t n, size_t size, const void *site) COLD;
 
 /* A tier's last words. */
 //% if derived.watched
-#define tier_exhausted(size) ((void)(size), NULL) /* mm/kdebug.c may have something to give back */
+#define tier_exhausted(size) ((void)(size), NULL) /* mm/kdebug.c knows who asked */
 //% else
 #define tier_exhausted(size) out_of_memory(size, NULL)
 //% endif
