@@ -154,14 +154,14 @@ static NOINLINE void *alloc_middle(size_t size)
 /* Whatever kfree() does not know at first sight. */
 static COLD void free_other(void *pointer)
 {
-	const char *fault;
+	struct lookup found;
 
 	if (!pointer || pointer == ZERO_SIZE_PTR)
 		return;
-	fault = kmalloc_fault(pointer);
-	if (fault)
-		kmalloc_refuse("kfree", pointer, fault);
-	switch (tier_of(pointer)) {
+	found = tier_lookup(pointer);
+	if (found.fault)
+		kmalloc_refuse("kfree", pointer, found.fault);
+	switch (found.tier) {
 	case TIER_SLAB:
 		slab_free(slab_of(pointer)->cache, pointer);
 		break;
@@ -174,7 +174,7 @@ static COLD void free_other(void *pointer)
 	}
 }
 
-/* What kheap_fault() finds wrong, kmalloc_fault() does, too: this does not return. */
+/* What kheap_fault() finds wrong, tier_lookup() does, too: this does not return. */
 void kheap_refused(void *pointer)
 {
 	free_other(pointer);

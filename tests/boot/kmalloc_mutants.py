@@ -41,7 +41,7 @@ KMALLOC_MUTANTS = [
     Mutant(
         "krealloc_forgets_to_copy",
         KREALLOC,
-        "\t\tmemcpy(moved, pointer, MIN(size, room(pointer)));\n",
+        "\t\tmemcpy(moved, pointer, MIN(size, room(pointer, tier)));\n",
         "",
         FAIL,
         "kmalloc.reallocates",
@@ -49,8 +49,8 @@ KMALLOC_MUTANTS = [
     Mutant(
         "krealloc_leaks",
         KREALLOC,
-        "MIN(size, room(pointer)));\n\t\tkfree(pointer);\n",
-        "MIN(size, room(pointer)));\n",
+        "MIN(size, room(pointer, tier)));\n\t\tkfree(pointer);\n",
+        "MIN(size, room(pointer, tier)));\n",
         FAIL,
         "all_memory_is_free_again",
     ),

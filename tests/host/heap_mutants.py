@@ -142,15 +142,15 @@ _EDITS = {
         KREALLOC_C, "if (pointer && size) memset(pointer, 0, size);", ""
     ),
     "kmalloc: content not moved": Edit(
-        KREALLOC_C, "memcpy(moved, pointer, MIN(size, room(pointer)));", ""
+        KREALLOC_C, "memcpy(moved, pointer, MIN(size, room(pointer, tier)));", ""
     ),
     "kmalloc: old block kept": Edit(
-        KREALLOC_C, "MIN(size, room(pointer))); kfree(pointer);", "MIN(size, room(pointer)));"
+        KREALLOC_C, "MIN(size, room(pointer, tier))); kfree(pointer);", "MIN(size, room(pointer, tier)));"
     ),
     "kmalloc: overflow of calloc": Edit(
         KREALLOC_C, "if (__builtin_mul_overflow(n, size, &bytes))", "bytes = n * size; if (0)"
     ),
-    "kmalloc: a slot grows": Edit(KREALLOC_C, "if (size > room(pointer) ||", "if ("),
+    "kmalloc: a slot grows": Edit(KREALLOC_C, "if (size > room ||", "if ("),
     "kmem: any block of pages is a slab": Edit(
         KMEM_H, "if (addr - KERNEL_BASE >= DIRECT_MAP_LIMIT) return false;", "return true;"
     ),

@@ -53,14 +53,20 @@ static inline block_header_t *header_of(const void *pointer)
 	return (block_header_t *)pointer - 1;
 }
 
-/* The tier in which an address that has no fault lies. */
 enum tier {
 	TIER_SLAB,
 	TIER_HEAP,
 	TIER_PAGES,
 };
 
-enum tier tier_of(const void *pointer);
+/* What a pointer is to the tiers. */
+struct lookup {
+	enum tier tier; /* whose it is, if nothing is wrong */
+	const char *fault; /* what is wrong with freeing it, in words; NULL if nothing is */
+};
+
+/* Ask the tiers about a pointer, which may be any. O(1), but for errors. */
+struct lookup tier_lookup(const void *pointer);
 
 /* What lies at an address, in words, for people who debug. */
 void tier_describe(const void *pointer, char *text, size_t size);
