@@ -92,7 +92,7 @@ static inline void *bytes_of(const struct watch *watch)
 /* Whether memory is mapped there, as much as a watch. */
 static bool is_mapped(const struct watch *watch)
 {
-	return virt_to_phys(watch) && virt_to_phys(&watch->header.magic);
+	return slow_virt_to_phys(watch) && slow_virt_to_phys(&watch->header.magic);
 }
 
 /* Bytes of the red zone: up to the next multiple of 8, and 8 more. */
@@ -155,7 +155,7 @@ const char *kmalloc_fault(const void *pointer)
 	//% endif
 	if (watch->header.magic != kmalloc_magic(pointer, watch->header.size))
 		return no_magic;
-	if (!virt_to_phys(watch->link) || *watch->link != watch)
+	if (!slow_virt_to_phys(watch->link) || *watch->link != watch)
 		return "its header was overwritten, or copied";
 	fault = tier_fault(watch->block);
 	if (fault)

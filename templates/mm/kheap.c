@@ -287,7 +287,7 @@ void *kheap_alloc(size_t size)
 }
 
 /* The same for blocks as large as a chunk may have: it may be empty now. */
-static NOINLINE void release_large(struct kheap_block *block, size_t granules)
+static NOINLINE void put_large(struct kheap_block *block, size_t granules)
 {
 	insert(block, granules);
 	if (granules == CHUNK_GRANULES)
@@ -298,7 +298,7 @@ static NOINLINE void release_large(struct kheap_block *block, size_t granules)
  * Make [block, block + granules), live until now, free; merge it with its neighbours.
  * A neighbour counts as free if both of its ends say so.
  */
-static inline void release(struct kheap_block *block, size_t granules)
+static inline void merge_and_put(struct kheap_block *block, size_t granules)
 {
 	struct kheap_block *next = behind(block, granules);
 	uint32_t tag = next->tag;
@@ -307,7 +307,7 @@ static inline void release(struct kheap_block *block, size_t granules)
 	//% if debug.poison
 	poison(block, granules * KHEAP_GRANULE);
 	//% endif
-	if (is_free(tag) && likely(*tail_before(behind(next, tag & GRANULES_MASK)) == tag)) {
+	if (tag_is_free(tag) && likely(*tail_before(behind(next, tag & GRANULES_MASK)) == tag)) {
 		granules += tag & GRANULES_MASK;
 		take(next);
 		//% if debug.poison
@@ -317,7 +317,7 @@ static inline void release(struct kheap_block *block, size_t granules)
 //% endif
 	}
 	before = *tail_before(block);
-	if (is_free(before) &&
+	if (tag_is_free(before) &&
 	    likely(behind(block, -(size_t)(before & GRANULES_MASK))->tag == before)) {
 		//% if debug.poison
 		poison(tail_before(block), sizeof(uint32_t) + sizeof(block->tag));
@@ -331,13 +331,13 @@ static inline void release(struct kheap_block *block, size_t granules)
 	if (likely(granules < MIN(KHEAP_EXACT, CHUNK_GRANULES)))
 		put(block, granules, granules);
 	else
-		release_large(block, granules);
+		put_large(block, granules);
 }
 
-/* Granules of a free block, 0 if it is live; as in release(), both ends must say so. */
+/* Granules of a free block, 0 if it is live; as in merge_and_put(), both ends must say so. */
 static inline size_t free_granules(const struct kheap_block *block)
 {
-	size_t granules = is_free(block->tag) ? block->tag & GRANULES_MASK : 0;
+	size_t granules = tag_is_free(block->tag) ? block->tag & GRANULES_MASK : 0;
 
 	return *tail_before(behind(block, granules)) == block->tag ? granules : 0;
 }
@@ -360,7 +360,7 @@ bool kheap_resize(void *pointer, size_t size)
 		*tail_before(behind(block, granules)) = KHEAP_LIVE | granules;
 	} else if (granules < have) {
 		*tail_before(behind(block, granules)) = KHEAP_LIVE | granules;
-		release(behind(block, granules), have - granules);
+		merge_and_put(behind(block, granules), have - granules);
 	}
 	block->size = size;
 	block->magic = kmalloc_magic(pointer, size);
@@ -415,7 +415,7 @@ void kheap_free(void *pointer)
 		return;
 	}
 	kheap.frees++;
-	release(block, granules);
+	merge_and_put(block, granules);
 }
 
 size_t kheap_room(const void *pointer)

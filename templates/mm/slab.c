@@ -234,7 +234,7 @@ void *slab_alloc(struct kmem_cache *cache)
 
 /* --- freeing --------------------------------------------------------------------- */
 
-static bool is_free(const struct slab *slab, const struct slot *slot)
+static bool slot_is_free(const struct slab *slab, const struct slot *slot)
 {
 	for (const struct slot *free = slab->free; free; free = free->next) {
 		if (free == slot)
@@ -255,7 +255,7 @@ enum slab_error slab_fault(const struct kmem_cache *cache, const void *object)
 	if (unlikely(!slab_has(slab, slot)))
 		return SLAB_ERR_INTERIOR;
 	/* An object may hold what looks like the mark: then the list decides. */
-	if (unlikely(slot->mark == SLOT_FREE) && is_free(slab, slot))
+	if (unlikely(slot->mark == SLOT_FREE) && slot_is_free(slab, slot))
 		return SLAB_ERR_DOUBLE;
 	return SLAB_OK;
 }

@@ -119,7 +119,7 @@ static void flush(void)
 }
 
 /* Free the frames and the addresses of a range that no TLB knows any more. */
-static void release(const struct vm_range *range)
+static void free_flushed(const struct vm_range *range)
 {
 	bool small = range->reach <= SPARE_MAX;
 
@@ -142,7 +142,7 @@ void vm_purge(void)
 		return;
 	flush();
 	for (; vm.lazy.count; vm.lazy.count--)
-		release(range_back(vm.lazy.count));
+		free_flushed(range_back(vm.lazy.count));
 	vm.lazy.pages = 0;
 }
 

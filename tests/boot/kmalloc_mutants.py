@@ -154,8 +154,8 @@ KMALLOC_MUTANTS = [
     unnoticed(
         "object_freed_twice",
         SLAB,
-        "if (unlikely(slot->mark == SLOT_FREE) && is_free(slab, slot))",
-        "if (!slot && is_free(slab, slot))",
+        "if (unlikely(slot->mark == SLOT_FREE) && slot_is_free(slab, slot))",
+        "if (!slot && slot_is_free(slab, slot))",
         "free_object_twice",
         r"kmem_cache_free\(pair, 0x\w+\): it is free already",
     ),
@@ -179,7 +179,7 @@ KMALLOC_MUTANTS = [
     Mutant(
         "not_merged_with_the_next",
         HEAP,
-        "\tif (is_free(tag) && likely(",
+        "\tif (tag_is_free(tag) && likely(",
         "\tif (!block && likely(",
         FAIL,
         "kmalloc.keeps_its_allocations_apart",
@@ -187,7 +187,7 @@ KMALLOC_MUTANTS = [
     Mutant(
         "not_merged_with_the_one_before",
         HEAP,
-        "\tif (is_free(before) &&\n\t    likely(",
+        "\tif (tag_is_free(before) &&\n\t    likely(",
         "\tif (!block &&\n\t    likely(",
         FAIL,
         "kmalloc.keeps_its_allocations_apart",
@@ -366,7 +366,7 @@ KMALLOC_MUTANTS = [
         "unmapped_is_reused_at_once",
         VMALLOC,
         "\tvm.lazy.count++;\n\tvm.lazy.pages += range.pages;\n",
-        "\trelease(&range);\n",
+        "\tfree_flushed(&range);\n",
         PANIC,
         "kfree.*: its header does not have the magic",
     ),

@@ -56,10 +56,10 @@ _EDITS = {
     "slab: current one never returned": Edit(SLAB_C, "cache->current->used == SLAB_HELD", "0"),
     # --- the heap
     "kheap: not merged with the block behind": Edit(
-        KHEAP_C, "if (is_free(tag) && likely(", "if (0 && likely("
+        KHEAP_C, "if (tag_is_free(tag) && likely(", "if (0 && likely("
     ),
     "kheap: not merged with the block before": Edit(
-        KHEAP_C, "if (is_free(before) && likely(", "if (0 && likely("
+        KHEAP_C, "if (tag_is_free(before) && likely(", "if (0 && likely("
     ),
     "kheap: merged block stays in its list": Edit(
         KHEAP_C, "granules += tag & GRANULES_MASK; take(next);", "granules += tag & GRANULES_MASK;"
@@ -96,7 +96,7 @@ _EDITS = {
         KHEAP_C, "if (granules > have + room) return false;", ""
     ),
     "kheap: what shrinking leaves is lost": Edit(
-        KHEAP_C, "release(behind(block, granules), have - granules);", ""
+        KHEAP_C, "merge_and_put(behind(block, granules), have - granules);", ""
     ),
     "kheap: what lies before an aligned block is lost": Edit(
         KHEAP_C, "insert(kheap_block_of(pointer), (aligned - pointer) / KHEAP_GRANULE);", ""
@@ -145,7 +145,9 @@ _EDITS = {
         KREALLOC_C, "memcpy(moved, pointer, MIN(size, room(pointer, tier)));", ""
     ),
     "kmalloc: old block kept": Edit(
-        KREALLOC_C, "MIN(size, room(pointer, tier))); kfree(pointer);", "MIN(size, room(pointer, tier)));"
+        KREALLOC_C,
+        "MIN(size, room(pointer, tier))); kfree(pointer);",
+        "MIN(size, room(pointer, tier)));",
     ),
     "kmalloc: overflow of calloc": Edit(
         KREALLOC_C, "if (__builtin_mul_overflow(n, size, &bytes))", "bytes = n * size; if (0)"

@@ -81,6 +81,20 @@ def definitions(files: Mapping[str, str]) -> Counter[str]:
     return found
 
 
+def pairs_of_cases(files: Mapping[str, str]) -> list[str]:
+    """Functions of headers whose name in capitals is a macro that has nothing to do with them."""
+    text = "\n".join(files.values())
+    wrong = []
+    for name in declared(files):
+        macro = re.search(rf"^#define {name.upper()}\((?:.*\\\n)*.*$", text, re.MULTILINE)
+        body = re.search(
+            rf"^\w[^;{{}}]*\b{name}\([^;{{}}]*\)\n{{.*?^}}", text, re.MULTILINE | re.DOTALL
+        )
+        if macro and name not in macro[0] and not (body and f"{name.upper()}(" in body[0]):
+            wrong.append(name)
+    return sorted(wrong)
+
+
 def problems(files: Mapping[str, str]) -> list[str]:
     """Declared functions that are not defined just once under their name."""
     count = definitions(files)
@@ -104,6 +118,15 @@ def test_every_declared_function_is_defined_once(kind: str) -> None:
     files = rendered(KERNELS[kind])
     assert len(declared(files)) > 200
     assert problems(files) == []
+
+
+def test_names_that_differ_by_case_alone_are_one_thing() -> None:
+    """As ``phys_to_virt()`` is ``PHYS_TO_VIRT`` with a pointer for a result."""
+    files = rendered(KERNELS["both"])
+    assert pairs_of_cases(files) == []
+    for path, text in files.items():
+        files[path] = text.replace("slow_virt_to_phys", "virt_to_phys")
+    assert pairs_of_cases(files) == ["virt_to_phys"]
 
 
 def test_the_default_kernel_renames_nothing() -> None:

@@ -110,7 +110,7 @@ uint32_t *table_run(const uint32_t *directory, uintptr_t virt, size_t pages)
 
 /* --- the one in use ------------------------------------------------------------ */
 
-phys_addr_t virt_to_phys(const volatile void *pointer)
+phys_addr_t slow_virt_to_phys(const volatile void *pointer)
 {
 	return lookup_page(current_directory(), (uintptr_t)pointer);
 }
@@ -167,5 +167,5 @@ void boot_drop_identity(void)
 			*page_entry(boot_page_directory, (uintptr_t)page) = 0;
 	}
 	flush_tlb_all();
-	BUG_ON(virt_to_phys((void *)KERNEL_LOAD) != PHYS_NONE);
+	BUG_ON(slow_virt_to_phys((void *)KERNEL_LOAD) != PHYS_NONE);
 }

@@ -22,9 +22,10 @@ static inline void *phys_to_virt(phys_addr_t phys)
 
 /*
  * The physical address behind a pointer, read from the page tables, wherever it
- * points; PHYS_NONE if nothing is mapped there.
+ * points; PHYS_NONE if nothing is mapped there. VIRT_TO_PHYS() subtracts, which is right in
+ * the direct map alone.
  */
-phys_addr_t virt_to_phys(const volatile void *virt);
+phys_addr_t slow_virt_to_phys(const volatile void *virt);
 
 /* --- while the boot page directory is in use ------------------------------- */
 
