@@ -15,6 +15,7 @@
  *
  * Concurrency: none; one CPU, interrupts off.
  */
+#include <generated/config.h>
 #include <kernel/cmdline.h>
 #include <kernel/fail.h>
 #include <kernel/panic.h>

@@ -13,7 +13,7 @@
 
 static void show(const char *what, void *pointer)
 {
-	printk("  %-22s virtual %p  physical 0x%08x\n", what, pointer, virt_to_phys(pointer));
+	printk("  %-22s virtual %p  physical 0x%08x\n", what, pointer, slow_virt_to_phys(pointer));
 }
 
 static void show_pages(void)

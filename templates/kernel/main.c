@@ -195,9 +195,9 @@ static void start_kmalloc(void)
 	vmalloc_init();
 	kmalloc_init();
 	first = kmalloc(1);
-	BUG_ON(first && !virt_to_phys(first));
+	BUG_ON(first && !slow_virt_to_phys(first));
 	printk("kmalloc: first address %p, in page frame 0x%x\n", first,
-	       first ? virt_to_phys(first) & PAGE_MASK : PHYS_NONE);
+	       first ? slow_virt_to_phys(first) & PAGE_MASK : PHYS_NONE);
 	kfree(first);
 	kmalloc_shrink();
 	stage_done(STAGE_KMALLOC);

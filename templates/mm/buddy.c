@@ -79,7 +79,7 @@ static HOT_LEAF NOINLINE void merge(buddy_t *b, size_t frame, unsigned order)
 }
 
 /* Rule 2: make a block free. */
-static inline void release(buddy_t *b, size_t frame, unsigned order)
+static inline void free_and_merge(buddy_t *b, size_t frame, unsigned order)
 {
 	if (buddy_is_free(b, frame, order))
 		merge(b, frame, order);
@@ -96,7 +96,7 @@ static void release_range(buddy_t *b, size_t frame, size_t last)
 		while (order < b->max_order && IS_ALIGNED(frame, block_pages(order + 1)) &&
 		       frame + block_pages(order + 1) <= last)
 			order++;
-		release(b, frame, order);
+		free_and_merge(b, frame, order);
 		frame += block_pages(order);
 	}
 }
@@ -190,7 +190,7 @@ static inline bool is_block(uint8_t byte)
 	return byte != BUDDY_NOTHING;
 }
 
-static inline bool is_free(uint8_t byte)
+static inline bool state_is_free(uint8_t byte)
 {
 	return (byte & ~BUDDY_ORDER_MASK) == BUDDY_FREE;
 }
@@ -205,7 +205,7 @@ static enum buddy_error diagnose(const buddy_t *b, size_t frame)
 
 		if (!is_block(byte) || (byte & BUDDY_ORDER_MASK) < order)
 			continue;
-		if (is_free(byte) || byte == BUDDY_CACHED)
+		if (state_is_free(byte) || byte == BUDDY_CACHED)
 			return BUDDY_ERR_DOUBLE;
 		return first == frame ? BUDDY_ERR_ORDER : BUDDY_ERR_INTERIOR;
 	}
@@ -220,13 +220,13 @@ enum buddy_error buddy_free(buddy_t *b, uintptr_t addr, unsigned order)
 		return BUDDY_ERR_RANGE;
 	if (order > b->max_order || b->map[frame] != (BUDDY_ALLOCATED | order))
 		return diagnose(b, frame);
-	release(b, frame, order);
+	free_and_merge(b, frame, order);
 	return BUDDY_OK;
 }
 
 HOT_LEAF void buddy_release(buddy_t *b, size_t frame, unsigned order)
 {
-	release(b, frame, order);
+	free_and_merge(b, frame, order);
 }
 
 /* --- frames for a cache --------------------------------------------------- */
@@ -276,7 +276,7 @@ void buddy_give_cached(buddy_t *b, const phys_addr_t *frames, size_t count)
 		buddy_give_unrolled(b, frames, count);
 	} else {
 		for (; frames < end; frames++)
-			release(b, (*frames - b->base) / PAGE_SIZE, 0);
+			free_and_merge(b, (*frames - b->base) / PAGE_SIZE, 0);
 	}
 }
 
@@ -312,7 +312,7 @@ static enum buddy_error check_block(const buddy_t *b, size_t frame)
 		if (is_block(b->map[inside]))
 			return BUDDY_BAD_OVERLAP;
 	}
-	if (!is_free(b->map[frame]))
+	if (!state_is_free(b->map[frame]))
 		return BUDDY_OK;
 	if (order < b->max_order && b->map[buddy] == b->map[frame])
 		return BUDDY_BAD_UNMERGED;
@@ -348,7 +348,7 @@ enum buddy_error buddy_check(const buddy_t *b)
 		error = check_block(b, frame);
 		if (error)
 			return error;
-		if (is_free(b->map[frame]))
+		if (state_is_free(b->map[frame]))
 			count[b->map[frame] & BUDDY_ORDER_MASK]++;
 		else
 			allocated += length_at(b, frame);

@@ -1,7 +1,7 @@
 /*
  * Rule 2 of buddy.c for single frames, unrolled: what freeing in random order costs.
  *
- * The plain algorithm is release() in buddy.c, called with order 0:
+ * The plain algorithm is free_and_merge() in buddy.c, called with order 0:
  *
  *     while the buddy of the block is free as a whole:
  *         take the buddy out of the index

@@ -16,7 +16,7 @@
  *      room for were freed, or as many bytes. If it is not as it was left, someone
  *      wrote to freed memory: say who had it.
  *   4. Give the block back to its tier. What the quarantine holds goes back before
- *      a request fails, whoever asks: kmalloc(), vmalloc() or alloc_pages().
+ *      a request fails, whoever asks (mm/reclaim.c).
  *
  * The red zone is at least 8 bytes and starts at the first byte that was not asked
  * for, so one byte too many is noticed: when the memory is freed, or by
@@ -43,6 +43,9 @@
 #include <mm/page.h>
 //% endif
 #include <mm/poison.h>
+//% if debug.quarantine
+#include <mm/reclaim.h>
+//% endif
 #include <mm/tiers.h>
 
 /* Call sites are return addresses. */
@@ -89,7 +92,7 @@ static inline void *bytes_of(const struct watch *watch)
 /* Whether memory is mapped there, as much as a watch. */
 static bool is_mapped(const struct watch *watch)
 {
-	return virt_to_phys(watch) && virt_to_phys(&watch->header.magic);
+	return slow_virt_to_phys(watch) && slow_virt_to_phys(&watch->header.magic);
 }
 
 /* Bytes of the red zone: up to the next multiple of 8, and 8 more. */
@@ -152,7 +155,7 @@ const char *kmalloc_fault(const void *pointer)
 	//% endif
 	if (watch->header.magic != kmalloc_magic(pointer, watch->header.size))
 		return no_magic;
-	if (!virt_to_phys(watch->link) || *watch->link != watch)
+	if (!slow_virt_to_phys(watch->link) || *watch->link != watch)
 		return "its header was overwritten, or copied";
 	fault = tier_fault(watch->block);
 	if (fault)
@@ -210,14 +213,7 @@ static struct {
 	unsigned count;
 	size_t bytes;
 	size_t most;
-	bool is_shut; /* whoever asks for memory can't have any of it back now */
 } quarantine;
-
-void quarantine_init(void)
-{
-	quarantine.most =
-		MIN(free_page_count(), paging_stats.arena_pages) / QUARANTINE_PART * PAGE_SIZE;
-}
 
 /* The oldest may go, if nobody wrote to it. */
 static void release_oldest(void)
@@ -249,18 +245,20 @@ static void retire(struct watch *watch)
 	watch->room = room;
 }
 
-bool quarantine_drain(void)
+static size_t shrink_quarantine(void)
 {
-	bool any = quarantine.count && !quarantine.is_shut;
+	size_t count = quarantine.count;
 
-	while (quarantine.count && !quarantine.is_shut)
+	while (quarantine.count)
 		release_oldest();
-	return any;
+	return count;
 }
 
-void quarantine_shut(bool is_shut)
+void quarantine_init(void)
 {
-	quarantine.is_shut = is_shut;
+	quarantine.most =
+		MIN(free_page_count(), paging_stats.arena_pages) / QUARANTINE_PART * PAGE_SIZE;
+	reclaim_register(RECLAIM_QUARANTINE, shrink_quarantine);
 }
 
 //% else
@@ -270,14 +268,6 @@ static void retire(struct watch *watch)
 }
 
 //% endif
-size_t kmalloc_shrink(void)
-{
-	//% if debug.quarantine
-	quarantine_drain();
-	//% endif
-	return tiers_shrink();
-}
-
 static void free_from(const char *caller, void *pointer, site_t site)
 {
 	struct watch *watch = watch_of(pointer);
@@ -319,10 +309,6 @@ void *kmalloc_from(size_t size, size_t align, const void *site)
 	if (__builtin_add_overflow(size, offset + zone_size(size), &whole))
 		return out_of_memory(size, site);
 	block = tier_alloc_aligned(whole, align);
-	//% if debug.quarantine
-	if (!block && quarantine_drain())
-		block = tier_alloc_aligned(whole, align);
-	//% endif
 	if (!block)
 		return out_of_memory(size, site);
 	watch = watch_of(block + offset);

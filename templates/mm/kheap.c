@@ -190,12 +190,12 @@ void kheap_init(void)
 	memset(&kheap, 0, sizeof(kheap));
 }
 
-static bool add_chunk(void)
+static void add_chunk(void)
 {
 	struct kheap_chunk *chunk = kblock_alloc(KHEAP_ORDER);
 
 	if (!chunk)
-		return false;
+		return;
 	*chunk =
 		(struct kheap_chunk){ CHUNK_MAGIC, KHEAP_CHUNK, kheap.chunks, NULL, 0, KHEAP_LIVE };
 	if (kheap.chunks)
@@ -208,7 +208,6 @@ static bool add_chunk(void)
 	poison(first_block(chunk), CHUNK_GRANULES * KHEAP_GRANULE);
 	//% endif
 	insert(first_block(chunk), CHUNK_GRANULES);
-	return true;
 }
 
 static void return_chunk(struct kheap_chunk *chunk)
@@ -278,7 +277,11 @@ static inline __attribute__((always_inline)) void *try_alloc(size_t size)
 
 static COLD void *alloc_from_new_chunk(size_t size)
 {
-	return add_chunk() ? kheap_alloc(size) : kheap_exhausted(size);
+	void *pointer;
+
+	add_chunk(); /* if that fails, blocks may have been freed before */
+	pointer = try_alloc(size);
+	return pointer ? pointer : kheap_exhausted(size);
 }
 
 void *kheap_alloc(size_t size)
@@ -289,7 +292,7 @@ void *kheap_alloc(size_t size)
 }
 
 /* The same for blocks as large as a chunk may have: it may be empty now. */
-static NOINLINE void release_large(struct kheap_block *block, size_t granules)
+static NOINLINE void put_large(struct kheap_block *block, size_t granules)
 {
 	insert(block, granules);
 	if (granules == CHUNK_GRANULES)
@@ -300,7 +303,7 @@ static NOINLINE void release_large(struct kheap_block *block, size_t granules)
  * Make [block, block + granules), live until now, free; merge it with its neighbours.
  * A neighbour counts as free if both of its ends say so.
  */
-static inline void release(struct kheap_block *block, size_t granules)
+static inline void merge_and_put(struct kheap_block *block, size_t granules)
 {
 	struct kheap_block *next = behind(block, granules);
 	uint32_t tag = next->tag;
@@ -309,7 +312,7 @@ static inline void release(struct kheap_block *block, size_t granules)
 	//% if debug.poison
 	poison(block, granules * KHEAP_GRANULE);
 	//% endif
-	if (is_free(tag) && likely(*tail_before(behind(next, tag & GRANULES_MASK)) == tag)) {
+	if (tag_is_free(tag) && likely(*tail_before(behind(next, tag & GRANULES_MASK)) == tag)) {
 		granules += tag & GRANULES_MASK;
 		take(next);
 		//% if debug.poison
@@ -319,7 +322,7 @@ static inline void release(struct kheap_block *block, size_t granules)
 //% endif
 	}
 	before = *tail_before(block);
-	if (is_free(before) &&
+	if (tag_is_free(before) &&
 	    likely(behind(block, -(size_t)(before & GRANULES_MASK))->tag == before)) {
 		//% if debug.poison
 		poison(tail_before(block), sizeof(uint32_t) + sizeof(block->tag));
@@ -333,13 +336,13 @@ static inline void release(struct kheap_block *block, size_t granules)
 	if (likely(granules < MIN(KHEAP_EXACT, CHUNK_GRANULES)))
 		put(block, granules, granules);
 	else
-		release_large(block, granules);
+		put_large(block, granules);
 }
 
-/* Granules of a free block, 0 if it is live; as in release(), both ends must say so. */
+/* Granules of a free block, 0 if it is live; as in merge_and_put(), both ends must say so. */
 static inline size_t free_granules(const struct kheap_block *block)
 {
-	size_t granules = is_free(block->tag) ? block->tag & GRANULES_MASK : 0;
+	size_t granules = tag_is_free(block->tag) ? block->tag & GRANULES_MASK : 0;
 
 	return *tail_before(behind(block, granules)) == block->tag ? granules : 0;
 }
@@ -362,7 +365,7 @@ bool kheap_resize(void *pointer, size_t size)
 		*tail_before(behind(block, granules)) = KHEAP_LIVE | granules;
 	} else if (granules < have) {
 		*tail_before(behind(block, granules)) = KHEAP_LIVE | granules;
-		release(behind(block, granules), have - granules);
+		merge_and_put(behind(block, granules), have - granules);
 	}
 	block->size = size;
 	block->magic = kmalloc_magic(pointer, size);
@@ -381,8 +384,10 @@ void *kheap_alloc_aligned(size_t size, size_t align)
 	char *aligned;
 	size_t have;
 
-	if (!pointer && add_chunk())
+	if (!pointer) {
+		add_chunk();
 		pointer = try_alloc(reach);
+	}
 	if (!pointer)
 		return NULL;
 	aligned = (char *)ALIGN_UP((uintptr_t)pointer, align);
@@ -415,7 +420,7 @@ void kheap_free(void *pointer)
 		return;
 	}
 	kheap.frees++;
-	release(block, granules);
+	merge_and_put(block, granules);
 }
 
 size_t kheap_room(const void *pointer)

@@ -20,7 +20,7 @@ enum kheap_error kheap_fault(const void *pointer)
 		     (uintptr_t)block < (uintptr_t)first_block(chunk)))
 		return KHEAP_ERR_NOT_HEAP;
 	if (unlikely(block->size - 1 >= KHEAP_MAX))
-		return is_free(block->tag) ? KHEAP_ERR_DOUBLE : KHEAP_ERR_SIZE;
+		return tag_is_free(block->tag) ? KHEAP_ERR_DOUBLE : KHEAP_ERR_SIZE;
 	if (unlikely(block->magic != kmalloc_magic(pointer, block->size)))
 		return KHEAP_ERR_MAGIC;
 	granules = granules_for(block->size);
@@ -30,8 +30,8 @@ enum kheap_error kheap_fault(const void *pointer)
 	if (unlikely(*tail_before(next) != (KHEAP_LIVE | granules)))
 		return KHEAP_ERR_TAIL;
 	before = *tail_before(block);
-	if (is_free(before) ? behind(block, -(size_t)(before & GRANULES_MASK))->tag != before :
-			      (before & ~GRANULES_MASK) != KHEAP_LIVE)
+	if (tag_is_free(before) ? behind(block, -(size_t)(before & GRANULES_MASK))->tag != before :
+				  (before & ~GRANULES_MASK) != KHEAP_LIVE)
 		return KHEAP_ERR_NEIGHBOUR;
 	return KHEAP_OK;
 }
@@ -45,7 +45,7 @@ bool kheap_locate(const void *pointer, struct kheap_place *place)
 	if (chunk->magic != CHUNK_MAGIC || (uintptr_t)pointer < (uintptr_t)block)
 		return false;
 	while (block < end) {
-		bool is_live = !is_free(block->tag);
+		bool is_live = !tag_is_free(block->tag);
 		size_t granules = is_live ? granules_for(block->size) : block->tag & GRANULES_MASK;
 
 		if (block->tag - 1 >= KHEAP_MAX && (is_live || !granules))
@@ -72,7 +72,7 @@ static enum kheap_error check_chunk(const struct kheap_chunk *chunk, size_t *liv
 	while (block < end) {
 		size_t granules = block->tag & GRANULES_MASK;
 
-		if (is_free(block->tag)) {
+		if (tag_is_free(block->tag)) {
 			if (was_free)
 				return KHEAP_BAD_UNMERGED;
 			if (!granules || behind(block, granules) > end)
@@ -89,7 +89,7 @@ static enum kheap_error check_chunk(const struct kheap_chunk *chunk, size_t *liv
 			granules = granules_for(block->size);
 			++*live;
 		}
-		was_free = is_free(block->tag);
+		was_free = tag_is_free(block->tag);
 		block = behind(block, granules);
 	}
 	return KHEAP_OK;
@@ -106,7 +106,7 @@ static enum kheap_error check_lists(size_t free)
 		if ((*link && !bit) || (bit && !row))
 			return KHEAP_BAD_LIST;
 		for (const struct kheap_block *at = *link; at; link = &at->next, at = *link) {
-			if (!free-- || at->link != link || !is_free(at->tag) ||
+			if (!free-- || at->link != link || !tag_is_free(at->tag) ||
 			    list_of(at->tag & GRANULES_MASK) != list)
 				return KHEAP_BAD_LIST;
 		}

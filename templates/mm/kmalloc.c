@@ -38,7 +38,11 @@
 #include <mm/kmalloc.h>
 #include <mm/kmem.h>
 #include <mm/large.h>
+#include <mm/reclaim.h>
 #include <mm/tiers.h>
+//% if derived.watched or debug.fail
+#include <mm/tier_names.h>
+//% endif
 
 //% if kmalloc.classes
 /* Where an allocation begins: with its header, or as a slot that is free. */
@@ -84,6 +88,8 @@ void kmalloc_init(void)
 	init_classes();
 	//% endif
 	kheap_init();
+	reclaim_register(RECLAIM_SLABS, kmem_shrink);
+	reclaim_register(RECLAIM_CHUNKS, kheap_shrink);
 	//% if debug.quarantine
 	quarantine_init();
 	//% endif
@@ -98,8 +104,6 @@ static COLD void *alloc_large(size_t size, size_t align)
 {
 	void *pointer = large_alloc(size, align);
 
-	if (!pointer && tiers_shrink())
-		pointer = large_alloc(size, align);
 	return pointer ? pointer : tier_exhausted(size);
 }
 
@@ -150,14 +154,14 @@ static NOINLINE void *alloc_middle(size_t size)
 /* Whatever kfree() does not know at first sight. */
 static COLD void free_other(void *pointer)
 {
-	const char *fault;
+	struct lookup found;
 
 	if (!pointer || pointer == ZERO_SIZE_PTR)
 		return;
-	fault = tier_fault(pointer);
-	if (fault)
-		kmalloc_refuse("kfree", pointer, fault);
-	switch (tier_of(pointer)) {
+	found = tier_lookup(pointer);
+	if (found.fault)
+		kmalloc_refuse("kfree", pointer, found.fault);
+	switch (found.tier) {
 	case TIER_SLAB:
 		slab_free(slab_of(pointer)->cache, pointer);
 		break;
@@ -170,7 +174,7 @@ static COLD void free_other(void *pointer)
 	}
 }
 
-/* What kheap_fault() finds wrong, tier_fault() does, too: this does not return. */
+/* What kheap_fault() finds wrong, tier_lookup() does, too: this does not return. */
 void kheap_refused(void *pointer)
 {
 	free_other(pointer);
@@ -233,7 +237,7 @@ static void *alloc_small(size_t size)
 //% endif
 /* --- the functions that everyone calls ----------------------------------------------- */
 
-void *tier_alloc(size_t size)
+void *kmalloc(size_t size)
 {
 	//% if kmalloc.classes
 	//% if derived.quick
@@ -263,13 +267,13 @@ void *tier_alloc(size_t size)
 	//% endif
 }
 
-void *tier_alloc_aligned(size_t size, size_t align)
+void *kmalloc_aligned(size_t size, size_t align)
 {
 	if (!size)
 		return ZERO_SIZE_PTR;
 	if (!align || (align & (align - 1)))
 		return bad_alignment(size, align, __builtin_return_address(0));
-	return align <= KMALLOC_ALIGNMENT ? tier_alloc(size) : alloc_aligned(size, align);
+	return align <= KMALLOC_ALIGNMENT ? kmalloc(size) : alloc_aligned(size, align);
 }
 
 //% if kmalloc.classes and derived.quick
@@ -287,7 +291,7 @@ static NOINLINE void free_middle(void *pointer)
 }
 
 //% endif
-void tier_free(void *pointer)
+void kfree(void *pointer)
 {
 	union front *front = (union front *)((char *)pointer - KMALLOC_SLAB_FRONT);
 	struct slab *slab = slab_of(pointer);
@@ -330,7 +334,7 @@ void tier_free(void *pointer)
 		slab_settle(slab);
 }
 //% else
-void tier_free(void *pointer)
+void kfree(void *pointer)
 {
 	free_other(pointer);
 }

@@ -18,8 +18,12 @@
 #include <mm/large.h>
 #include <mm/page.h>
 #include <mm/place.h>
+#include <mm/reclaim.h>
 #include <mm/tiers.h>
 #include <mm/vmalloc.h>
+//% if derived.watched or debug.fail
+#include <mm/tier_names.h>
+//% endif
 
 struct kmalloc_counts kmalloc_counts;
 
@@ -29,10 +33,12 @@ void kmalloc_account(long pages)
 	kmalloc_counts.peak_pages = MAX(kmalloc_counts.peak_pages, kmalloc_counts.live_pages);
 }
 
-size_t tiers_shrink(void)
+size_t kmalloc_shrink(void)
 {
-	vm_purge();
-	return kmem_shrink() + kheap_shrink();
+	size_t before = kmalloc_counts.live_pages;
+
+	reclaim_all();
+	return before - kmalloc_counts.live_pages;
 }
 
 /* --- running out ------------------------------------------------------------------- */
@@ -98,13 +104,6 @@ static bool in_slab(const void *pointer)
 	return kblock_is(pointer, SLAB_ORDER) && slab_of(pointer)->magic == SLAB_MAGIC;
 }
 
-enum tier tier_of(const void *pointer)
-{
-	if (in_slab(pointer))
-		return TIER_SLAB;
-	return large_owns(pointer) ? TIER_PAGES : TIER_HEAP;
-}
-
 //% if kmalloc.classes
 static const char *small_fault(const void *pointer)
 {
@@ -123,6 +122,13 @@ static const char *small_fault(const void *pointer)
 		return "its header has a size that its slot does not: overwritten?";
 	//% endif
 	return NULL;
+}
+
+//% else
+static const char *small_fault(const void *pointer)
+{
+	(void)pointer;
+	return "it belongs to a cache: use kmem_cache_free()";
 }
 
 //% endif
@@ -201,25 +207,26 @@ static const char *stray_fault(const void *pointer)
 	return "not an address of kmalloc's";
 }
 
-const char *tier_fault(const void *pointer)
+struct lookup tier_lookup(const void *pointer)
 {
 	enum kheap_error error = KHEAP_ERR_NOT_HEAP;
 
 	if (!IS_ALIGNED((uintptr_t)pointer, KMALLOC_ALIGNMENT))
-		return "not the start of an allocation";
+		return (struct lookup){ .fault = "not the start of an allocation" };
 	if (in_slab(pointer))
-		//% if kmalloc.classes
-		return small_fault(pointer);
-	//% else
-	return "it belongs to a cache: use kmem_cache_free()";
-	//% endif
+		return (struct lookup){ TIER_SLAB, small_fault(pointer) };
 	if (kblock_is(pointer, KHEAP_ORDER))
 		error = kheap_fault(pointer);
 	if (error != KHEAP_ERR_NOT_HEAP)
-		return error ? heap_fault(pointer, error) : NULL;
+		return (struct lookup){ TIER_HEAP, error ? heap_fault(pointer, error) : NULL };
 	if (large_owns(pointer))
-		return pages_fault(pointer);
-	return stray_fault(pointer);
+		return (struct lookup){ TIER_PAGES, pages_fault(pointer) };
+	return (struct lookup){ .fault = stray_fault(pointer) };
+}
+
+const char *kmalloc_fault(const void *pointer)
+{
+	return tier_lookup(pointer).fault;
 }
 
 /* A place in a slab whose cache is one. */
@@ -291,7 +298,7 @@ void kmalloc_stats_read(struct kmalloc_stats *stats)
 	stats->frees = stats->allocs - live;
 }
 
-const char *tiers_check(void)
+const char *kmalloc_check(void)
 {
 	const char *fault = kmem_check();
 	enum kheap_error error = kheap_check();

@@ -16,9 +16,6 @@
 //% if debug.fail
 #include <kernel/fail.h>
 //% endif
-//% if debug.quarantine
-#include <mm/kdebug.h>
-//% endif
 #include <mm/kmalloc.h>
 #include <mm/kmem.h>
 #include <mm/page.h>
@@ -34,19 +31,8 @@ unsigned long kmem_failures;
 
 void *kblock_alloc(unsigned order)
 {
-	phys_addr_t block;
+	phys_addr_t block = alloc_pages(ZONE_DIRECT, order);
 
-	//% if debug.quarantine
-	/* What is in it may belong to the very slab that is being looked past. */
-	quarantine_shut(true);
-	//% endif
-	block = alloc_pages(ZONE_DIRECT, order);
-	/* Before giving up, ask everyone for what they do not need. */
-	if (!block && tiers_shrink())
-		block = alloc_pages(ZONE_DIRECT, order);
-	//% if debug.quarantine
-	quarantine_shut(false);
-	//% endif
 	if (!block)
 		return NULL;
 	kmalloc_account(1l << order);
@@ -107,20 +93,6 @@ static void *bad_cache(const char *name, size_t size, size_t align, const char *
 	return NULL;
 }
 
-/* An object; what is in quarantine goes back before there is none. */
-static void *take(struct kmem_cache *cache)
-{
-	void *object = slab_alloc(cache);
-
-	//% if debug.quarantine
-	if (!object) {
-		kmalloc_shrink();
-		object = slab_alloc(cache);
-	}
-	//% endif
-	return object;
-}
-
 /* There is not enough: count it, say what was free, but not each time. */
 static COLD void *no_memory(const char *name)
 {
@@ -151,7 +123,7 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align
 		slab_cache_init(&cache_of_caches, "kmem_cache", sizeof(*cache), 0, 0, NULL);
 		kmem_register(&cache_of_caches);
 	}
-	cache = take(&cache_of_caches);
+	cache = slab_alloc(&cache_of_caches);
 	if (!cache)
 		return no_memory(name);
 	if (!slab_cache_init(cache, name, size, align, front, ctor)) {
@@ -170,7 +142,7 @@ void *kmem_cache_alloc(struct kmem_cache *cache)
 	if (fail_here(FAIL_CACHE))
 		return no_memory(cache->name);
 	//% endif
-	object = take(cache);
+	object = slab_alloc(cache);
 	return likely(object) ? object : no_memory(cache->name);
 }
 

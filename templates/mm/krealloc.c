@@ -9,6 +9,7 @@
 #include <mm/large.h>
 #include <mm/tiers.h>
 //% if derived.watched or debug.fail
+#include <mm/tier_names.h>
 
 /* Whoever called the function in question is whom to blame. */
 #define KMALLOC(size) kmalloc_from(size, KMALLOC_ALIGNMENT, __builtin_return_address(0))
@@ -40,9 +41,9 @@ void *kcalloc(size_t n, size_t size)
 }
 
 /* Bytes behind a live allocation's address. */
-static size_t room(const void *pointer)
+static size_t room(const void *pointer, enum tier tier)
 {
-	switch (tier_of(pointer)) {
+	switch (tier) {
 	case TIER_SLAB:
 		return slab_of(pointer)->cache->size;
 	case TIER_HEAP:
@@ -52,20 +53,21 @@ static size_t room(const void *pointer)
 	}
 }
 
-static void verify(const char *caller, const void *pointer)
+/* The tier of a pointer that must have been allocated. */
+static enum tier verify(const char *caller, const void *pointer)
 {
-	const char *fault = tier_fault(pointer);
+	struct lookup found = tier_lookup(pointer);
 
-	if (fault)
-		kmalloc_refuse(caller, pointer, fault);
+	if (found.fault)
+		kmalloc_refuse(caller, pointer, found.fault);
+	return found.tier;
 }
 
-size_t tier_room(const void *pointer)
+size_t ksize(const void *pointer)
 {
 	if (!pointer || pointer == ZERO_SIZE_PTR)
 		return 0;
-	verify("ksize", pointer);
-	return room(pointer);
+	return room(pointer, verify("ksize", pointer));
 }
 //% if not derived.watched
 
@@ -73,8 +75,9 @@ size_t tier_room(const void *pointer)
 /* What a slot has room for stays in it, unless its own class has one half as large. */
 static bool resize_small(void *pointer, size_t size)
 {
-	if (size > room(pointer) ||
-	    kmalloc_cache_for[(size - 1) / CLASS_STEP]->size < room(pointer) / 2)
+	size_t room = slab_of(pointer)->cache->size;
+
+	if (size > room || kmalloc_cache_for[(size - 1) / CLASS_STEP]->size < room / 2)
 		return false;
 	//% if kmalloc.header
 	*header_of(pointer) = (block_header_t){ size, kmalloc_magic(pointer, size) };
@@ -84,9 +87,9 @@ static bool resize_small(void *pointer, size_t size)
 
 //% endif
 /* Change the size without moving; false if that can't be. */
-static bool resize(void *pointer, size_t size)
+static bool resize(void *pointer, enum tier tier, size_t size)
 {
-	switch (tier_of(pointer)) {
+	switch (tier) {
 		//% if kmalloc.classes
 	case TIER_SLAB:
 		return resize_small(pointer, size);
@@ -101,6 +104,7 @@ static bool resize(void *pointer, size_t size)
 
 void *krealloc(void *pointer, size_t size)
 {
+	enum tier tier;
 	void *moved;
 
 	if (!pointer || pointer == ZERO_SIZE_PTR)
@@ -109,12 +113,12 @@ void *krealloc(void *pointer, size_t size)
 		kfree(pointer);
 		return ZERO_SIZE_PTR;
 	}
-	verify("krealloc", pointer);
-	if (resize(pointer, size))
+	tier = verify("krealloc", pointer);
+	if (resize(pointer, tier, size))
 		return pointer;
 	moved = KMALLOC(size);
 	if (moved) {
-		memcpy(moved, pointer, MIN(size, room(pointer)));
+		memcpy(moved, pointer, MIN(size, room(pointer, tier)));
 		kfree(pointer);
 	}
 	return moved;

@@ -219,17 +219,17 @@ const char *paging_check(void)
 		if (directory[i])
 			return "something is mapped in user space";
 	}
-	if (virt_to_phys(phys_to_virt(0)) != PHYS_NONE)
+	if (slow_virt_to_phys(phys_to_virt(0)) != PHYS_NONE)
 		return "page frame 0 is mapped";
 	for (const char *at = _kernel_start; at < _end; at += PAGE_SIZE) {
 		bool read_only = at < _etext || (at >= _rodata && at < _erodata);
 
 		if (is_stack_guard(at)) {
-			if (virt_to_phys(at) != PHYS_NONE)
+			if (slow_virt_to_phys(at) != PHYS_NONE)
 				return "a guard below a stack is mapped";
 			continue;
 		}
-		if (virt_to_phys(at) != VIRT_TO_PHYS((uintptr_t)at))
+		if (slow_virt_to_phys(at) != VIRT_TO_PHYS((uintptr_t)at))
 			return "the image is not mapped where it is";
 		if (!(*page_entry(directory, (uintptr_t)at) & PTE_WRITE) != read_only)
 			return "a page of the image has the wrong protection";

@@ -19,14 +19,10 @@
 #include <mm/kmem.h>
 #include <mm/large.h>
 #include <mm/page.h>
+#include <mm/tiers.h>
 #include <mm/vmalloc.h>
 
 struct large_stats large_stats;
-
-static inline block_header_t *header_of(const void *pointer)
-{
-	return (block_header_t *)pointer - 1;
-}
 
 /* The block in which a result with this address lies: its header is in the first page. */
 static inline uintptr_t block_of(const void *pointer)

@@ -29,14 +29,10 @@
 #include <kernel/printk.h>
 #include <mm/kmalloc.h>
 #include <mm/large.h>
+#include <mm/tiers.h>
 #include <mm/vmalloc.h>
 
 struct large_stats large_stats;
-
-static inline block_header_t *header_of(const void *pointer)
-{
-	return (block_header_t *)pointer - 1;
-}
 
 /* Bytes from the mapping's start to the result. */
 static inline size_t offset_for(size_t align)

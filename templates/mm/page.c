@@ -28,12 +28,9 @@
 #include <kernel/printk.h>
 #include <kernel/string.h>
 #include <mm/early.h>
-//% if debug.quarantine
-#include <mm/kdebug.h>
-//% endif
 #include <mm/kspace.h>
 #include <mm/page.h>
-#include <mm/vmalloc.h>
+#include <mm/reclaim.h>
 
 struct zone zones[ZONE_COUNT];
 struct page_stats page_stats;
@@ -85,6 +82,10 @@ static void hand_over(phys_addr_t start, phys_addr_t end)
 	}
 }
 
+//% if buddy.hot
+static size_t shrink_hot(void);
+//% endif
+
 static struct zone *hot_zone; /* the highest that has frames */
 static size_t hot_first; /* its first page frame */
 static struct zone *first_zone[ZONE_COUNT]; /* for a request: the highest that has any */
@@ -104,6 +105,9 @@ void zones_init(void)
 		first_zone[i] = hot_zone;
 	}
 	hot_first = hot_zone->buddy.base / PAGE_SIZE;
+	//% if buddy.hot
+	reclaim_register(RECLAIM_HOT, shrink_hot);
+	//% endif
 }
 
 static struct zone *zone_of(phys_addr_t addr)
@@ -137,10 +141,18 @@ static void drain_hot(size_t count)
 	page_stats.drains++;
 }
 
+static size_t shrink_hot(void)
+{
+	size_t count = hot.count;
+
+	if (count)
+		drain_hot(count);
+	return count;
+}
+
 void pages_drain(void)
 {
-	if (hot.count)
-		drain_hot(hot.count);
+	shrink_hot();
 }
 
 static COLD phys_addr_t refill_hot(void)
@@ -237,14 +249,8 @@ phys_addr_t alloc_elsewhere(enum zone_id id, unsigned order)
 	if (first_zone[id] == hot_zone) /* else what the hot list has does not suit */
 		pages_drain();
 	addr = alloc_from(first_zone[id], order);
-	if (!addr) {
-		//% if debug.quarantine
-		quarantine_drain();
-		//% endif
-		vm_purge(); /* last, as it costs a TLB flush */
-		pages_drain();
+	for (unsigned step = 0; !addr && reclaim(&step);)
 		addr = alloc_from(first_zone[id], order);
-	}
 	if (!addr)
 		page_stats.failures++;
 	return order ? addr : uncached(addr);

@@ -32,7 +32,7 @@ void describe_address(uintptr_t addr, char *text, size_t size)
 		snprintf(text, size, "read-only data");
 	else if (in_image(addr, _kernel_start, _end))
 		snprintf(text, size, "the kernel's own data");
-	else if (in_area(addr, KERNEL_BASE, DIRECT_MAP_LIMIT) && virt_to_phys((void *)addr))
+	else if (in_area(addr, KERNEL_BASE, DIRECT_MAP_LIMIT) && slow_virt_to_phys((void *)addr))
 		snprintf(text, size, "direct map: physical 0x%x", VIRT_TO_PHYS(addr));
 	else if (in_area(addr, KERNEL_BASE, DIRECT_MAP_LIMIT))
 		snprintf(text, size, "direct-map hole: physical 0x%x is not mapped",

@@ -172,21 +172,39 @@ static void return_slab(struct slab *slab)
 
 /* --- allocating ------------------------------------------------------------------ */
 
-struct slab *slab_find(struct kmem_cache *cache)
+/* A slab that the cache, which has no partial one, keeps or may borrow; or NULL. */
+static struct slab *spare_or_lent(struct kmem_cache *cache)
 {
 	struct kmem_cache *lender = cache->lender;
 	struct slab *slab = cache->spare;
 
-	if (slab) {
-		cache->spare = NULL;
-		return slab;
-	}
-	for (unsigned i = 0; lender && i < LENDERS; i++, lender = lender->lender) {
+	cache->spare = NULL;
+	for (unsigned i = 0; !slab && lender && i < LENDERS; i++, lender = lender->lender)
 		slab = slab_take_partial(lender);
-		if (slab)
-			return slab;
-	}
-	return make_slab(cache);
+	return slab;
+}
+
+/* To make room for a slab, objects of this cache may have been freed: are there any? */
+static COLD struct slab *find_again(struct kmem_cache *cache)
+{
+	struct slab *slab = slab_take_partial(cache);
+
+	return slab ? slab : spare_or_lent(cache);
+}
+
+struct slab *slab_find(struct kmem_cache *cache)
+{
+	struct slab *slab = spare_or_lent(cache);
+
+	if (slab)
+		return slab;
+	slab = make_slab(cache);
+	if (likely(!cache->current->free))
+		return likely(slab) ? slab : find_again(cache);
+	/* It is in no list: what is free in it would be lost if it were not taken. */
+	if (slab)
+		slab_settle(slab);
+	return cache->current;
 }
 
 static NOINLINE struct slot *take_slow(struct kmem_cache *cache)
@@ -221,7 +239,7 @@ void *slab_alloc(struct kmem_cache *cache)
 
 /* --- freeing --------------------------------------------------------------------- */
 
-static bool is_free(const struct slab *slab, const struct slot *slot)
+static bool slot_is_free(const struct slab *slab, const struct slot *slot)
 {
 	for (const struct slot *free = slab->free; free; free = free->next) {
 		if (free == slot)
@@ -242,7 +260,7 @@ enum slab_error slab_fault(const struct kmem_cache *cache, const void *object)
 	if (unlikely(!slab_has(slab, slot)))
 		return SLAB_ERR_INTERIOR;
 	/* An object may hold what looks like the mark: then the list decides. */
-	if (unlikely(slot->mark == SLOT_FREE) && is_free(slab, slot))
+	if (unlikely(slot->mark == SLOT_FREE) && slot_is_free(slab, slot))
 		return SLAB_ERR_DOUBLE;
 	return SLAB_OK;
 }

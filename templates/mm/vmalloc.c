@@ -13,7 +13,7 @@
  *   2. The range is noted in a ring. Its addresses stay taken.
  *   3. When VMALLOC_LAZY ranges have gathered, vm_purge() flushes once, and then
  *      frees frames and addresses of them all. It does so earlier only if frames or
- *      addresses run out: the page allocator calls it before any request fails.
+ *      addresses run out: then it is one of those whom reclaim() asks.
  *
  *     entries   |M1 M  M  G |S  S  G |0  0 |M2 G |S  G |P  P  P |0 ...
  *                mapped      stale    free        stale spare
@@ -47,21 +47,24 @@
 //% if debug.fail
 #include <kernel/fail.h>
 //% endif
-//% if debug.quarantine
-#include <mm/kdebug.h>
-//% endif
 #include <mm/page.h>
+#include <mm/reclaim.h>
 #include <mm/vm_state.h>
 #include <mm/vmalloc.h>
 
 struct vmalloc_stats vmalloc_stats;
 struct vm_state vm;
 
+static size_t shrink_spares(void);
+static size_t shrink_lazy(void);
+
 void vmalloc_init(void)
 {
 	vm.entries = table_run(current_directory(), ARENA_BASE, paging_stats.arena_pages);
 	BUG_ON(!vm.entries);
 	arena_init(&vm.arena, ARENA_BASE, paging_stats.arena_pages);
+	reclaim_register(RECLAIM_ADDRESSES, shrink_spares);
+	reclaim_register(RECLAIM_FLUSH, shrink_lazy);
 }
 
 /* --- spare addresses ------------------------------------------------------------- */
@@ -84,9 +87,11 @@ static inline size_t take_spare(size_t reach)
 	return found;
 }
 
-/* Give all spare addresses back to the arena. */
-static __attribute__((cold)) void drain_spares(void)
+/* Give all spare addresses back to the arena; in how many ranges. */
+static COLD size_t shrink_spares(void)
 {
+	size_t ranges = 0;
+
 	for (size_t reach = 1; reach <= SPARE_MAX; reach++) {
 		size_t found;
 
@@ -94,8 +99,10 @@ static __attribute__((cold)) void drain_spares(void)
 			for (size_t i = 0; i < reach; i++)
 				vm.entries[found - 1 + i] = ENTRY_FREE;
 			BUG_ON(!arena_free(&vm.arena, address_of(found - 1), reach));
+			ranges++;
 		}
 	}
+	return ranges;
 }
 
 /* --- the end of a mapping ----------------------------------------------------- */
@@ -112,7 +119,7 @@ static void flush(void)
 }
 
 /* Free the frames and the addresses of a range that no TLB knows any more. */
-static void release(const struct vm_range *range)
+static void free_flushed(const struct vm_range *range)
 {
 	bool small = range->reach <= SPARE_MAX;
 
@@ -135,8 +142,16 @@ void vm_purge(void)
 		return;
 	flush();
 	for (; vm.lazy.count; vm.lazy.count--)
-		release(range_back(vm.lazy.count));
+		free_flushed(range_back(vm.lazy.count));
 	vm.lazy.pages = 0;
+}
+
+static size_t shrink_lazy(void)
+{
+	size_t ranges = vm.lazy.count;
+
+	vm_purge();
+	return ranges;
 }
 
 /* Unmap; the frames stay in the entries unless the mapping only showed them. */
@@ -174,16 +189,8 @@ static NOINLINE uintptr_t take_from_arena(size_t reach, size_t align, size_t ske
 {
 	uintptr_t virt = arena_alloc(&vm.arena, reach, align, skew);
 
-	for (unsigned attempt = 0; !virt && attempt < 2; attempt++) {
-		if (attempt)
-			vm_purge(); /* what is spare costs no flush, but was not enough */
-		drain_spares();
+	for (unsigned step = 0; !virt && reclaim(&step);)
 		virt = arena_alloc(&vm.arena, reach, align, skew);
-	}
-	//% if debug.quarantine
-	if (!virt && quarantine_drain())
-		return take_from_arena(reach, align, skew); /* what it held is unmapped now */
-	//% endif
 	return virt;
 }
 
@@ -233,6 +240,16 @@ static size_t populate(size_t page, size_t pages, enum vm_kind kind)
 /* Pages from which on it pays to ask first how many frames are free. */
 #define WORTH_ASKING 64
 
+/* Whether there are as many frames, once everyone has given back what is not in use. */
+static COLD bool has_frames(size_t pages)
+{
+	bool enough = pages <= free_page_count() + vm.lazy.pages;
+
+	for (unsigned step = 0; !enough && pages <= vm.arena.pages && reclaim(&step);)
+		enough = pages <= free_page_count() + vm.lazy.pages;
+	return enough;
+}
+
 /* A mapping of fresh frames; 0, and nothing left behind, if there is no room for it. */
 static uintptr_t map_fresh(size_t pages, size_t align, size_t skew, size_t guard, enum vm_kind kind)
 {
@@ -240,12 +257,8 @@ static uintptr_t map_fresh(size_t pages, size_t align, size_t skew, size_t guard
 	size_t done = 0;
 
 	/* More frames than there are can't be had: don't even try. Few cost less than asking. */
-	if (pages < WORTH_ASKING || pages <= free_page_count() + vm.lazy.pages)
+	if (pages < WORTH_ASKING || has_frames(pages))
 		virt = reserve(pages, align, skew, guard);
-	//% if debug.quarantine
-	else if (quarantine_drain() && pages <= free_page_count() + vm.lazy.pages)
-		virt = reserve(pages, align, skew, guard);
-	//% endif
 	if (virt)
 		done = populate(page_of(virt), pages, kind);
 	if (virt && done == pages) {

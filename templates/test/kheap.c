@@ -4,8 +4,8 @@
 #include <mm/kheap.h>
 #include <mm/kmalloc.h>
 #include <mm/kmem.h>
+#include <mm/large.h>
 #include <mm/page.h>
-#include <mm/tiers.h>
 
 #define SIZE (KHEAP_CHUNK / 16) /* a few such fit into a chunk */
 
@@ -22,7 +22,7 @@ static void *heap_alloc(size_t size)
 
 	if (!pointer || kblock_is(pointer, KHEAP_ORDER))
 		return pointer;
-	tier_free(pointer);
+	large_free(pointer);
 	return NULL;
 }
 

@@ -74,7 +74,7 @@ KTEST(vmalloc, leaves_guards_behind)
 
 	KTEST_ASSERT_OR(test, first && second, out);
 	for (size_t i = 0; i < VMALLOC_GUARD_PAGES; i++)
-		KTEST_EXPECT_EQ(test, virt_to_phys(first + (2 + i) * PAGE_SIZE), PHYS_NONE);
+		KTEST_EXPECT_EQ(test, slow_virt_to_phys(first + (2 + i) * PAGE_SIZE), PHYS_NONE);
 	place = vm_locate((uintptr_t)first + 2 * PAGE_SIZE);
 	KTEST_EXPECT_EQ(test, place.state, VM_GUARD);
 	KTEST_EXPECT_EQ(test, place.virt, (uintptr_t)first);
@@ -227,17 +227,17 @@ KTEST(vmalloc, nothing_is_reused_before_its_flush)
 	phys_addr_t frame;
 
 	KTEST_ASSERT(test, first);
-	frame = virt_to_phys(first);
+	frame = slow_virt_to_phys(first);
 	vm_purge();
 	before = flushes();
 	vfree(first);
-	KTEST_EXPECT_EQ(test, virt_to_phys(first), PHYS_NONE);
+	KTEST_EXPECT_EQ(test, slow_virt_to_phys(first), PHYS_NONE);
 	for (unsigned i = 1; i < VMALLOC_LAZY && flushes() == before; i++) {
 		char *other = vmalloc(1);
 
 		KTEST_ASSERT(test, other);
 		KTEST_EXPECT(test, flushes() != before || other != first);
-		KTEST_EXPECT(test, flushes() != before || virt_to_phys(other) != frame);
+		KTEST_EXPECT(test, flushes() != before || slow_virt_to_phys(other) != frame);
 		vfree(other);
 	}
 	vm_purge();
@@ -255,15 +255,15 @@ KTEST(vmalloc, purging_flushes)
 
 	KTEST_ASSERT(test, word);
 	*word = 1;
-	first = virt_to_phys(word);
+	first = slow_virt_to_phys(word);
 	vfree((void *)word);
 	vm_purge();
 	taken = alloc_pages(ZONE_ANY, 0); /* the same frame, most likely: take it away */
 	again = vmalloc(4);
 	KTEST_ASSERT_OR(test, taken && again, out);
 	KTEST_EXPECT_EQ(test, (uintptr_t)again, (uintptr_t)word);
-	KTEST_EXPECT_NE(test, virt_to_phys(again), first);
-	window = fixmap_map(FIXMAP_TEST, virt_to_phys(again));
+	KTEST_EXPECT_NE(test, slow_virt_to_phys(again), first);
+	window = fixmap_map(FIXMAP_TEST, slow_virt_to_phys(again));
 	*window = 2;
 	KTEST_EXPECT_EQ(test, *again, 2);
 	fixmap_unmap(FIXMAP_TEST);
@@ -285,10 +285,10 @@ KTEST(vmalloc, shows_devices)
 	const unsigned char *odd = ioremap(0xb8ffe, 4);
 
 	KTEST_ASSERT_OR(test, reset && odd, out);
-	KTEST_EXPECT_EQ(test, virt_to_phys(reset), 0xffff0);
+	KTEST_EXPECT_EQ(test, slow_virt_to_phys(reset), 0xffff0);
 	KTEST_EXPECT_EQ(test, memcmp(reset, direct, 16), 0);
-	KTEST_EXPECT_EQ(test, virt_to_phys(odd), 0xb8ffe);
-	KTEST_EXPECT_EQ(test, virt_to_phys(odd + 3), 0xb9001); /* the next page, too */
+	KTEST_EXPECT_EQ(test, slow_virt_to_phys(odd), 0xb8ffe);
+	KTEST_EXPECT_EQ(test, slow_virt_to_phys(odd + 3), 0xb9001); /* the next page, too */
 	KTEST_EXPECT_EQ(test, free_page_count(), before);
 out:
 	iounmap((void *)reset);

@@ -98,7 +98,9 @@ BUDDY_MUTANTS = {
     ),
     "cached not told from allocated": (
         "search",
-        Edit(BUDDY_C, "if (is_free(byte) || byte == BUDDY_CACHED)", "if (is_free(byte))"),
+        Edit(
+            BUDDY_C, "if (state_is_free(byte) || byte == BUDDY_CACHED)", "if (state_is_free(byte))"
+        ),
     ),
     "interior not told from wrong order": (
         "search",
@@ -135,7 +137,11 @@ BUDDY_MUTANTS = {
     ),
     "adjacent runs not merged": (
         "search",
-        Edit(BUDDY_C, "release(b, frame, order); frame +=", "add_free(b, frame, order); frame +="),
+        Edit(
+            BUDDY_C,
+            "free_and_merge(b, frame, order); frame +=",
+            "add_free(b, frame, order); frame +=",
+        ),
     ),
     # --- frames for a cache
     "more frames than asked for": (

@@ -55,13 +55,13 @@ static void judge_failure(size_t size, size_t align)
 		wrong("no %lu bytes though memory is nearly empty", (unsigned long)size);
 }
 
-/* kmalloc() gives up only when nobody can return a page any more. */
+/* kmalloc() gives up only when nobody can return a page any more, or that is of no use. */
 static void judge_kmalloc_failure(size_t size, size_t align)
 {
 	size_t kept = kmalloc_shrink();
 
-	if (kept)
-		wrong("no %lu bytes though %lu blocks were not in use", (unsigned long)size,
+	if (kept && size / PAGE_SIZE < model.arena_pages)
+		wrong("no %lu bytes though %lu pages were not in use", (unsigned long)size,
 		      (unsigned long)kept);
 	judge_failure(size, align);
 }

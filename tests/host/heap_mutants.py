@@ -16,7 +16,7 @@ KMALLOC_C, CHECK_C, KREALLOC_C, KMEM_C, SLAB_C, KHEAP_C, KHEAP_CHECK_C, LARGE_C 
 )
 VMALLOC_C = "mm/vmalloc.c"
 VMALLOC_CHECK_C = "mm/vmalloc_check.c"
-PAGE_C = "mm/page.c"
+RECLAIM_C = "mm/reclaim.c"
 SLAB_H = "include/mm/slab.h"
 KHEAP_BLOCK_H = "include/mm/kheap_block.h"
 KMEM_H = "include/mm/kmem.h"
@@ -56,10 +56,10 @@ _EDITS = {
     "slab: current one never returned": Edit(SLAB_C, "cache->current->used == SLAB_HELD", "0"),
     # --- the heap
     "kheap: not merged with the block behind": Edit(
-        KHEAP_C, "if (is_free(tag) && likely(", "if (0 && likely("
+        KHEAP_C, "if (tag_is_free(tag) && likely(", "if (0 && likely("
     ),
     "kheap: not merged with the block before": Edit(
-        KHEAP_C, "if (is_free(before) && likely(", "if (0 && likely("
+        KHEAP_C, "if (tag_is_free(before) && likely(", "if (0 && likely("
     ),
     "kheap: merged block stays in its list": Edit(
         KHEAP_C, "granules += tag & GRANULES_MASK; take(next);", "granules += tag & GRANULES_MASK;"
@@ -96,7 +96,7 @@ _EDITS = {
         KHEAP_C, "if (granules > have + room) return false;", ""
     ),
     "kheap: what shrinking leaves is lost": Edit(
-        KHEAP_C, "release(behind(block, granules), have - granules);", ""
+        KHEAP_C, "merge_and_put(behind(block, granules), have - granules);", ""
     ),
     "kheap: what lies before an aligned block is lost": Edit(
         KHEAP_C, "insert(kheap_block_of(pointer), (aligned - pointer) / KHEAP_GRANULE);", ""
@@ -130,27 +130,29 @@ _EDITS = {
         "void *kheap_exhausted(size_t size) { return out_of_memory(size, NULL);",
     ),
     "kmalloc: gives up before shrinking": Edit(
-        KMALLOC_C, "if (!pointer && tiers_shrink())", "if (0)"
+        RECLAIM_C, "*step < RECLAIM_COSTS && !gave", "*step < RECLAIM_SLABS && !gave"
     ),
     "kmalloc: an emptied slab is not settled": Edit(
         KMALLOC_C, "empty: slab_settle(slab);", "empty:;"
     ),
     "kmalloc: shrinks without the caches": Edit(
-        CHECK_C, "return kmem_shrink() + kheap_shrink();", "return kheap_shrink();"
+        KMALLOC_C, "reclaim_register(RECLAIM_SLABS, kmem_shrink);", ""
     ),
     "kmalloc: memory not cleared": Edit(
         KREALLOC_C, "if (pointer && size) memset(pointer, 0, size);", ""
     ),
     "kmalloc: content not moved": Edit(
-        KREALLOC_C, "memcpy(moved, pointer, MIN(size, room(pointer)));", ""
+        KREALLOC_C, "memcpy(moved, pointer, MIN(size, room(pointer, tier)));", ""
     ),
     "kmalloc: old block kept": Edit(
-        KREALLOC_C, "MIN(size, room(pointer))); kfree(pointer);", "MIN(size, room(pointer)));"
+        KREALLOC_C,
+        "MIN(size, room(pointer, tier))); kfree(pointer);",
+        "MIN(size, room(pointer, tier)));",
     ),
     "kmalloc: overflow of calloc": Edit(
         KREALLOC_C, "if (__builtin_mul_overflow(n, size, &bytes))", "bytes = n * size; if (0)"
     ),
-    "kmalloc: a slot grows": Edit(KREALLOC_C, "if (size > room(pointer) ||", "if ("),
+    "kmalloc: a slot grows": Edit(KREALLOC_C, "if (size > room ||", "if ("),
     "kmem: any block of pages is a slab": Edit(
         KMEM_H, "if (addr - KERNEL_BASE >= DIRECT_MAP_LIMIT) return false;", "return true;"
     ),
@@ -197,7 +199,9 @@ _EDITS = {
     "vmalloc: a spare range's link taken for a frame": Edit(
         VMALLOC_C, "vm.entries[found - 1] = ENTRY_SPARE; /*", "/*"
     ),
-    "vmalloc: spare addresses stay spare": Edit(VMALLOC_C, "drain_spares(); virt", "virt"),
+    "vmalloc: spare addresses stay spare": Edit(
+        VMALLOC_C, "reclaim_register(RECLAIM_ADDRESSES, shrink_spares);", ""
+    ),
     "vmalloc: a spare range handed out twice": Edit(
         VMALLOC_C, "vm.spare[reach] = vm.entries[found - 1] >> ENTRY_NEXT_SHIFT;", ""
     ),
@@ -205,7 +209,9 @@ _EDITS = {
     "vmalloc: half a mapping stays": Edit(
         VMALLOC_C, "retire((struct vm_range){ page_of(virt), done, pages + guard, kind });", ""
     ),
-    "vmalloc: frames that wait are not waited for": Edit(PAGE_C, "vm_purge(); /* last", "/* last"),
+    "vmalloc: frames that wait are not waited for": Edit(
+        VMALLOC_C, "reclaim_register(RECLAIM_FLUSH, shrink_lazy);", ""
+    ),
     "vmalloc: a device's frames freed": Edit(
         VMALLOC_C, "range.kind == VM_IO ? 0 : PTE_FRAME", "PTE_FRAME"
     ),

@@ -37,7 +37,7 @@ static void try_wrong_pointers(unsigned char *pointer, size_t room)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
-		if (tier_of(pointer) == TIER_SLAB && i == 4)
+		if (tier_lookup(pointer).tier == TIER_SLAB && i == 4)
 			continue; /* the next slot's header: part of an allocation, too */
 		expect_refusal(others[i], "not the start of an allocation");
 	}
@@ -64,7 +64,7 @@ static void try_wrong_headers(unsigned char *pointer, size_t room)
 		wrong("a size of %lu with room for %lu", (unsigned long)room + 1,
 		      (unsigned long)room);
 	*header = saved;
-	if (tier_of(pointer) == TIER_HEAP) {
+	if (tier_lookup(pointer).tier == TIER_HEAP) {
 		uint32_t *tail = (uint32_t *)(pointer + room);
 
 		*tail ^= 1u << draw(32);

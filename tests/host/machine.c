@@ -96,7 +96,7 @@ uint32_t *table_run(const uint32_t *directory, uintptr_t virt, size_t pages)
 	return table;
 }
 
-phys_addr_t virt_to_phys(const volatile void *pointer)
+phys_addr_t slow_virt_to_phys(const volatile void *pointer)
 {
 	uintptr_t virt = (uintptr_t)pointer;
 	uint32_t entry = machine_entry((const void *)virt);

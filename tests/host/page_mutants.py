@@ -9,6 +9,7 @@ from tests.host.native import Edit
 
 BUDDY_C, UNROLLED_C = "mm/buddy.c", "mm/buddy_unrolled.c"
 PAGE_C, PAGE_H = "mm/page.c", "include/mm/page.h"
+RECLAIM_C = "mm/reclaim.c"
 
 _HOT = {
     # --- allocating
@@ -114,13 +115,11 @@ _HOT = {
         "order != MAX_ORDER; order++",
         "order + 1 < MAX_ORDER; order++",
     ),
-    "refused beside what waits for a flush": Edit(PAGE_C, "vm_purge(); /*", "/*"),
+    "refused beside what waits for a flush": Edit(RECLAIM_C, "gave = ask(*step);", "gave = false;"),
     "flushed before it must be": Edit(
-        PAGE_C, "if (!addr) { vm_purge();", "vm_purge(); if (!addr) {"
+        PAGE_C, "for (unsigned step = 0; !addr && reclaim", "for (unsigned step = 0; reclaim"
     ),
-    "flushed, and not drained": Edit(
-        PAGE_C, "as it costs a TLB flush */ pages_drain();", "as it costs a TLB flush */"
-    ),
+    "flushed, and not drained": Edit(RECLAIM_C, "if (gave) settle(*step);", ""),
     "drained into another zone": Edit(
         PAGE_C, "buddy_give_cached(&hot_zone->buddy,", "buddy_give_cached(&zones[0].buddy,"
     ),

@@ -18,6 +18,7 @@
 #include <kernel/panic.h>
 #include <mm/early.h>
 #include <mm/page.h>
+#include <mm/reclaim.h>
 
 #include "bare.h"
 #include "page_map.h"
@@ -111,9 +112,11 @@ static unsigned serving_zone(unsigned zone, unsigned order)
 	return ZONE_COUNT;
 }
 
-/* In place of vmalloc.c's: free what waits. */
-void vm_purge(void)
+/* In place of vmalloc.c's shrinker: free what waits. */
+static size_t free_waiting(void)
 {
+	size_t count = waiting_count;
+
 	while (waiting_count) {
 		size_t frame = waiting[--waiting_count];
 
@@ -123,6 +126,7 @@ void vm_purge(void)
 	}
 	request.server = serving_zone(request.zone, request.order);
 	request.purges++;
+	return count;
 }
 
 /* What free_pages() must say of a free that is wrong; NULL if it is right. */
@@ -344,7 +348,7 @@ static void expect_nothing_left(void)
 
 	while (live_count)
 		give_back();
-	vm_purge();
+	free_waiting();
 	check();
 	free_profile_read(&final);
 	check();
@@ -379,6 +383,7 @@ static void begin(char *line)
 	}
 	zones_reserve(ram_end * PAGE_SIZE);
 	zones_init();
+	reclaim_register(RECLAIM_FLUSH, free_waiting);
 	check();
 	free_profile_read(&initial);
 }

@@ -13,8 +13,8 @@ CORES = tuple(
     f"mm/{name}.c"
     for name in (
         *("kmalloc", "kmalloc_check", "krealloc", "kmem", "slab", "kheap", "kheap_check"),
-        *("large_vmap", "vmalloc", "vmalloc_check", "arena", "page", "buddy", "buddy_unrolled"),
-        "memblock",
+        *("large_vmap", "vmalloc", "vmalloc_check", "arena", "page", "reclaim"),
+        *("buddy", "buddy_unrolled", "memblock"),
     )
 )
 

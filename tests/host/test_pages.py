@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.host.native import BARE, Program, Workshop
 
-CORES = ("mm/page.c", "mm/buddy.c", "mm/buddy_unrolled.c", "mm/memblock.c")
+CORES = ("mm/page.c", "mm/reclaim.c", "mm/buddy.c", "mm/buddy_unrolled.c", "mm/memblock.c")
 
 PAGES = replace(BARE, own=(*BARE.own, "shell.c"))
 

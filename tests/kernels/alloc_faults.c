@@ -322,7 +322,7 @@ static phys_addr_t *take_all(void)
 	while ((frame = alloc_pages(ZONE_ANY, 0))) {
 		phys_addr_t *at = phys_to_virt(frame);
 
-		*at = last ? virt_to_phys(last) : PHYS_NONE;
+		*at = last ? slow_virt_to_phys(last) : PHYS_NONE;
 		last = at;
 	}
 	return last;
@@ -333,7 +333,7 @@ static void give_all(phys_addr_t *frames)
 	while (frames) {
 		phys_addr_t next = *frames;
 
-		free_pages(virt_to_phys(frames), 0);
+		free_pages(slow_virt_to_phys(frames), 0);
 		frames = next ? phys_to_virt(next) : NULL;
 	}
 }

@@ -27,6 +27,7 @@ CONDITIONS: tuple[tuple[str, Callable[[Kernel], bool]], ...] = (
     ("*arch/*text.[ch]", lambda kernel: kernel.cpu.minimum == "386"),
     ("*arch/*vga.[ch]", lambda kernel: kernel.console.vga),
     ("*mm/kdebug.[ch]", lambda kernel: kernel.debug.watched),
+    ("include/mm/tier_names.h", lambda kernel: kernel.debug.watched or kernel.debug.fail),
     ("*mm/ktrace.[ch]", lambda kernel: kernel.debug.trace),
     ("*mm/poison.h", lambda kernel: kernel.debug.watched or kernel.debug.poison),
     ("*kernel/fail.h", lambda kernel: kernel.debug.fail),

@@ -24,35 +24,11 @@
 #include <kernel/panic.h>
 #include <kernel/string.h>
 
-static inline unsigned pde_index(uintptr_t virt)
-{
-	return virt / TABLE_SPAN;
-}
-
-static inline unsigned pte_index(uintptr_t virt)
-{
-	return virt / PAGE_SIZE % TABLE_ENTRIES;
-}
-
 /* --- any directory ----------------------------------------------------------- */
 
 uint32_t *current_directory(void)
 {
 	return phys_to_virt(read_cr3() & PTE_FRAME);
-}
-
-uint32_t *directory_entry(uint32_t *directory, uintptr_t virt)
-{
-	return directory + pde_index(virt);
-}
-
-uint32_t *page_entry(const uint32_t *directory, uintptr_t virt)
-{
-	uint32_t pde = directory[pde_index(virt)];
-
-	if (!(pde & PTE_PRESENT) || (pde & PTE_LARGE))
-		return NULL;
-	return (uint32_t *)phys_to_virt(pde & PTE_FRAME) + pte_index(virt);
 }
 
 void hang_table(uint32_t *directory, uintptr_t virt, uint32_t *table)
@@ -110,7 +86,7 @@ uint32_t *table_run(const uint32_t *directory, uintptr_t virt, size_t pages)
 
 /* --- the one in use ------------------------------------------------------------ */
 
-phys_addr_t virt_to_phys(const volatile void *pointer)
+phys_addr_t slow_virt_to_phys(const volatile void *pointer)
 {
 	return lookup_page(current_directory(), (uintptr_t)pointer);
 }
@@ -167,5 +143,5 @@ void boot_drop_identity(void)
 			*page_entry(boot_page_directory, (uintptr_t)page) = 0;
 	}
 	flush_tlb_all();
-	BUG_ON(virt_to_phys((void *)KERNEL_LOAD) != PHYS_NONE);
+	BUG_ON(slow_virt_to_phys((void *)KERNEL_LOAD) != PHYS_NONE);
 }

@@ -2,6 +2,7 @@
 #ifndef ARCH_PAGING_H
 #define ARCH_PAGING_H
 
+#include <arch/mmu.h>
 #include <generated/layout.h>
 #include <kernel/types.h>
 
@@ -22,9 +23,10 @@ static inline void *phys_to_virt(phys_addr_t phys)
 
 /*
  * The physical address behind a pointer, read from the page tables, wherever it
- * points; PHYS_NONE if nothing is mapped there.
+ * points; PHYS_NONE if nothing is mapped there. VIRT_TO_PHYS() subtracts, which is right in
+ * the direct map alone.
  */
-phys_addr_t virt_to_phys(const volatile void *virt);
+phys_addr_t slow_virt_to_phys(const volatile void *virt);
 
 /* --- while the boot page directory is in use ------------------------------- */
 
@@ -48,11 +50,31 @@ bool is_stack_guard(const char *page);
 /* The directory that CR3 holds. */
 uint32_t *current_directory(void);
 
+static inline unsigned pde_index(uintptr_t virt)
+{
+	return virt / TABLE_SPAN;
+}
+
+static inline unsigned pte_index(uintptr_t virt)
+{
+	return virt / PAGE_SIZE % TABLE_ENTRIES;
+}
+
 /* The directory's entry for virt. */
-uint32_t *directory_entry(uint32_t *directory, uintptr_t virt);
+static inline uint32_t *directory_entry(uint32_t *directory, uintptr_t virt)
+{
+	return directory + pde_index(virt);
+}
 
 /* The page-table entry for virt; NULL if there is no table. */
-uint32_t *page_entry(const uint32_t *directory, uintptr_t virt);
+static inline uint32_t *page_entry(const uint32_t *directory, uintptr_t virt)
+{
+	uint32_t pde = directory[pde_index(virt)];
+
+	if (!(pde & PTE_PRESENT) || (pde & PTE_LARGE))
+		return NULL;
+	return (uint32_t *)phys_to_virt(pde & PTE_FRAME) + pte_index(virt);
+}
 
 /* Give the directory's entry for virt a page table, with nothing mapped. */
 void hang_table(uint32_t *directory, uintptr_t virt, uint32_t *table);

@@ -8,7 +8,11 @@
 
 #include <kernel/types.h>
 
-/* A block of 2^order pages; NULL if there is none. What it holds is not defined. */
+/*
+ * A block of 2^order pages; NULL if there is none. What it holds is not defined. Before
+ * it fails, objects of any slab and blocks of any chunk may be freed, and slabs and
+ * chunks that have none be returned.
+ */
 void *kblock_alloc(unsigned order);
 
 /* Give it back. */

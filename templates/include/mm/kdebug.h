@@ -6,12 +6,14 @@
 #define MM_KDEBUG_H
 
 #include <kernel/types.h>
+//% if debug.leaks
 
 /*
  * Print what is allocated at this moment as `# kgen:leak` lines, one for each call
  * site, and `leaks.count` and `leaks.bytes`.
  */
 void kmalloc_print_leaks(void);
+//% endif
 //% if debug.quarantine
 
 /* The quarantine holds no more than such a part of the memory, or of the arena. */
@@ -20,14 +22,6 @@ void kmalloc_print_leaks(void);
 /* Call once, when pages can be had: they say how much may be held back. */
 void quarantine_init(void);
 
-/* Give back all that it holds; whether it held anything that could go. */
-bool quarantine_drain(void);
-
-/*
- * Nothing goes back while it is shut: a slab or a chunk that is looking for pages must not
- * change meanwhile.
- */
-void quarantine_shut(bool is_shut);
 //% endif
 
 #endif /* MM_KDEBUG_H */

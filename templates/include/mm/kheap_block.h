@@ -43,7 +43,7 @@ static inline struct kheap_block *behind(const struct kheap_block *block, size_t
 }
 
 /* Told by the sign bit, which sizes and KHEAP_LIVE do not have. */
-static inline bool is_free(uint32_t tag)
+static inline bool tag_is_free(uint32_t tag)
 {
 	return (int32_t)tag < 0;
 }

@@ -65,9 +65,9 @@ void kfree(void *pointer);
 size_t ksize(const void *pointer);
 
 /*
- * Return what is kept without being in use, of this and every cache, to the page
- * allocator; how many blocks of pages that were. Done by itself before a request
- * fails.
+ * Return what is kept without being in use, by whomever, to the page allocator, as
+ * reclaim() does before a request fails. Returns how many pages of kmalloc's and the
+ * caches' that were.
  */
 size_t kmalloc_shrink(void);
 

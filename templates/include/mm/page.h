@@ -41,7 +41,7 @@ void zones_init(void);
 
 /*
  * Use alloc_pages() and free_pages(), which choose among these: the hot list, the
- * highest zone that suits, and all others, after asking everyone for free frames.
+ * highest zone that suits, and all others, then with what reclaim() returns.
  */
 phys_addr_t alloc_page_hot(void);
 void free_page_hot(phys_addr_t addr);
@@ -60,9 +60,8 @@ bool page_request_fails(void);
  * counted; the line in the log is left to kmalloc() and others, who may know a way out.
  * What it holds is not defined. Frames above ZONE_DIRECT are not in the direct map.
  *
- * Before it fails it drains the hot list and the quarantine, if there is one, and purges
- * what vmalloc unmapped. What slabs and heap keep, kmalloc_shrink() would return: kmalloc
- * asks for that by itself, others may.
+ * Before it fails it asks reclaim(): frames that somebody keeps without using them count
+ * as free.
  */
 static inline phys_addr_t alloc_pages(enum zone_id zone, unsigned order)
 {

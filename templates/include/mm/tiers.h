@@ -2,8 +2,9 @@
  * What the files behind kmalloc share; others use mm/kmalloc.h.
  *
  * Below the public functions are the tiers: slabs, heap, pages. Without debugging
- * the tiers' functions are the public ones; else mm/kdebug.c stands between, or
- * mm/kmalloc_fail.c in front of those that allocate.
+ * mm/kmalloc.c and its companions define the public functions. Else mm/kdebug.c defines
+ * them all, or mm/kmalloc_fail.c those that allocate, and calls the tiers' functions
+ * under the names that mm/tier_names.h gives them.
  */
 #ifndef MM_TIERS_H
 #define MM_TIERS_H
@@ -17,22 +18,12 @@ void *tier_alloc_aligned(size_t size, size_t align);
 
 /* kmalloc_aligned() on behalf of the code at `site`. */
 void *kmalloc_from(size_t size, size_t align, const void *site);
-//% else
-#define tier_alloc kmalloc
-#define tier_alloc_aligned kmalloc_aligned
 //% endif
 //% if derived.watched
 void tier_free(void *pointer);
 size_t tier_room(const void *pointer);
 const char *tier_fault(const void *pointer);
 const char *tiers_check(void);
-size_t tiers_shrink(void);
-//% else
-#define tier_free kfree
-#define tier_room ksize
-#define tier_fault kmalloc_fault
-#define tiers_check kmalloc_check
-#define tiers_shrink kmalloc_shrink
 //% endif
 
 //% if kmalloc.classes
@@ -62,14 +53,20 @@ static inline block_header_t *header_of(const void *pointer)
 	return (block_header_t *)pointer - 1;
 }
 
-/* The tier in which an address that has no fault lies. */
 enum tier {
 	TIER_SLAB,
 	TIER_HEAP,
 	TIER_PAGES,
 };
 
-enum tier tier_of(const void *pointer);
+/* What a pointer is to the tiers. */
+struct lookup {
+	enum tier tier; /* whose it is, if nothing is wrong */
+	const char *fault; /* what is wrong with freeing it, in words; NULL if nothing is */
+};
+
+/* Ask the tiers about a pointer, which may be any. O(1), but for errors. */
+struct lookup tier_lookup(const void *pointer);
 
 /* What lies at an address, in words, for people who debug. */
 void tier_describe(const void *pointer, char *text, size_t size);
@@ -85,7 +82,7 @@ void *bad_product(size_t n, size_t size, const void *site) COLD;
 
 /* A tier's last words. */
 //% if derived.watched
-#define tier_exhausted(size) ((void)(size), NULL) /* mm/kdebug.c may have something to give back */
+#define tier_exhausted(size) ((void)(size), NULL) /* mm/kdebug.c knows who asked */
 //% else
 #define tier_exhausted(size) out_of_memory(size, NULL)
 //% endif

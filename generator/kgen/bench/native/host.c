@@ -144,7 +144,7 @@ bool memblock_next_free(const struct memblock *mb, phys_addr_t *at, struct membl
 	return true;
 }
 
-phys_addr_t virt_to_phys(const volatile void *virt)
+phys_addr_t slow_virt_to_phys(const volatile void *virt)
 {
 	uintptr_t addr = (uintptr_t)virt;
 
