@@ -109,9 +109,9 @@ KTEST(vmalloc, any_request_gets_what_waits)
 
 	if (before + 2 * VMALLOC_GUARD_PAGES > paging_stats.arena_pages)
 		KTEST_SKIP(test, "there are fewer addresses than pages");
+	rest = vmalloc((before - few) * PAGE_SIZE); /* first: it needs addresses in one piece */
+	KTEST_ASSERT(test, rest);
 	waiting = vmalloc(few * PAGE_SIZE);
-	KTEST_ASSERT(test, waiting);
-	rest = vmalloc((before - few) * PAGE_SIZE);
 	KTEST_EXPECT_EQ(test, free_page_count(), 0);
 	most = largest_of(&waiting, few);
 	most = MIN(most, 1u);
@@ -149,7 +149,7 @@ static bool can_be_had(size_t size, size_t few, size_t most)
 	size_t with_header = size + 2 * MAX(KMALLOC_ALIGNMENT, 128ul);
 
 	//% if kmalloc.mapping == "direct"
-	return MAX(with_header, MAX(SLAB_SIZE, (size_t)KHEAP_CHUNK)) <= most;
+	return MAX(with_header, MAX(SLAB_SIZE, (size_t)KHEAP_CHUNK)) <= MIN(most, few * PAGE_SIZE);
 	//% else
 	return most && with_header < few * PAGE_SIZE; /* in single pages */
 	//% endif
@@ -167,9 +167,9 @@ KTEST(vmalloc, kmalloc_gets_what_waits)
 
 	if (before + 2 * VMALLOC_GUARD_PAGES > paging_stats.arena_pages || !is_all_direct())
 		KTEST_SKIP(test, "there are fewer addresses than pages, or not all are mapped");
+	rest = vmalloc((before - few) * PAGE_SIZE); /* first: it needs addresses in one piece */
+	KTEST_ASSERT(test, rest);
 	waiting = vmalloc(few * PAGE_SIZE);
-	KTEST_ASSERT(test, waiting);
-	rest = vmalloc((before - few) * PAGE_SIZE);
 	most = PAGE_SIZE << largest_of(&waiting, few);
 	for (unsigned i = 0; i < ARRAY_SIZE(lengths); i++) {
 		void *pointer;
