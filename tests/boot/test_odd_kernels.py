@@ -118,7 +118,7 @@ ADMITTED = [
     (
         "layout.arena_size=4M buddy.max_order=4 debug.quarantine=16 kmalloc.guard_pages=4 "
         "kmalloc.classes= kmalloc.heap_limit=0",
-        "5248K",
+        "4736K",
     ),
 ]
 """Shapes that in-kernel tests once took for impossible: less arena than memory, slabs larger than
