@@ -45,6 +45,16 @@ static void keep_two_spare(void)
 	vm_purge();
 }
 
+/* Put free addresses together: whoever wants all of them gets the spare ones, too. */
+static void join_addresses(void)
+{
+	uintptr_t virt = vm_map(1, 1, 0, paging_stats.arena_pages - 1);
+
+	if (virt)
+		vm_unmap(virt, 1);
+	vm_purge();
+}
+
 /* Pages that wait for their flush are had when there are no others. */
 KTEST(vmalloc, purges_under_pressure)
 {
@@ -57,6 +67,7 @@ KTEST(vmalloc, purges_under_pressure)
 
 	if (before + few + 3 * VMALLOC_GUARD_PAGES > paging_stats.arena_pages)
 		KTEST_SKIP(test, "there are fewer addresses than pages");
+	join_addresses();
 	waiting = vmalloc(few * PAGE_SIZE);
 	KTEST_ASSERT(test, waiting);
 	keep_two_spare();
@@ -109,7 +120,8 @@ KTEST(vmalloc, any_request_gets_what_waits)
 
 	if (before + 2 * VMALLOC_GUARD_PAGES > paging_stats.arena_pages)
 		KTEST_SKIP(test, "there are fewer addresses than pages");
-	rest = vmalloc((before - few) * PAGE_SIZE); /* first: it needs addresses in one piece */
+	join_addresses();
+	rest = vmalloc((before - few) * PAGE_SIZE); /* first: it needs most of them in one piece */
 	KTEST_ASSERT(test, rest);
 	waiting = vmalloc(few * PAGE_SIZE);
 	KTEST_EXPECT_EQ(test, free_page_count(), 0);
@@ -167,7 +179,8 @@ KTEST(vmalloc, kmalloc_gets_what_waits)
 
 	if (before + 2 * VMALLOC_GUARD_PAGES > paging_stats.arena_pages || !is_all_direct())
 		KTEST_SKIP(test, "there are fewer addresses than pages, or not all are mapped");
-	rest = vmalloc((before - few) * PAGE_SIZE); /* first: it needs addresses in one piece */
+	join_addresses();
+	rest = vmalloc((before - few) * PAGE_SIZE); /* first: it needs most of them in one piece */
 	KTEST_ASSERT(test, rest);
 	waiting = vmalloc(few * PAGE_SIZE);
 	most = PAGE_SIZE << largest_of(&waiting, few);
