@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from kgen import Kernel
-from kgen.footprint import room, tight_sizes
+from kgen.footprint import least_available, room, tight_sizes
 
 Fields = dict[str, Any]
 
@@ -237,7 +237,10 @@ def _memory(rng: Random, kernel: Kernel) -> int:
 def _map(rng: Random, kernel: Kernel, memory: int, spare: int) -> tuple[Fields, ...]:
     """A map that takes back less than half of what is to spare, at the end, in fragments."""
     entries = [(0, 0x9_FC00, 1), (MiB, memory - MiB, 1)]
-    end, least = memory - FIRMWARE_TOP, memory - FIRMWARE_TOP - max(0, spare) // 2
+    end = memory - FIRMWARE_TOP
+    # With less the machine would be one below the kernel's minimum.
+    enough = least_available(kernel) + MiB - 0x9_F000
+    least = max(enough, end - max(0, spare) // 2)
     for _ in range(rng.randrange(kernel.memblock.map_entries - 8)):
         length = rng.randrange(1, 64 * KiB)
         end -= length + rng.choice([0, 1, PAGE - 1, PAGE])

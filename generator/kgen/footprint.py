@@ -251,8 +251,12 @@ def tightest(kernel: Kernel) -> int:
 
 
 def least_available(kernel: Kernel) -> int:
-    """Bytes that the map of the smallest machine offers, at least: with less, none was proved."""
-    return kernel.ram.minimum - kernel.ram.minimum // FIRMWARE - LEGACY
+    """Bytes that the zones get of the smallest machine's map, at least: with less, none was proved.
+
+    No zone has what lies past the end of the last one, be it RAM or not.
+    """
+    covered = min(kernel.ram.minimum, zone_limit(kernel, len(kernel.buddy.zones) - 1))
+    return covered - covered // FIRMWARE - LEGACY
 
 
 def image_limit(kernel: Kernel) -> int:

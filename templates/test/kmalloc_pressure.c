@@ -120,21 +120,31 @@ KTEST(kmalloc, survives_running_out)
 
 #define MANY 256 /* objects of 64 bytes: several slabs */
 
-static bool fill(void **objects)
+/* So many of them fit surely, with no slabs either: each in pages of its own, with guards. */
+static unsigned as_many_as_fit(void)
+{
+	size_t arena = paging_stats.arena_pages / (2 + KMALLOC_GUARD_PAGES);
+
+	return MIN(MANY, MAX(1ul, MIN(free_page_count() / 2, arena) / 2));
+}
+
+static bool fill(void **objects, unsigned count)
 {
 	bool all = true;
 
-	for (unsigned i = 0; i < MANY; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		objects[i] = kmalloc(64);
 		all = all && objects[i];
 	}
 	return all;
 }
 
-static void empty(void **objects)
+static void empty(void **objects, unsigned count)
 {
-	for (unsigned i = 0; i < MANY; i++)
+	for (unsigned i = 0; i < count; i++) {
 		kfree(objects[i]);
+		objects[i] = NULL;
+	}
 }
 
 /* What was freed may wait in a quarantine, to go back in the middle of a request. */
@@ -143,19 +153,20 @@ KTEST(kmalloc, takes_back_while_it_allocates)
 	static void *some[MANY];
 	static void *more[MANY];
 	size_t before = settled_free_pages();
+	unsigned count = as_many_as_fit();
 	void *large = kmalloc(16 * PAGE_SIZE);
 	void *rest = NULL;
 
-	KTEST_EXPECT(test, fill(some));
+	KTEST_EXPECT(test, fill(some, count));
 	if (free_page_count() + VMALLOC_GUARD_PAGES < paging_stats.arena_pages)
 		rest = vmalloc(free_page_count() * PAGE_SIZE); /* nothing is left */
-	kfree(some[MANY - 1]);
-	some[MANY - 1] = NULL;
+	kfree(some[count - 1]);
+	some[count - 1] = NULL;
 	kfree(large);
-	fill(more);
+	fill(more, count);
 	KTEST_EXPECT_NULL(test, kmalloc_check());
-	empty(more);
-	empty(some);
+	empty(more, count);
+	empty(some, count);
 	vfree(rest);
 	KTEST_EXPECT_EQ(test, settled_free_pages(), before);
 }

@@ -46,6 +46,16 @@ static void keep_two_spare(void)
 	vm_purge();
 }
 
+/* Put free addresses together: whoever wants all of them gets the spare ones, too. */
+static void join_addresses(void)
+{
+	uintptr_t virt = vm_map(1, 1, 0, paging_stats.arena_pages - 1);
+
+	if (virt)
+		vm_unmap(virt, 1);
+	vm_purge();
+}
+
 /* Pages that wait for their flush are had when there are no others. */
 KTEST(vmalloc, purges_under_pressure)
 {
@@ -58,6 +68,7 @@ KTEST(vmalloc, purges_under_pressure)
 
 	if (before + few + 3 * VMALLOC_GUARD_PAGES > paging_stats.arena_pages)
 		KTEST_SKIP(test, "there are fewer addresses than pages");
+	join_addresses();
 	waiting = vmalloc(few * PAGE_SIZE);
 	KTEST_ASSERT(test, waiting);
 	keep_two_spare();
@@ -110,9 +121,10 @@ KTEST(vmalloc, any_request_gets_what_waits)
 
 	if (before + 2 * VMALLOC_GUARD_PAGES > paging_stats.arena_pages)
 		KTEST_SKIP(test, "there are fewer addresses than pages");
+	join_addresses();
+	rest = vmalloc((before - few) * PAGE_SIZE); /* first: it needs most of them in one piece */
+	KTEST_ASSERT(test, rest);
 	waiting = vmalloc(few * PAGE_SIZE);
-	KTEST_ASSERT(test, waiting);
-	rest = vmalloc((before - few) * PAGE_SIZE);
 	KTEST_EXPECT_EQ(test, free_page_count(), 0);
 	most = largest_of(&waiting, few);
 	most = MIN(most, 1u);
@@ -150,8 +162,7 @@ static bool can_be_had(size_t size, size_t few, size_t most)
 	size_t with_header = size + 2 * MAX(KMALLOC_ALIGNMENT, 128ul);
 
 	//% if kmalloc.mapping == "direct"
-	(void)few;
-	return MAX(with_header, MAX(SLAB_SIZE, (size_t)KHEAP_CHUNK)) <= most;
+	return MAX(with_header, MAX(SLAB_SIZE, (size_t)KHEAP_CHUNK)) <= MIN(most, few * PAGE_SIZE);
 	//% else
 	return most && with_header < few * PAGE_SIZE; /* in single pages */
 	//% endif
@@ -169,9 +180,10 @@ KTEST(vmalloc, kmalloc_gets_what_waits)
 
 	if (before + 2 * VMALLOC_GUARD_PAGES > paging_stats.arena_pages || !is_all_direct())
 		KTEST_SKIP(test, "there are fewer addresses than pages, or not all are mapped");
+	join_addresses();
+	rest = vmalloc((before - few) * PAGE_SIZE); /* first: it needs most of them in one piece */
+	KTEST_ASSERT(test, rest);
 	waiting = vmalloc(few * PAGE_SIZE);
-	KTEST_ASSERT(test, waiting);
-	rest = vmalloc((before - few) * PAGE_SIZE);
 	most = PAGE_SIZE << largest_of(&waiting, few);
 	for (unsigned i = 0; i < ARRAY_SIZE(lengths); i++) {
 		void *pointer;

@@ -206,6 +206,16 @@ static bool has_block(unsigned order)
 	return found;
 }
 
+/* Put free addresses together: whoever wants all of them gets the spare ones, too. */
+static void join_addresses(void)
+{
+	uintptr_t virt = vm_map(1, 1, 0, paging_stats.arena_pages - 1);
+
+	if (virt)
+		vm_unmap(virt, 1);
+	vm_purge();
+}
+
 /* Pages that wait for a flush are had before a request fails. */
 KTEST(slab, takes_what_waits_for_a_flush)
 {
@@ -222,6 +232,7 @@ KTEST(slab, takes_what_waits_for_a_flush)
 		kmem_cache_destroy(cache);
 		KTEST_SKIP(test, "there are fewer addresses than pages, or few slabs");
 	}
+	join_addresses();
 	most = vmalloc((free_page_count() - few) * PAGE_SIZE);
 	if (!has_block(SLAB_ORDER)) { /* single pages, between holes in the memory map */
 		vfree(most);

@@ -111,13 +111,19 @@ ADMITTED = [
     ("layout.arena_size=8M", "64M"),
     ("kmalloc.heap_limit=0 kmalloc.classes=64,16000 slab.order=3", "64M"),
     ("kmalloc.classes=16000 slab.order=3", "8M"),
-    ("kmalloc.alignment=2048 kmalloc.mapping=direct", "64M"),
+    ("kmalloc.alignment=2048 kmalloc.mapping=direct slab.order=4 buddy.max_order=4", "64M"),
     ("debug.quarantine=64 kmalloc.classes=64,32000 slab.order=5 kmalloc.heap_limit=0", "16M"),
     (f"slab.order=3 kmalloc.classes={SIXTY}", "2M"),
     ("layout.arena_size=4M buddy.max_order=9", "4M"),
+    (
+        "layout.arena_size=4M buddy.max_order=4 debug.quarantine=16 kmalloc.guard_pages=4 "
+        "kmalloc.classes= kmalloc.heap_limit=0",
+        "4736K",
+    ),
 ]
 """Shapes that in-kernel tests once took for impossible: less arena than memory, slabs larger than
-a page of the heap's, more of them than the machine has room for at once."""
+a page of the heap's, more of them than the machine has room for at once, an arena that memory
+fills but for what guards take."""
 
 
 @pytest.mark.boot

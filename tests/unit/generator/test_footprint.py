@@ -120,6 +120,30 @@ def test_limits_of_zones() -> None:
     assert [footprint.zone_limit(default, i) for i in range(3)] == [16 * MiB, 896 * MiB, 4 * GiB]
 
 
+@pytest.mark.parametrize(
+    ("minimum", "direct", "expected"),
+    [
+        (2 * MiB, 896 * MiB, 1152 * KiB),  # a quarter may be the firmware's
+        (16 * MiB, 16 * MiB, 11904 * KiB),
+        (16 * MiB, 4 * MiB, 2688 * KiB),  # past the last zone RAM is nobody's
+        (4 * GiB, 896 * MiB, 672 * MiB - 384 * KiB),
+    ],
+)
+def test_the_least_that_zones_get(minimum: int, direct: int, expected: int) -> None:
+    small = kernel(
+        ram={"minimum": minimum, "maximum": max(minimum, 4 * GiB)},
+        layout={"direct_map_limit": direct},
+        buddy={"zones": [{"name": "all", "limit": "direct"}]},
+    )
+    assert footprint.least_available(small) == expected
+
+
+def test_the_least_of_more_than_4_gib() -> None:
+    assert footprint.least_available(kernel(ram={"minimum": 8 * GiB, "maximum": 8 * GiB})) == (
+        3 * GiB - 384 * KiB
+    )
+
+
 def test_orders_are_no_larger_than_the_largest_block() -> None:
     small = kernel(buddy={"max_order": 1})
     assert (footprint.slab_order(small), footprint.heap_order(small)) == (
