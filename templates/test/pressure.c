@@ -150,7 +150,7 @@ static bool can_be_had(size_t size, size_t few, size_t most)
 	size_t with_header = size + 2 * MAX(KMALLOC_ALIGNMENT, 128ul);
 
 	//% if kmalloc.mapping == "direct"
-	return MAX(with_header, MAX(SLAB_SIZE, (size_t)KHEAP_CHUNK)) <= most;
+	return few && MAX(with_header, MAX(SLAB_SIZE, (size_t)KHEAP_CHUNK)) <= most;
 	//% else
 	return most && with_header < few * PAGE_SIZE; /* in single pages */
 	//% endif

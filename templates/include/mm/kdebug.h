@@ -7,11 +7,18 @@
 
 #include <kernel/types.h>
 
+//% if debug.leaks
 /*
  * Print what is allocated at this moment as `# kgen:leak` lines, one for each call
  * site, and `leaks.count` and `leaks.bytes`.
  */
 void kmalloc_print_leaks(void);
+//% else
+/* This kernel does not note who allocates. */
+static inline void kmalloc_print_leaks(void)
+{
+}
+//% endif
 //% if debug.quarantine
 
 /* The quarantine holds no more than such a part of the memory, or of the arena. */
