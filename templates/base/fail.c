@@ -177,3 +177,9 @@ void fail_boot_is_over(void)
 	if (fail.until_tests)
 		memset(&fail, 0, sizeof(fail));
 }
+
+void fail_report(void)
+{
+	kgen_stat(fail_counts.requests, "fail.requests");
+	kgen_stat(fail_counts.injected, "fail.injected");
+}

@@ -51,7 +51,8 @@ static bool full;
 static char only[24]; /* this suite is swept; if empty, all are */
 static bool fired; /* the k-th request was made */
 
-bool sweep_is_wanted(void)
+/* Whether the command line wants a sweep, and which. */
+static bool sweep_is_wanted(void)
 {
 	char form[8] = "";
 
@@ -197,7 +198,8 @@ static void print_place(void)
 		       now.test->name);
 }
 
-bool sweep_run(void)
+/* Run it instead of the tests, and report it as the tests are; false if one failed. */
+static bool sweep_run(void)
 {
 	static struct panic_note note = { .print = print_place };
 	bool passed;
@@ -208,4 +210,10 @@ bool sweep_run(void)
 	passed = ktest_run_by(sweep_test);
 	now.test = NULL;
 	return passed;
+}
+
+bool run_tests(void)
+{
+	fail_boot_is_over();
+	return sweep_is_wanted() ? sweep_run() : ktest_run_all();
 }

@@ -134,25 +134,6 @@ void memory_account(void)
 	memory_stats.waste.partial = left - memory_stats.free;
 }
 
-void memory_print_stats(void)
-{
-	const struct memory_stats *stats = &memory_stats;
-
-	kgen_stat(stats->available, "mem.available");
-	kgen_stat(stats->kernel, "mem.kernel");
-	kgen_stat(stats->modules, "mem.modules");
-	kgen_stat(stats->early, "mem.early");
-	kgen_stat(stats->free, "mem.free");
-	kgen_stat(stats->waste.above_4g, "mem.waste.above_4g");
-	kgen_stat(stats->waste.above_zones, "mem.waste.above_zones");
-	kgen_stat(stats->waste.legacy, "mem.waste.legacy");
-	kgen_stat(stats->waste.rounding, "mem.waste.rounding");
-	kgen_stat(stats->waste.top_page, "mem.waste.top_page");
-	kgen_stat(stats->waste.page0, "mem.waste.page0");
-	kgen_stat(stats->waste.dropped, "mem.waste.dropped");
-	kgen_stat(stats->waste.partial, "mem.waste.partial");
-}
-
 phys_addr_t lowmem_end(phys_addr_t ram_end)
 {
 	return MIN(ram_end, (phys_addr_t)DIRECT_MAP_LIMIT);

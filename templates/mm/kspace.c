@@ -28,9 +28,11 @@
 #include <arch/mmu.h>
 #include <arch/paging.h>
 #include <arch/sections.h>
+#include <kernel/printk.h>
 #include <kernel/string.h>
 #include <mm/early.h>
 #include <mm/kspace.h>
+#include <mm/report.h>
 
 /* Legacy memory that is not RAM but wanted: video memory, BIOS. */
 #define FIRST_MIB 0x100000
@@ -191,6 +193,17 @@ void paging_init(void)
 		cpu_set_cr4(CR4_PGE);
 	gdt_follow_cr3();
 	paging_stats.direct_pages = count_direct_pages();
+}
+
+void paging_report(void)
+{
+	printk("paging: directory at 0x%x, %u page tables, %u pages mapped directly (%u x 4 MiB), "
+	       "%u MiB of arena\n",
+	       read_cr3(), paging_stats.tables, paging_stats.direct_pages, paging_stats.large_pages,
+	       paging_stats.arena_pages >> 8);
+	kgen_stat(paging_stats.direct_pages, "paging.direct_pages");
+	kgen_stat(paging_stats.large_pages, "paging.large_pages");
+	kgen_stat(paging_stats.tables, "paging.tables");
 }
 
 /* --- verifying --------------------------------------------------------------- */

@@ -329,15 +329,6 @@ void page_print_free(void)
 	}
 }
 
-void page_print_profile(const char *when, const struct free_profile *profile)
-{
-	for (unsigned i = 0; i < ZONE_COUNT; i++) {
-		for (unsigned order = 0; order <= MAX_ORDER; order++)
-			kgen_stat(profile->blocks[i][order], "page.%s.%s.o%u", when, zones[i].name,
-				  order);
-	}
-}
-
 enum buddy_error pages_check(void)
 {
 	for (unsigned i = 0; i < ZONE_COUNT; i++) {

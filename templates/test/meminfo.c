@@ -36,13 +36,13 @@ KTEST(meminfo, arena_pages_are_for_something)
 	void *pointer;
 
 	vm_purge();
-	arena_use_read(&before);
+	before = arena_use();
 	pointer = vmalloc(3 * PAGE_SIZE);
 	KTEST_ASSERT(test, pointer);
-	arena_use_read(&during);
+	during = arena_use();
 	vfree(pointer);
 	vm_purge();
-	arena_use_read(&after);
+	after = arena_use();
 	KTEST_EXPECT_EQ(test, all(&before), paging_stats.arena_pages);
 	KTEST_EXPECT_EQ(test, all(&during), paging_stats.arena_pages);
 	KTEST_EXPECT_EQ(test, all(&after), paging_stats.arena_pages);
@@ -62,13 +62,13 @@ KTEST(meminfo, heap_bytes_are_free_or_not)
 	void *pointer;
 
 	kmalloc_shrink();
-	heap_use_read(&before);
+	before = heap_use();
 	pointer = kheap_alloc_aligned(3000, KHEAP_GRANULE); /* NULL without a chunk */
 	KTEST_ASSERT(test, pointer);
-	heap_use_read(&during);
+	during = heap_use();
 	kheap_free(pointer);
 	kmalloc_shrink();
-	heap_use_read(&after);
+	after = heap_use();
 	KTEST_EXPECT_EQ(test, during.blocks, before.blocks + 1);
 	KTEST_EXPECT(test, during.bytes - during.free >= before.bytes - before.free + 3000);
 	KTEST_EXPECT(test, during.largest_free <= during.free);

@@ -123,7 +123,7 @@ def test_less_than_one_percent_is_waste_at_16_mib(default: Path, boot: Boot) -> 
     ("template", "old", "new", "caught"),
     [
         (
-            "mm/early.c",
+            "mm/early_report.c",
             'kgen_stat(stats->early, "mem.early");',
             'kgen_stat(stats->early + 1, "mem.early");',
             {"mem.early", "mem.available (the sum of all parts)"},

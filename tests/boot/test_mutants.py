@@ -63,8 +63,7 @@ def test_a_copy_without_a_fault_passes(default: Path, boot: Boot, tmp_path: Path
     folder = built(default, tmp_path, harmless)
     plain = {(mutant.append, mutant.expect) for mutant in MUTANTS if not mutant.trip}
     for append, expect in sorted(plain):
-        expected = [expect] if expect else []
-        assert boot(folder, append=append, expect=expected).verdict == "pass"
+        assert boot(folder, append=append, expect=[expect] if expect else []).verdict == "pass"
 
 
 @pytest.mark.parametrize(

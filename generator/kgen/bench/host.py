@@ -97,7 +97,7 @@ def compile_program(plan: Plan, variant: Variant) -> Path:
 
 def _is_part(path: str) -> bool:
     """Whether a rendered file belongs to the program."""
-    if not path.endswith((".c", ".S")) or path in _MACHINES:
+    if not path.endswith((".c", ".S")) or path.endswith("_report.c") or path in _MACHINES:
         return False
     return path.startswith(("base/", "bench/", "mm/"))
 

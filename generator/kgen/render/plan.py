@@ -22,18 +22,17 @@ VALUE_SUFFIX = ".j2"
 CONDITIONS: tuple[tuple[str, Callable[[Kernel], bool]], ...] = (
     ("test/*", lambda kernel: kernel.features.tests),
     ("bench/*", lambda kernel: kernel.features.bench),
-    ("include/*/bench.h", lambda kernel: kernel.features.bench),
+    ("include/generated/bench.h", lambda kernel: kernel.features.bench),
     ("loader/*", lambda _: False),  # a program of its own: see kgen.image
-    ("*arch/*text.[ch]", lambda kernel: kernel.cpu.minimum == "386"),
+    ("arch/*text.c", lambda kernel: kernel.cpu.minimum == "386"),
     ("*arch/*vga.[ch]", lambda kernel: kernel.console.vga),
-    ("*mm/kdebug.[ch]", lambda kernel: kernel.debug.watched),
+    ("mm/kdebug.c", lambda kernel: kernel.debug.watched),
     ("include/mm/tier_names.h", lambda kernel: kernel.debug.watched or kernel.debug.fail),
-    ("*mm/ktrace.[ch]", lambda kernel: kernel.debug.trace),
+    ("mm/ktrace.c", lambda kernel: kernel.debug.trace),
     ("*mm/poison.h", lambda kernel: kernel.debug.watched or kernel.debug.poison),
-    ("*kernel/fail.h", lambda kernel: kernel.debug.fail),
     ("base/fail.c", lambda kernel: kernel.debug.fail),
     ("mm/kmalloc_fail.c", lambda kernel: kernel.debug.fail and not kernel.debug.watched),
-    ("*kernel/sweep.[ch]", lambda kernel: kernel.debug.fail),
+    ("kernel/sweep.c", lambda kernel: kernel.debug.fail),
     ("mm/large_vmap.c", lambda kernel: kernel.kmalloc.mapping == "vmap"),
     ("mm/large_direct.c", lambda kernel: kernel.kmalloc.mapping == "direct"),
     # The suite works on blocks of order 4; tests/host tries smaller ones.

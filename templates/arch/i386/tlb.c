@@ -9,6 +9,7 @@
 #include <arch/cpu.h>
 #include <arch/io.h>
 #include <arch/tlb.h>
+#include <kernel/printk.h>
 
 struct tlb_stats tlb_stats;
 
@@ -52,4 +53,10 @@ void flush_tlb_range(uintptr_t virt, size_t pages)
 void flush_tlb_page(uintptr_t virt)
 {
 	flush_tlb_range(virt, 1);
+}
+
+void tlb_report(void)
+{
+	kgen_stat(tlb_stats.flush_page, "tlb.flush_page");
+	kgen_stat(tlb_stats.flush_all, "tlb.flush_all");
 }

@@ -6,10 +6,21 @@
 #ifndef ARCH_TEXT_H
 #define ARCH_TEXT_H
 
+//% if cpu.minimum == "386"
 /* Note the checksum of text and read-only data, where it is needed. */
 void text_seal(void);
 
 /* Panics if they have changed since. */
 void text_verify(void);
+//% else
+/* Every CPU that this kernel runs on honours CR0.WP. */
+static inline void text_seal(void)
+{
+}
+
+static inline void text_verify(void)
+{
+}
+//% endif
 
 #endif /* ARCH_TEXT_H */

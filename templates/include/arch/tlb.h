@@ -17,6 +17,9 @@ struct tlb_stats {
 
 extern struct tlb_stats tlb_stats;
 
+/* Print them as `# kgen:stat` lines. */
+void tlb_report(void);
+
 /* Forget the translation of the page at virt: INVLPG, or all where there is none. */
 void flush_tlb_page(uintptr_t virt);
 

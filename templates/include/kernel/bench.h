@@ -5,14 +5,17 @@
  * instructions, exactly, so the figures are the same on every run and machine; on
  * real hardware it counts cycles.
  *
- * Only kernels with features.bench have this.
+ * Only kernels with features.bench have any.
  */
 #ifndef KERNEL_BENCH_H
 #define KERNEL_BENCH_H
 
+//% if features.bench
 #include <generated/bench.h>
+//% endif
 #include <kernel/types.h>
 
+//% if features.bench
 /* Calls of one kind, and what they took together, from entry to return. */
 struct tally {
 	unsigned calls;
@@ -78,5 +81,16 @@ void *timed_kmalloc(struct tally *tally, size_t size);
 void timed_kfree(struct tally *tally, void *pointer);
 void *timed_vmalloc(struct tally *tally, size_t size);
 void timed_vfree(struct tally *tally, void *pointer);
+//% else
+/* This kernel has no workloads. */
+static inline void bench_run(void)
+{
+}
+
+static inline void bench_stage(const char *stage)
+{
+	(void)stage;
+}
+//% endif
 
 #endif /* KERNEL_BENCH_H */

@@ -7,6 +7,7 @@
 
 #include <kernel/types.h>
 
+//% if debug.fail
 /* What a request is for. */
 enum fail_kind {
 	FAIL_KMALLOC, /* kmalloc() and its kin */
@@ -45,5 +46,14 @@ struct fail_counts {
 };
 
 extern struct fail_counts fail_counts;
+
+/* Print them as `# kgen:stat` lines. */
+void fail_report(void);
+//% else
+/* No request is made to fail here. */
+static inline void fail_report(void)
+{
+}
+//% endif
 
 #endif /* KERNEL_FAIL_H */

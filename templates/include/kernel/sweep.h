@@ -1,16 +1,25 @@
 /*
- * The failure-injection sweep: every test, once for each request for memory that it
- * makes, which then fails. In kernels with `debug.fail`.
+ * The run of the tests and, in kernels with `debug.fail`, the failure-injection sweep:
+ * every test, once for each request for memory that it makes, which then fails.
  */
 #ifndef KERNEL_SWEEP_H
 #define KERNEL_SWEEP_H
 
+#include <kernel/ktest.h>
 #include <kernel/types.h>
 
-/* Whether the command line wants a sweep, fail.sweep=short or fail.sweep=full. */
-bool sweep_is_wanted(void);
-
-/* Run it instead of the tests, and report it as the tests are; false if one failed. */
-bool sweep_run(void);
+//% if debug.fail
+/*
+ * Run all tests; where the command line wants a sweep, fail.sweep=short or
+ * fail.sweep=full, as that. False if one failed.
+ */
+bool run_tests(void);
+//% else
+/* Run all tests; false if one failed. */
+static inline bool run_tests(void)
+{
+	return ktest_run_all();
+}
+//% endif
 
 #endif /* KERNEL_SWEEP_H */

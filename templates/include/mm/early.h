@@ -45,9 +45,6 @@ phys_addr_t memory_init(void);
 /* Complete memory_stats when the buddies have taken over what memblock had left. */
 void memory_account(void);
 
-/* Print memory_stats for programs. */
-void memory_print_stats(void);
-
 /* End of the RAM that the direct map covers, for RAM that ends at ram_end. */
 phys_addr_t lowmem_end(phys_addr_t ram_end);
 

@@ -6,13 +6,18 @@
 #define MM_KDEBUG_H
 
 #include <kernel/types.h>
-//% if debug.leaks
 
+//% if debug.leaks
 /*
  * Print what is allocated at this moment as `# kgen:leak` lines, one for each call
  * site, and `leaks.count` and `leaks.bytes`.
  */
 void kmalloc_print_leaks(void);
+//% else
+/* This kernel does not note who allocates. */
+static inline void kmalloc_print_leaks(void)
+{
+}
 //% endif
 //% if debug.quarantine
 

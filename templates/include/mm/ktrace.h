@@ -6,6 +6,7 @@
 
 #include <kernel/types.h>
 
+//% if debug.trace
 /* `size` bytes were allocated; the number of this event, for ktrace_free(). */
 size_t ktrace_alloc(size_t size);
 
@@ -14,5 +15,11 @@ void ktrace_free(size_t event);
 
 /* Print what is not printed yet, and record no more: what follows is no load of the user's. */
 void ktrace_end(void);
+//% else
+/* This kernel records nothing. */
+static inline void ktrace_end(void)
+{
+}
+//% endif
 
 #endif /* MM_KTRACE_H */

@@ -111,9 +111,6 @@ void free_profile_note(void);
 /* For people: what is free in which orders, as the end of a line about a failure. */
 void page_print_free(void);
 
-/* Print counters as `# kgen:stat` lines: page.WHEN.ZONE.oN for each order. */
-void page_print_profile(const char *when, const struct free_profile *profile);
-
 /* Verify every zone; BUDDY_OK, or the first code that is not. */
 enum buddy_error pages_check(void);
 

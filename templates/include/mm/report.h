@@ -1,0 +1,88 @@
+/*
+ * What each subsystem says of itself. NAME_report() prints its counters as
+ * `# kgen:stat` lines, NAME_print() its part of the table for people; NAME_use() finds
+ * figures by walking what the subsystem keeps anyway. kernel/meminfo.c composes them.
+ *
+ * Each is defined beside its subject: in mm/NAME_report.c, or in its only file.
+ */
+#ifndef MM_REPORT_H
+#define MM_REPORT_H
+
+#include <kernel/types.h>
+#include <mm/page.h>
+
+/* --- the boot ------------------------------------------------------------------- */
+
+/* What the loader passed: memory map, command line, modules. */
+void boot_info_report(void);
+
+/* What memblock made of it: regions, available and reserved. */
+void memblock_regions_report(void);
+
+/* What memblock handed out; call it when it has done so. */
+void memblock_report(void);
+
+/* Where the machine's memory went: memory_stats. */
+void memory_report(void);
+
+/* The zones as they begin. */
+void zones_report(void);
+
+/* What the permanent page directory maps. */
+void paging_report(void);
+
+/* --- pages ------------------------------------------------------------------------ */
+
+/*
+ * The part of a zone's free pages that no block of `order` can be made of, in
+ * thousandths: Linux's unusable free space index. 1000 if nothing is free.
+ */
+unsigned unusable_index(const size_t blocks[MAX_ORDER + 1], unsigned order);
+
+/* The zones by order, at the beginning and now; and requests for pages. */
+void pages_report(const struct free_profile *initial, const struct free_profile *now);
+void pages_print(const struct free_profile *now);
+
+/* --- slabs ------------------------------------------------------------------------ */
+
+void kmem_report(void);
+void kmem_print(void);
+
+/* --- the heap --------------------------------------------------------------------- */
+
+/* What the heap has; all in bytes but the first two. */
+struct heap_use {
+	size_t chunks;
+	size_t blocks; /* live ones */
+	size_t bytes; /* of all chunks */
+	size_t free;
+	size_t largest_free; /* in one block, its header and tag included */
+};
+
+struct heap_use heap_use(void);
+void heap_report(void);
+void heap_print(void);
+
+/* --- the arena, and mappings in it ------------------------------------------------- */
+
+/* What the pages of the arena are for; the first five add up to all of it. */
+struct arena_use {
+	size_t mapped;
+	size_t guard;
+	size_t waiting; /* unmapped, but the TLB was not flushed yet */
+	size_t spare; /* addresses kept for the next mapping of their size */
+	size_t free;
+	size_t largest_free; /* in one run */
+};
+
+struct arena_use arena_use(void);
+void arena_report(void);
+void arena_print(void);
+void vmalloc_report(void);
+
+/* --- kmalloc ---------------------------------------------------------------------- */
+
+void kmalloc_report(void);
+void kmalloc_print(void);
+
+#endif /* MM_REPORT_H */
