@@ -108,3 +108,56 @@ KTEST(quarantine, gives_way_to_whoever_wants_addresses)
 		vm_unmap(virt, 1);
 	KTEST_EXPECT_EQ(test, settled_free_pages(), before);
 }
+
+/* Allocate `size` bytes as the new head of a list; false, and the list as it was, if there are none. */
+static bool push(void ***list, size_t size)
+{
+	void **object = kmalloc(size);
+
+	if (!object)
+		return false;
+	*object = *list;
+	*list = object;
+	return true;
+}
+
+/*
+ * A slab or a chunk that finds no pages has a place again once the quarantine has given
+ * way: in the current slab, or in one that was full.
+ */
+static void gives_way(struct ktest *test, size_t size, size_t more)
+{
+	void *first = kmalloc(size); /* of a slab or a chunk; the last ones may be of pages */
+	void **list = NULL;
+	void *rest;
+
+	while (more--)
+		push(&list, size);
+	rest = vmalloc(free_page_count() * PAGE_SIZE);
+	while (push(&list, size))
+		;
+	kfree(first);
+	first = kmalloc(size);
+	KTEST_EXPECT_NOT_NULL(test, first);
+	KTEST_EXPECT_NULL(test, kmalloc_check());
+	kfree(first);
+	while (list) {
+		void **object = list;
+
+		list = *object;
+		kfree(object);
+	}
+	vfree(rest);
+}
+
+KTEST(quarantine, gives_way_to_slab_and_heap)
+{
+	size_t before = settled_free_pages();
+
+	if (before + VMALLOC_GUARD_PAGES > paging_stats.arena_pages)
+		KTEST_SKIP(test, "there are fewer addresses than pages");
+	gives_way(test, 64, 0);
+	gives_way(test, 64, SLAB_SIZE / 64);
+	gives_way(test, 3000, 0);
+	KTEST_EXPECT_EQ(test, settled_free_pages(), before);
+}
