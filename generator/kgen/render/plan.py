@@ -35,8 +35,6 @@ CONDITIONS: tuple[tuple[str, Callable[[Kernel], bool]], ...] = (
     ("kernel/sweep.c", lambda kernel: kernel.debug.fail),
     ("mm/large_vmap.c", lambda kernel: kernel.kmalloc.mapping == "vmap"),
     ("mm/large_direct.c", lambda kernel: kernel.kmalloc.mapping == "direct"),
-    # The suite works on blocks of order 4; tests/host tries smaller ones.
-    ("test/buddy.c", lambda kernel: kernel.buddy.max_order >= 4),
     ("test/quarantine.c", lambda kernel: kernel.debug.quarantine > 0),
     ("kernel/demo.c", lambda kernel: not kernel.sources),
 )
