@@ -30,7 +30,9 @@ pytestmark = pytest.mark.boot
 DATA = Path(__file__).parents[1] / "data"
 PASS = DATA / "pass.log"
 
-STAY = "sh -c 'echo $$ >> \"$PIDS\"; exec sleep 300'"
+# Nothing here runs for longer than a minute, even where all of us are killed at once.
+STAY = "sh -c 'echo $$ >> \"$PIDS\"; exec sleep 60'"
+BREED = r'for i in $(seq 500); do sh -c "echo \$\$ >> \$PIDS; sleep 9" & sleep 0.02; done'
 
 
 def boot(folder: Path, **options: Any) -> Result:
@@ -50,14 +52,14 @@ def test_one_that_closes_its_output_and_lives_on(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listen, "LINGER", 0.3)
-    result = boot(emulator("echo boot; exec >&- 2>&-; sleep 300"), timeout=20)
+    result = boot(emulator("echo boot; exec >&- 2>&-; sleep 60"), timeout=20)
     assert (result.verdict, result.exit_code) == ("emulator", 6)
     assert "QEMU closed the serial line and did not end, before hello" in result.reasons
     assert result.seconds < 10
 
 
 def test_one_that_closes_its_output_has_no_longer_than_the_deadline(emulator: Emulator) -> None:
-    result = boot(emulator("exec >&- 2>&-; sleep 300"), timeout=0.5)
+    result = boot(emulator("exec >&- 2>&-; sleep 60"), timeout=0.5)
     assert (result.verdict, result.exit_code) == ("timeout", 5)
     assert result.seconds < 4
 
@@ -74,8 +76,8 @@ def test_one_that_closes_its_output_and_ends_a_moment_later(emulator: Emulator) 
         f"{STAY}; exit 33",
         f"trap '' HUP INT QUIT TERM; {STAY} & wait",
         f"setsid {STAY} & wait",
-        f"(setsid {STAY} >/dev/null 2>&1 </dev/null &) ; sleep 300",
-        f"setsid sh -c '{NOTE}; while :; do sh -c \"{NOTE}; sleep 9\" & sleep 0.02; done' & wait",
+        f"(setsid {STAY} >/dev/null 2>&1 </dev/null &) ; sleep 60",
+        f"setsid sh -c '{NOTE}; {BREED}' & wait",
     ],
     ids=["child", "foreground", "ignores signals", "own session", "daemon", "breeds"],
 )
@@ -200,7 +202,7 @@ def test_nonsense_on_the_monitor(
     result = boot(emulator(script, sys.executable), timeout=20)
     assert result.verdict == "pass", result.reasons
     assert raised == []
-    script = QMP.format(said=said, wait=300, log=str(PASS))
+    script = QMP.format(said=said, wait=60, log=str(PASS))
     result = boot(emulator(script, sys.executable), timeout=1)
     assert result.verdict == "timeout"
     assert "said on its monitor what is no QMP" in result.reasons[-1]
@@ -275,7 +277,7 @@ def parent(folder: Path, how: str = "") -> subprocess.Popen[bytes]:
 
 def test_killed_between_fork_and_exec(emulator: Emulator, pids: Path) -> None:
     """The emulator is started by nobody's child, and is ended all the same."""
-    folder = emulator("sleep 300 & wait")  # silent, as a halted QEMU: writing would end it
+    folder = emulator("sleep 60 & wait")  # silent, as a halted QEMU: writing would end it
     for _ in range(3):
         with parent(folder, "aimed") as ours:
             assert ours.wait(20) == -signal.SIGKILL

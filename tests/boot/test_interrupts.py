@@ -27,7 +27,7 @@ MKRESCUE = f"""\
 #!/bin/sh
 {NOTE}
 touch "${{TMPDIR:-/tmp}}/grub.of-its-own"
-sh -c '{NOTE}; exec sleep 300' &
+sh -c '{NOTE}; exec sleep 60' &
 touch "$PIDS.ready"
 wait
 """
