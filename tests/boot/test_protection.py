@@ -23,7 +23,7 @@ pytestmark = pytest.mark.boot
 Boot = Callable[..., Result]
 UserKernel = Callable[..., Path]
 
-PAGING, GDT, TRAP = "arch/i386/paging.c", "arch/i386/gdt.c", "entry/trap.c"
+KSPACE, GDT, TRAP = "mm/kspace.c", "arch/i386/gdt.c", "entry/trap.c"
 VMALLOC = "mm/vmalloc.c"
 
 
@@ -47,14 +47,14 @@ PROTECTIONS = (
     Protection(
         "null",
         r"page fault: write to 0x10: null page",
-        PAGING,
+        KSPACE,
         "memset(directory, 0, PAGE_SIZE);",
         "memcpy(directory, boot_page_directory, PAGE_SIZE); directory[0] = directory[KERNEL_PDE];",
     ),
     Protection(
         "text",
         r"page fault: write to 0xc0100000: read-only text",
-        PAGING,
+        KSPACE,
         "protect(_kernel_start, _etext);",
         "",
     ),
@@ -76,7 +76,7 @@ PROTECTIONS = (
     Protection(
         "stack",
         r"stack overflow: 0x\w+: guard below the boot stack",
-        PAGING,
+        KSPACE,
         "*direct_pte(VIRT_TO_PHYS((uintptr_t)page)) = 0;",
         "continue;",
     ),
@@ -105,7 +105,7 @@ PROTECTIONS = (
     Protection(
         "hole",
         r"page fault: write to 0xc0000000: direct-map hole: physical 0x0 is not mapped",
-        PAGING,
+        KSPACE,
         "map_direct(PAGE_SIZE, FIRST_MIB);",
         "map_direct(0, FIRST_MIB);",
     ),

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from tests.host.native import Edit
+from tests.mutation import Edit
 
 BUDDY_C, UNROLLED_C = "mm/buddy.c", "mm/buddy_unrolled.c"
 PAGE_C, PAGE_H = "mm/page.c", "include/mm/page.h"

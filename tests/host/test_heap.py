@@ -13,7 +13,8 @@ CORES = tuple(
     f"mm/{name}.c"
     for name in (
         *("kmalloc", "kmalloc_check", "krealloc", "kmem", "slab", "kheap", "kheap_check"),
-        *("large_vmap", "vmalloc", "vmalloc_check", "arena", "page", "buddy", "memblock"),
+        *("large_vmap", "vmalloc", "vmalloc_check", "arena", "page", "buddy", "buddy_unrolled"),
+        "memblock",
     )
 )
 

@@ -15,7 +15,8 @@ CORES = tuple(
     f"mm/{name}.c"
     for name in (
         *("kmalloc", "kmalloc_check", "krealloc", "kmem", "slab", "kheap", "kheap_check"),
-        *("vmalloc", "vmalloc_check", "arena", "page", "buddy", "memblock"),
+        *("vmalloc", "vmalloc_check", "arena", "page", "buddy", "buddy_unrolled"),
+        "memblock",
     )
 )
 
