@@ -23,7 +23,8 @@ from typing import Any
 
 import pytest
 from tests.boot.loaders import Load, Loader
-from tests.boot.mutants import Replacement, build_broken
+from tests.boot.mutants import build_broken
+from tests.mutation import Edit
 from tests.tools import i386
 
 import kgen_qemu
@@ -69,7 +70,7 @@ class Kernels:
         names = ("faults", "cpu_faults", "kmalloc_faults", "buddy_faults")
         return self.user(*(f"{name}.c" for name in names), sets=sets)
 
-    def broken(self, sound: Path, faults: Sequence[Replacement]) -> Path:
+    def broken(self, sound: Path, faults: Sequence[Edit]) -> Path:
         """The folder of a sound kernel with faults put into its sources."""
 
         def make(out: Path) -> None:
@@ -79,7 +80,7 @@ class Kernels:
                 build_broken(sound, partial, faults)
                 partial.rename(out)
 
-        texts = [text for fault in faults for text in (fault.source, fault.old, fault.new)]
+        texts = [text for fault in faults for text in (fault.file, fault.old, fault.new)]
         return self._once(f"{sound.name}-{_digest(texts)}", make)
 
     def _from_default(self, request: Request) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from tests.boot.conftest import Kernels
+from tests.mutation import Edit
 
 from kgen_qemu.errors import Exit
 from kgen_qemu.result import Result
@@ -23,15 +24,6 @@ from kgen_qemu.symbols import symbolise
 pytestmark = pytest.mark.boot
 
 Boot = Callable[..., Result]
-
-
-@dataclass(frozen=True)
-class Change:
-    """A check taken out of a rendered source."""
-
-    source: str
-    old: str
-    new: str
 
 
 @dataclass(frozen=True)
@@ -55,26 +47,24 @@ class Misuse:
 
 
 BLIND = (
-    Change(
+    Edit(
         "mm/kmalloc_check.c",
         "\tenum kheap_error error = KHEAP_ERR_NOT_HEAP;\n\n",
         "\tenum kheap_error error = 0;\n\n\tif (kmalloc_counts.peak_pages)\n\t\treturn NULL;\n",
     ),
-    Change(
+    Edit(
         "mm/kheap.c",
         "unlikely(*tail_before(behind(block, granules)) != (KHEAP_LIVE | granules))) {",
         "unlikely(!block)) {",
     ),
-    Change("mm/kheap.c", "if (unlikely(block->size > KHEAP_MAX) ||", "if (unlikely(!granules) ||"),
-    Change(
-        "mm/kmem.c", "\tif (!error)\n\t\treturn;\n\ttier_describe", "\treturn;\n\ttier_describe"
-    ),
-    Change("mm/vmalloc.c", "\tif (!is_start(virt, VM_ALLOC))\n", "\tif (!virt)\n"),
-    Change("mm/page.c", "\tif (error)\n\t\tpanic(", "\tif (error > 99)\n\t\tpanic("),
+    Edit("mm/kheap.c", "if (unlikely(block->size > KHEAP_MAX) ||", "if (unlikely(!granules) ||"),
+    Edit("mm/kmem.c", "\tif (!error)\n\t\treturn;\n\ttier_describe", "\treturn;\n\ttier_describe"),
+    Edit("mm/vmalloc.c", "\tif (!is_start(virt, VM_ALLOC))\n", "\tif (!virt)\n"),
+    Edit("mm/page.c", "\tif (error)\n\t\tpanic(", "\tif (error > 99)\n\t\tpanic("),
 )
 """What keeps a kernel from noticing anything: no question is asked of a pointer."""
 
-BLIND_WATCH = Change(
+BLIND_WATCH = Edit(
     "mm/kdebug.c",
     "\tif (!fault)\n\t\treturn;\n\twatch",
     "\tif (!fault || kmalloc_counts.peak_pages)\n\t\treturn;\n\twatch",
@@ -305,7 +295,7 @@ class Request:
     what: str
     lines: tuple[str, ...]
     failures: int
-    change: Change
+    change: Edit
 
 
 SITE = r", from 0xc01\w{5}"
@@ -324,7 +314,7 @@ REQUESTS = [
             r"kmem_cache_create\(none, 0, 0\): an object has no bytes",
         ),
         0,
-        Change(
+        Edit(
             "mm/kmalloc.c",
             "return size ? alloc_large(size, KMALLOC_ALIGNMENT) : ZERO_SIZE_PTR;",
             "return alloc_large(size, KMALLOC_ALIGNMENT);",
@@ -346,7 +336,7 @@ REQUESTS = [
             "still there: 1",
         ),
         9,
-        Change("mm/kmalloc_check.c", "\tkmalloc_counts.failures++;\n", ""),
+        Edit("mm/kmalloc_check.c", "\tkmalloc_counts.failures++;\n", ""),
     ),
     Request(
         "product",
@@ -357,7 +347,7 @@ REQUESTS = [
             r"kcalloc\(2, huge / 2 \+ 1\): NULL, 1 failed",
         ),
         3,
-        Change(
+        Edit(
             "mm/krealloc.c",
             "if (__builtin_mul_overflow(n, size, &bytes))",
             "if (bytes = n * size, !n && size == 1)",
@@ -373,7 +363,7 @@ REQUESTS = [
             r"kmem_cache_create\(askew, 16, 24\): the alignment is not a power of two",
         ),
         4,
-        Change("mm/kmalloc.c", "if (!align || (align & (align - 1)))", "if (align == 5)"),
+        Edit("mm/kmalloc.c", "if (!align || (align & (align - 1)))", "if (align == 5)"),
     ),
     Request(
         "no_memory",
@@ -387,7 +377,7 @@ REQUESTS = [
             r"kmem_cache_alloc\(pairs\): NULL, 0 failed",
         ),
         2,
-        Change("include/kernel/printk.h", "return !(times & (times - 1));", "return times > 2;"),
+        Edit("include/kernel/printk.h", "return !(times & (times - 1));", "return times > 2;"),
     ),
 ]
 

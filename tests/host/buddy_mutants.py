@@ -7,7 +7,7 @@ what buddy_check() says, ``access`` does the same under the sanitizers.
 
 from __future__ import annotations
 
-from tests.host.native import Edit
+from tests.mutation import Edit
 
 BUDDY_C, INDEX_H = "mm/buddy.c", "include/mm/buddy_index.h"
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import subprocess
 import tempfile
@@ -22,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.mutation import Edit
 from tests.tools import i386, native_gcc
 
 from kgen import Kernel
@@ -66,25 +66,6 @@ BARE = Kind(
     kernel=("base/string.c", "base/vsnprintf.c", "base/div64.c"),
 )
 """For what only an i386 can run: as in the kernel, with traps where behaviour is undefined."""
-
-
-@dataclass(frozen=True)
-class Edit:
-    """A deliberate fault: in ``file`` of the kernel, ``old`` (found just once) becomes ``new``.
-
-    A blank in ``old`` stands for any white space, so that reformatting changes nothing.
-    """
-
-    file: str
-    old: str
-    new: str
-
-    def apply(self, text: str) -> str:
-        """``text`` with the fault in it."""
-        pattern = r"\s+".join(re.escape(word) for word in self.old.split())
-        found = re.findall(pattern, text)
-        assert len(found) == 1, f"{self.file} has {len(found)} times {self.old!r}: adapt the mutant"
-        return text.replace(found[0], self.new)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from tests.host.native import Edit
+from tests.mutation import Edit
 
 BUDDY_C, UNROLLED_C = "mm/buddy.c", "mm/buddy_unrolled.c"
 PAGE_C, PAGE_H = "mm/page.c", "include/mm/page.h"
@@ -133,7 +133,9 @@ _HOT = {
         PAGE_C, "{ pages_drain(); for (unsigned i", "{ for (unsigned i"
     ),
     "the hot list's frames are not free": Edit(
-        PAGE_C, "size_t count = hot.count;", "size_t count = 0;"
+        PAGE_C,
+        "{ size_t count = hot.count; for (unsigned i = 0; i < ZONE_COUNT",
+        "{ size_t count = 0; for (unsigned i = 0; i < ZONE_COUNT",
     ),
 }
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from math import log2
 from pathlib import Path
+from subprocess import TimeoutExpired
 
 import pytest
-from tests.host.native import Edit, Kind, Workshop
+from tests.host.native import Kind, Workshop
+from tests.mutation import Edit
 
 ARENA_C = "mm/arena.c"
 STEPS = Kind(("-O1", "-g", "-fsanitize-coverage=trace-pc"))
@@ -64,4 +67,5 @@ LINEAR = {
 
 @pytest.mark.parametrize("name", LINEAR)
 def test_a_linear_arena_is_noticed(name: str, workshop: Workshop, large_src: Path) -> None:
-    assert excess(workshop, large_src, MEDIUM, LINEAR[name]) > SLACK
+    with suppress(TimeoutExpired):  # a mutant past its time limit is noticed by that
+        assert excess(workshop, large_src, MEDIUM, LINEAR[name]) > SLACK

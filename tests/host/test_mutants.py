@@ -15,7 +15,7 @@ import pytest
 from _pytest.mark import ParameterSet
 from tests.host.buddy_mutants import BITMAP_MUTANTS, BUDDY_MUTANTS, LIST_MUTANTS
 from tests.host.heap_mutants import FOR_CAMPAIGNS, HEAP_MUTANTS
-from tests.host.native import BARE, QUICK, SANITIZED, Edit, Kind, Workshop
+from tests.host.native import BARE, QUICK, SANITIZED, Kind, Workshop
 from tests.host.page_mutants import PAGE_MUTANTS
 from tests.host.test_buddy import CORES as BUDDY
 from tests.host.test_buddy import SMALL
@@ -25,6 +25,7 @@ from tests.host.test_heap import HEAP, LAYOUT
 from tests.host.test_lib import misprint, own_misprint
 from tests.host.test_pages import CORES as PAGE_CORES
 from tests.host.test_pages import PAGES, RAM, settings, walk_of
+from tests.mutation import Edit
 
 SECONDS = 10
 """Many times what a search takes that ends. A mutant that hangs is noticed by that."""
@@ -471,10 +472,3 @@ def test_a_fault_is_noticed(mutant: str, request: pytest.FixtureRequest) -> None
     """By the test that is there for it, in its short form."""
     test, edit = MUTANTS[mutant]
     assert complaint(test, edit, request), f"nobody noticed: {mutant}"
-
-
-def test_a_fault_that_waits_for_a_campaign_still_has_its_place(bare_src: Path) -> None:
-    """Else nobody would know until then that the source has changed under it."""
-    for name in FOR_CAMPAIGNS:
-        _, edit = MUTANTS[name]
-        edit.apply((bare_src / edit.file).read_text())
