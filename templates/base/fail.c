@@ -9,7 +9,7 @@
  *     vmalloc ───────┴─────────▶ address ◀──── ioremap
  *
  * Each asks here first. Requests of the kinds that count are numbered from 1, and
- * some fail: the nth, and as many behind it as are wanted; those of one call site;
+ * some fail: the nth, and as many after it as are wanted; those of one call site;
  * or one in so many, by a seeded sequence. Either the command line says which, or a
  * sweep (kernel/sweep.c), which tries them all.
  *
@@ -53,7 +53,7 @@ struct fail_counts fail_counts;
 
 /* --- the command line -------------------------------------------------------------- */
 
-/* Whether the text is a number of 32 bits, decimal or hexadecimal behind 0x. */
+/* Whether the text is a number of 32 bits, decimal, or hexadecimal after 0x. */
 static bool is_number(const char *text, uint32_t *value)
 {
 	unsigned base = text[0] == '0' && text[1] == 'x' ? 16 : 10;
@@ -129,7 +129,7 @@ void fail_init(void)
 
 /* --- requests ---------------------------------------------------------------------- */
 
-/* Whether it is the nth, or one of those behind it that fail, too. */
+/* Whether it is the nth, or one of those after it that fail, too. */
 static bool is_nth(unsigned long request, enum fail_kind kind)
 {
 	if (!fail.nth || request < fail.nth)

@@ -113,7 +113,7 @@ static const char *parse_length(const char *at, struct spec *spec)
 	return at;
 }
 
-/* What stands behind a '%': `args` is taken by its address, as it moves on for a `*`. */
+/* What follows a '%': `args` is taken by its address, as it moves on for a `*`. */
 static const char *parse(const char *at, struct spec *spec, va_list *args)
 {
 	*spec = (struct spec){ .length = LENGTH_WORD, .precision = -1 };
@@ -326,7 +326,7 @@ static bool convert(struct out *out, const struct spec *spec, char conversion, v
 	return false;
 }
 
-/* The directive behind the '%' at `percent`; where the format goes on. */
+/* The directive after the '%' at `percent`. Returns where the format goes on. */
 static const char *put_directive(struct out *out, const char *percent, va_list *args)
 {
 	struct spec spec;

@@ -44,7 +44,7 @@ static int digit(char c)
 	return -1;
 }
 
-/* The next number, hexadecimal behind "0x"; false at the end or at what is none. */
+/* The next number, hexadecimal after "0x"; false at the end of the text or if it is not a number. */
 static bool read_number(struct reader *reader, uint64_t *value)
 {
 	unsigned base = 10;

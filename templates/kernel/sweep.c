@@ -4,7 +4,7 @@
  *   1. Run it as it is. It must pass.
  *   2. Run it again while its k-th request for memory fails, for k = 1, 2, … until it
  *      makes fewer than k. Do so three times for each k: with that request failing
- *      alone, with all behind it of the same kind, and with all behind it.
+ *      alone, with all later ones of its kind, and with all later ones.
  *   3. What the test expected does not count, as it expects to get memory, but for
  *      KTEST_ALWAYS(). Nothing may panic, every allocator must be sound, and all
  *      memory must be back.
@@ -36,8 +36,8 @@
 
 static const char *const reach_names[] = {
 	[FAIL_ALONE] = "",
-	[FAIL_ITS_KIND] = " and all of its kind behind it",
-	[FAIL_ALL] = " and all behind it",
+	[FAIL_ITS_KIND] = " and all of its kind after it",
+	[FAIL_ALL] = " and all after it",
 };
 
 /* Where it is, for the message of a panic. */

@@ -89,7 +89,7 @@ fail_silently:
 	hlt
 	jmp 2b
 
-/* Print the string at SI. SI is left behind it, AL is clobbered. */
+/* Print the string at SI. SI is left past it, AL is clobbered. */
 	.globl print
 1:	call putc
 print:

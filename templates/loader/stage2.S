@@ -126,7 +126,7 @@ read_memory_map:
 	movl $MAP_ENTRY - MAP_BASE, %ecx
 	int $0x15
 	popw %di
-	jc 2f /* not known, or behind the last entry */
+	jc 2f /* not known, or past the last entry */
 	cmpl $SMAP, %eax
 	jne older_calls
 	movl $MAP_ENTRY - MAP_BASE, MAP_SIZE(%di)

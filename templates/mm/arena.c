@@ -19,16 +19,16 @@
  *      they have one together, else to the right. This finds the lowest.
  *   3. Mark its pages, and sum up again from there to the root.
  *
- * A long run is marked where it is whole: a node whose pages are all free, or all
- * taken, speaks for all below it, whatever they say. Who needs those lets it hand
- * down what it knows, on the way to a leaf (settle()). So each step touches two
- * paths from a leaf to the root and what hangs on them: O(log n), however long the
- * run. The one exception is stated at find_aligned().
+ * A long run is marked where it is whole (lazy propagation). If a node's pages are all
+ * free, or all taken, its children are stale. settle() pushes the node's state down
+ * before a leaf is used. So each step touches two paths from a leaf to the root and
+ * their neighbours: O(log n), however long the run. The one exception is stated at
+ * find_aligned().
  *
  * Guard pages are the caller's: it asks for more than it maps.
  *
- * Invariants, verified by arena_check(): a node that does not speak for all below
- * is the sum of its children; the pages behind the last are taken; `used` counts
+ * Invariants, verified by arena_check(): a node whose children are not stale
+ * is the sum of them; the pages past the last are taken; `used` counts
  * the bits.
  *
  * Concurrency: none; one CPU, interrupts off.
@@ -60,7 +60,7 @@ static uint32_t starts_of(uint32_t free, size_t length)
 
 /*
  * The longest run of ones, digit by digit of its length, from 16 down: a run of
- * length + 2^i begins where one of `length` does, with one of 2^i behind it.
+ * length + 2^i begins where one of `length` does, with one of 2^i after it.
  */
 static size_t longest_run(uint32_t free)
 {
@@ -108,7 +108,7 @@ static inline size_t page_of(const struct arena *arena, size_t node, size_t span
 	return node * span - arena->leaves * ARENA_WORD;
 }
 
-/* Make a node of `span` pages all free, or all taken; it speaks for all below. */
+/* Make a node of `span` pages all free, or all taken; its children are stale then. */
 static inline void fill(struct arena *arena, size_t node, size_t span, bool taken)
 {
 	size_t free = taken ? 0 : span;

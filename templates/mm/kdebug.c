@@ -162,7 +162,7 @@ const char *kmalloc_fault(const void *pointer)
 		return fault;
 	if (watch->header.size != watch->size || !fits_its_block(watch))
 		return "its header has a size that its block does not: overwritten?";
-	return zone_is_intact(watch) ? NULL : "bytes behind it were overwritten";
+	return zone_is_intact(watch) ? NULL : "bytes past its end were overwritten";
 }
 
 /*
@@ -206,7 +206,7 @@ static void verify(const char *caller, const void *pointer)
 }
 
 //% if debug.quarantine
-/* The oldest and `count` - 1 behind it; their blocks have `bytes`, of `most` that they may. */
+/* The oldest and the `count` - 1 next ones; their blocks have `bytes`, of `most` that they may. */
 static struct {
 	struct watch *ring[DEBUG_QUARANTINE];
 	unsigned oldest;

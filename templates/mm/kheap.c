@@ -76,7 +76,7 @@ static inline void put(struct kheap_block *block, size_t granules, size_t list)
 
 	*head = block;
 	block->tag = tag;
-	*tail_before(behind(block, granules)) = tag;
+	*tail_before(block_after(block, granules)) = tag;
 	block->next = next;
 	block->link = head;
 	if (next) {
@@ -203,7 +203,7 @@ static void add_chunk(void)
 	kheap.chunks = chunk;
 	kheap.chunk_count++;
 	kheap.chunk_peak = MAX(kheap.chunk_peak, kheap.chunk_count);
-	memset(behind(first_block(chunk), CHUNK_GRANULES), 0, 2 * sizeof(uint32_t));
+	memset(block_after(first_block(chunk), CHUNK_GRANULES), 0, 2 * sizeof(uint32_t));
 	//% if debug.poison
 	poison(first_block(chunk), CHUNK_GRANULES * KHEAP_GRANULE);
 	//% endif
@@ -262,7 +262,7 @@ static inline __attribute__((always_inline)) void *try_alloc(size_t size)
 	if (unlikely(!block))
 		return NULL;
 	have = block->tag & GRANULES_MASK;
-	rest = behind(block, granules);
+	rest = block_after(block, granules);
 	//% if debug.poison
 	check_poison(block, granules, have);
 	//% endif
@@ -305,14 +305,15 @@ static NOINLINE void put_large(struct kheap_block *block, size_t granules)
  */
 static inline void merge_and_put(struct kheap_block *block, size_t granules)
 {
-	struct kheap_block *next = behind(block, granules);
+	struct kheap_block *next = block_after(block, granules);
 	uint32_t tag = next->tag;
 	uint32_t before;
 
 	//% if debug.poison
 	poison(block, granules * KHEAP_GRANULE);
 	//% endif
-	if (tag_is_free(tag) && likely(*tail_before(behind(next, tag & GRANULES_MASK)) == tag)) {
+	if (tag_is_free(tag) &&
+	    likely(*tail_before(block_after(next, tag & GRANULES_MASK)) == tag)) {
 		granules += tag & GRANULES_MASK;
 		take(next);
 		//% if debug.poison
@@ -323,14 +324,14 @@ static inline void merge_and_put(struct kheap_block *block, size_t granules)
 	}
 	before = *tail_before(block);
 	if (tag_is_free(before) &&
-	    likely(behind(block, -(size_t)(before & GRANULES_MASK))->tag == before)) {
+	    likely(block_after(block, -(size_t)(before & GRANULES_MASK))->tag == before)) {
 		//% if debug.poison
 		poison(tail_before(block), sizeof(uint32_t) + sizeof(block->tag));
 		//% else
 		block->tag = KHEAP_FREE; /* should anyone free it again */
 //% endif
 		granules += before & GRANULES_MASK;
-		block = behind(block, -(size_t)(before & GRANULES_MASK));
+		block = block_after(block, -(size_t)(before & GRANULES_MASK));
 		take(block);
 	}
 	if (likely(granules < MIN(KHEAP_EXACT, CHUNK_GRANULES)))
@@ -344,7 +345,7 @@ static inline size_t free_granules(const struct kheap_block *block)
 {
 	size_t granules = tag_is_free(block->tag) ? block->tag & GRANULES_MASK : 0;
 
-	return *tail_before(behind(block, granules)) == block->tag ? granules : 0;
+	return *tail_before(block_after(block, granules)) == block->tag ? granules : 0;
 }
 
 bool kheap_resize(void *pointer, size_t size)
@@ -352,7 +353,7 @@ bool kheap_resize(void *pointer, size_t size)
 	struct kheap_block *block = kheap_block_of(pointer);
 	size_t have = granules_for(block->size);
 	size_t granules = granules_for(size);
-	struct kheap_block *next = behind(block, have);
+	struct kheap_block *next = block_after(block, have);
 
 	if (granules > have) {
 		size_t room = free_granules(next);
@@ -361,11 +362,11 @@ bool kheap_resize(void *pointer, size_t size)
 			return false;
 		take(next);
 		if (have + room > granules)
-			insert(behind(block, granules), have + room - granules);
-		*tail_before(behind(block, granules)) = KHEAP_LIVE | granules;
+			insert(block_after(block, granules), have + room - granules);
+		*tail_before(block_after(block, granules)) = KHEAP_LIVE | granules;
 	} else if (granules < have) {
-		*tail_before(behind(block, granules)) = KHEAP_LIVE | granules;
-		merge_and_put(behind(block, granules), have - granules);
+		*tail_before(block_after(block, granules)) = KHEAP_LIVE | granules;
+		merge_and_put(block_after(block, granules), have - granules);
 	}
 	block->size = size;
 	block->magic = kmalloc_magic(pointer, size);
@@ -400,7 +401,7 @@ void *kheap_alloc_aligned(size_t size, size_t align)
 		block->magic = kmalloc_magic(aligned, block->size);
 		insert(kheap_block_of(pointer), (aligned - pointer) / KHEAP_GRANULE);
 		have = granules_for(block->size);
-		*tail_before(behind(block, have)) = KHEAP_LIVE | have;
+		*tail_before(block_after(block, have)) = KHEAP_LIVE | have;
 	}
 	kheap_resize(aligned, size);
 	return aligned;
@@ -415,7 +416,7 @@ void kheap_free(void *pointer)
 
 	/* The rest of kheap_fault()'s questions are for when these are answered wrongly. */
 	if (unlikely(block->size > KHEAP_MAX) ||
-	    unlikely(*tail_before(behind(block, granules)) != (KHEAP_LIVE | granules))) {
+	    unlikely(*tail_before(block_after(block, granules)) != (KHEAP_LIVE | granules))) {
 		kheap_refused(pointer);
 		return;
 	}

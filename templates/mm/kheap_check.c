@@ -24,14 +24,15 @@ enum kheap_error kheap_fault(const void *pointer)
 	if (unlikely(block->magic != kmalloc_magic(pointer, block->size)))
 		return KHEAP_ERR_MAGIC;
 	granules = granules_for(block->size);
-	next = behind(block, granules);
+	next = block_after(block, granules);
 	if (unlikely((uintptr_t)next >= (uintptr_t)chunk + KHEAP_CHUNK))
 		return KHEAP_ERR_SIZE;
 	if (unlikely(*tail_before(next) != (KHEAP_LIVE | granules)))
 		return KHEAP_ERR_TAIL;
 	before = *tail_before(block);
-	if (tag_is_free(before) ? behind(block, -(size_t)(before & GRANULES_MASK))->tag != before :
-				  (before & ~GRANULES_MASK) != KHEAP_LIVE)
+	if (tag_is_free(before) ?
+		    block_after(block, -(size_t)(before & GRANULES_MASK))->tag != before :
+		    (before & ~GRANULES_MASK) != KHEAP_LIVE)
 		return KHEAP_ERR_NEIGHBOUR;
 	return KHEAP_OK;
 }
@@ -40,7 +41,7 @@ bool kheap_locate(const void *pointer, struct kheap_place *place)
 {
 	const struct kheap_chunk *chunk = chunk_of(pointer);
 	const struct kheap_block *block = first_block(chunk);
-	const struct kheap_block *end = behind(block, CHUNK_GRANULES);
+	const struct kheap_block *end = block_after(block, CHUNK_GRANULES);
 
 	if (chunk->magic != CHUNK_MAGIC || (uintptr_t)pointer < (uintptr_t)block)
 		return false;
@@ -50,13 +51,13 @@ bool kheap_locate(const void *pointer, struct kheap_place *place)
 
 		if (block->tag - 1 >= KHEAP_MAX && (is_live || !granules))
 			return false;
-		if ((uintptr_t)pointer < (uintptr_t)behind(block, granules)) {
+		if ((uintptr_t)pointer < (uintptr_t)block_after(block, granules)) {
 			place->bytes = &block->link;
 			place->size = is_live ? block->size : granules * KHEAP_GRANULE;
 			place->is_live = is_live;
 			return true;
 		}
-		block = behind(block, granules);
+		block = block_after(block, granules);
 	}
 	return false;
 }
@@ -64,7 +65,7 @@ bool kheap_locate(const void *pointer, struct kheap_place *place)
 static enum kheap_error check_chunk(const struct kheap_chunk *chunk, size_t *live, size_t *free)
 {
 	const struct kheap_block *block = first_block(chunk);
-	const struct kheap_block *end = behind(block, CHUNK_GRANULES);
+	const struct kheap_block *end = block_after(block, CHUNK_GRANULES);
 	bool was_free = false;
 
 	if (chunk->magic != CHUNK_MAGIC || chunk->tail != KHEAP_LIVE || end->tag || end->magic)
@@ -75,9 +76,9 @@ static enum kheap_error check_chunk(const struct kheap_chunk *chunk, size_t *liv
 		if (tag_is_free(block->tag)) {
 			if (was_free)
 				return KHEAP_BAD_UNMERGED;
-			if (!granules || behind(block, granules) > end)
+			if (!granules || block_after(block, granules) > end)
 				return KHEAP_BAD_LIST;
-			if (*tail_before(behind(block, granules)) != block->tag ||
+			if (*tail_before(block_after(block, granules)) != block->tag ||
 			    *block->link != block)
 				return KHEAP_BAD_LIST;
 			++*free;
@@ -90,7 +91,7 @@ static enum kheap_error check_chunk(const struct kheap_chunk *chunk, size_t *liv
 			++*live;
 		}
 		was_free = tag_is_free(block->tag);
-		block = behind(block, granules);
+		block = block_after(block, granules);
 	}
 	return KHEAP_OK;
 }
@@ -150,7 +151,7 @@ const char *kheap_strerror(enum kheap_error error)
 	case KHEAP_ERR_SIZE:
 		return "its header has an impossible size: overwritten?";
 	case KHEAP_ERR_TAIL:
-		return "the bytes behind it were overwritten";
+		return "the bytes past its end were overwritten";
 	case KHEAP_ERR_NEIGHBOUR:
 		return "the end of the free memory before it was overwritten";
 	case KHEAP_BAD_CHUNK:

@@ -1,5 +1,5 @@
 /*
- * kmalloc: three allocators behind one function.
+ * kmalloc: one function, three allocators.
  *
  *     size             comes from                        costs beyond the bytes
  *     small            a slab of its size class          header, rounding to the class

@@ -2,7 +2,7 @@
  * kmalloc's rare side: what is wrong with a pointer, what lies where, what was
  * counted, what to do when memory runs out, and whether all is well.
  *
- * Whose a pointer is, is asked from the outside in: the page map (mm/page.h) knows
+ * To find a pointer's owner, start from the page map (mm/page.h), which knows
  * which blocks of pages are allocated and how large they are, so a slab's or a
  * chunk's header is believed only where a block of that order begins. Nothing here
  * follows a pointer that was not checked before.

@@ -40,7 +40,7 @@ void *kcalloc(size_t n, size_t size)
 	return pointer;
 }
 
-/* Bytes behind a live allocation's address. */
+/* Returns the bytes that a live allocation has. */
 static size_t room(const void *pointer, enum tier tier)
 {
 	switch (tier) {

@@ -58,7 +58,7 @@ void *large_alloc(size_t size, size_t align)
 	if (!block)
 		return NULL;
 	pointer = block + offset;
-	*(uint32_t *)block = 0; /* what was a slab or a chunk once is none now */
+	*(uint32_t *)block = 0; /* a former slab or chunk is not one any more */
 	*header_of(pointer) = (block_header_t){ size, kmalloc_magic(pointer, size) };
 	large_stats.allocs++;
 	return pointer;

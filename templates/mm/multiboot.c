@@ -1,7 +1,7 @@
 /*
  * The Multiboot information (Multiboot 0.6.96, 3.3), read once and copied.
  *
- * It may lie anywhere in physical memory: right behind the image (QEMU), below
+ * It may lie anywhere in physical memory: right after the image (QEMU), below
  * 640 KiB (GRUB), in memory that the map calls available. So nothing may be
  * allocated before this has run, and it is read through a fixmap slot, byte
  * ranges at a time, whether or not the boot page tables reach it.

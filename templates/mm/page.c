@@ -39,7 +39,7 @@ struct free_profile free_profile_noted;
 static const struct {
 	const char *name;
 	uint32_t first; /* page frame */
-	uint32_t end; /* page frame behind the last */
+	uint32_t end; /* one past the last page frame */
 } spans[ZONE_COUNT] = ZONE_TABLE;
 
 //% if buddy.index == "lists"

@@ -114,7 +114,7 @@ static inline struct slot *slot_at(const struct slab *slab, size_t i)
 
 //% if debug.poison
 /*
- * What a free slot holds behind its two words. Objects with a constructor keep
+ * What a free slot holds after its two words. Objects with a constructor keep
  * their content, and are not poisoned.
  */
 static void poison_slot(const struct kmem_cache *cache, struct slot *slot)

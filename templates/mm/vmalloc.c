@@ -250,7 +250,7 @@ static COLD bool has_frames(size_t pages)
 	return enough;
 }
 
-/* A mapping of fresh frames; 0, and nothing left behind, if there is no room for it. */
+/* A mapping of fresh frames; 0, and nothing has changed, if there is no room for it. */
 static uintptr_t map_fresh(size_t pages, size_t align, size_t skew, size_t guard, enum vm_kind kind)
 {
 	uintptr_t virt = 0;

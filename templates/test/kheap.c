@@ -48,8 +48,8 @@ static void release(void *blocks[], unsigned count)
 		heap_free(blocks[i]);
 }
 
-/* The block behind, if this one has so many bytes. */
-static struct kheap_block *behind(void *pointer, size_t size)
+/* The next block, if this one has so many bytes. */
+static struct kheap_block *block_after(void *pointer, size_t size)
 {
 	size_t length = ALIGN_UP(size + 12, KHEAP_GRANULE);
 
@@ -139,7 +139,7 @@ KTEST(kheap, resizes_in_place)
 	pointer = heap_alloc(SIZE);
 	KTEST_ASSERT(test, pointer);
 	memset(pointer, 0x42, SIZE);
-	KTEST_EXPECT(test, kheap_resize(pointer, 2 * SIZE)); /* nothing is behind */
+	KTEST_EXPECT(test, kheap_resize(pointer, 2 * SIZE)); /* nothing follows */
 	KTEST_EXPECT_EQ(test, kheap_check(), KHEAP_OK);
 	KTEST_EXPECT(test, kheap_resize(pointer, SIZE / 2));
 	KTEST_EXPECT_EQ(test, kheap_check(), KHEAP_OK);
@@ -153,7 +153,7 @@ out:
 	heap_free(pointer);
 }
 
-/* What was written before the block behind does not make it free. */
+/* A word written before the next block does not make it free. */
 KTEST(kheap, grows_into_what_is_free_alone)
 {
 	char *pointer = heap_alloc(1000);
@@ -162,7 +162,7 @@ KTEST(kheap, grows_into_what_is_free_alone)
 	struct kheap_block saved;
 
 	KTEST_ASSERT_OR(test, pointer && wall, out);
-	block = behind(pointer, 1000);
+	block = block_after(pointer, 1000);
 	if (block != kheap_block_of(wall))
 		goto out;
 	saved = *block;
@@ -207,7 +207,7 @@ KTEST(kheap, refuses_what_was_overwritten)
 	KTEST_EXPECT_EQ(test, kheap_fault(second), KHEAP_OK);
 	KTEST_EXPECT_EQ(test, kheap_fault(second + 8), KHEAP_ERR_NOT_HEAP);
 	KTEST_EXPECT_NE(test, kheap_fault(second + 16), KHEAP_OK);
-	tail = (uint32_t *)behind(second, 1000) - 1;
+	tail = (uint32_t *)block_after(second, 1000) - 1;
 	saved = *tail;
 	*(char *)tail = 0; /* one byte too far */
 	KTEST_EXPECT_EQ(test, kheap_fault(second), KHEAP_ERR_TAIL);

@@ -302,7 +302,7 @@ KTEST(kmalloc, aligns)
 }
 
 //% if kmalloc.mapping == "direct"
-/* Behind a header that is not at its start, a block keeps what others wrote there. */
+/* After a header that is not at its start, a block keeps what others wrote there. */
 KTEST(kmalloc, forgets_what_its_pages_were)
 {
 	static const struct {

@@ -35,7 +35,7 @@ KTEST(lib, formats_fields)
 				      0xff));
 }
 
-/* The text behind a directive that is not supported gets its own argument. */
+/* The text after a directive that is not supported gets its own argument. */
 KTEST(lib, shows_what_it_does_not_format)
 {
 	int untouched = 7;

@@ -12,7 +12,7 @@
 #include <mm/kspace.h>
 #include <mm/page.h>
 
-/* A page that nobody uses, though it has a page table: behind the fixmap. */
+/* A page that nobody uses, though it has a page table: past the fixmap. */
 static uintptr_t spare_page(void)
 {
 	return FIXMAP_BASE + FIXMAP_SLOTS * PAGE_SIZE;
@@ -149,7 +149,7 @@ KTEST(paging, large_pages_follow_the_cpu)
 
 /*
  * In place of the page fault's own gate while write_is_refused() writes: EAX says that
- * it faulted, and the next instruction is behind the write.
+ * it faulted, and the next instruction is after the write.
  */
 void write_faulted(void);
 __asm__("	.text\n"

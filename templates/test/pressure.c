@@ -1,6 +1,6 @@
 /*
  * Tests of running short: frames and addresses that wait for a TLB flush, or are kept
- * for later, are had by whoever needs them before anyone is told that there are none.
+ * for later, are reclaimed before any request fails.
  */
 #include <arch/paging.h>
 #include <kernel/ktest.h>

@@ -78,15 +78,15 @@ KMALLOC_MUTANTS = [
         "return (size + 3 * sizeof(uint32_t) + KHEAP_GRANULE - 1) / KHEAP_GRANULE;",
         "return (size + sizeof(uint32_t) + KHEAP_GRANULE - 1) / KHEAP_GRANULE;",
         PANIC,
-        "kfree.*: the bytes behind it were overwritten",
+        "kfree.*: the bytes past its end were overwritten",
     ),
     unnoticed(
         "heap_tail_unchecked_by_kfree",
         HEAP,
-        "unlikely(*tail_before(behind(block, granules)) != (KHEAP_LIVE | granules))) {",
+        "unlikely(*tail_before(block_after(block, granules)) != (KHEAP_LIVE | granules))) {",
         "unlikely(!granules)) {",
         "write_past",
-        r"kfree\(0x\w+\): the bytes behind it were overwritten",
+        r"kfree\(0x\w+\): the bytes past its end were overwritten",
     ),
     Mutant(
         "chunk_not_given_back",

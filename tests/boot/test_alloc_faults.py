@@ -54,7 +54,7 @@ BLIND = (
     ),
     Edit(
         "mm/kheap.c",
-        "unlikely(*tail_before(behind(block, granules)) != (KHEAP_LIVE | granules))) {",
+        "unlikely(*tail_before(block_after(block, granules)) != (KHEAP_LIVE | granules))) {",
         "unlikely(!block)) {",
     ),
     Edit("mm/kheap.c", "if (unlikely(block->size > KHEAP_MAX) ||", "if (unlikely(!granules) ||"),
@@ -214,7 +214,7 @@ STALE = r"free memory was written at 0x\w{8}: now 0x01 "
 
 CHOSEN = [
     *(
-        Misuse("debug.redzone=true", "behind", tier, KFREE + "bytes behind it.*" + known(tier))
+        Misuse("debug.redzone=true", "behind", tier, KFREE + "bytes past its end.*" + known(tier))
         for tier in SIZES
     ),
     *(

@@ -36,7 +36,7 @@ DETECTORS = (
     Detector(
         "redzone=true",
         "behind",
-        r"kfree\(0x\w+\): bytes behind it were overwritten "
+        r"kfree\(0x\w+\): bytes past its end were overwritten "
         r"\(61 bytes at 0x\w+, allocated from 0xc01\w+\)",
     ),
     Detector(

@@ -127,8 +127,12 @@ REFUSED = [
     ("free_middle_twice", r"kfree\(0xc3\w+\): it is free already \(heap", ""),
     ("free_middle_inside", r"kfree\(0xc3\w+\): not the start of an allocation \(heap", ""),
     ("free_middle_overwritten", r"kfree\(0xc3\w+\): its header has an impossible size: over", ""),
-    ("free_middle_resized", r"kfree\(0xc3\w+\): the bytes behind it were overwritten \(heap", ""),
-    ("write_past", r"kfree\(0xc3\w+\): the bytes behind it were overwritten \(heap", ""),
+    (
+        "free_middle_resized",
+        r"kfree\(0xc3\w+\): the bytes past its end were overwritten \(heap",
+        "",
+    ),
+    ("write_past", r"kfree\(0xc3\w+\): the bytes past its end were overwritten \(heap", ""),
     # large: mapped
     ("free_large_twice", r"kfree\(0xf8800008\): unmapped already \(freed .* of 13 pages", ""),
     ("free_large_late", r"kfree\(0xf8800008\): nothing is mapped there: unmapped already\?", ""),

@@ -96,7 +96,7 @@ _EDITS = {
         KHEAP_C, "if (granules > have + room) return false;", ""
     ),
     "kheap: what shrinking leaves is lost": Edit(
-        KHEAP_C, "merge_and_put(behind(block, granules), have - granules);", ""
+        KHEAP_C, "merge_and_put(block_after(block, granules), have - granules);", ""
     ),
     "kheap: what lies before an aligned block is lost": Edit(
         KHEAP_C, "insert(kheap_block_of(pointer), (aligned - pointer) / KHEAP_GRANULE);", ""

@@ -1,5 +1,5 @@
 /*
- * Bits in arrays of words. BTS and BTR reach any bit behind an address, in one
+ * Bits in arrays of words. BTS and BTR reach any bit from an address on, in one
  * instruction, on every CPU from the 386 on; gcc does not use them.
  */
 #ifndef ARCH_BITOPS_H

@@ -22,7 +22,7 @@ static inline void *phys_to_virt(phys_addr_t phys)
 }
 
 /*
- * The physical address behind a pointer, read from the page tables, wherever it
+ * The physical address of what a pointer names, read from the page tables, wherever it
  * points; PHYS_NONE if nothing is mapped there. VIRT_TO_PHYS() subtracts, which is right in
  * the direct map alone.
  */

@@ -17,7 +17,7 @@
 /* A file that the loader put in memory beside the kernel. */
 struct boot_module {
 	phys_addr_t start; /* first byte */
-	phys_addr_t end; /* behind the last byte */
+	phys_addr_t end; /* one past the last byte */
 	char name[MODULE_LINE_MAX]; /* its command line; what is longer is cut */
 };
 

@@ -29,7 +29,7 @@ bool fail_from(enum fail_kind kind, const void *site);
 /* What fails together with a request. */
 enum fail_reach {
 	FAIL_ALONE,
-	FAIL_ITS_KIND, /* all behind it of the same kind */
+	FAIL_ITS_KIND, /* all later ones of the same kind */
 	FAIL_ALL,
 };
 

@@ -40,7 +40,7 @@ static inline bool is_news(unsigned long times)
 }
 
 /*
- * Write one machine line, "# kgen:" before it and a newline behind, on a line of
+ * Write one machine line, "# kgen:" before it and a newline after it, on a line of
  * its own whatever was printed before. Cut at LOG_LINE_MAX bytes, a quoted msg so that it
  * still ends with its quote; what is not printable ASCII becomes '?'.
  */

@@ -62,7 +62,7 @@ enum buddy_error {
 	BUDDY_BAD_INDEX, /* the index is broken, or disagrees with the map */
 	BUDDY_BAD_COUNT, /* a counter disagrees with the map */
 	BUDDY_BAD_OVERLAP, /* a block begins inside another */
-	BUDDY_BAD_MAP, /* a byte of the map is none, or a block is not aligned */
+	BUDDY_BAD_MAP, /* an invalid byte in the map, or a misaligned block */
 	BUDDY_BAD_UNMERGED, /* two buddies are both free */
 };
 
@@ -100,7 +100,7 @@ enum buddy_error buddy_free(buddy_t *b, uintptr_t addr, unsigned order);
 size_t buddy_free_pages(const buddy_t *b);
 
 /*
- * What buddy_free() does behind its checks: for callers that have made them, with
+ * buddy_free() without its checks: for callers that have made them, with
  * the frame's number from base on.
  */
 void buddy_release(buddy_t *b, size_t frame, unsigned order);

@@ -61,8 +61,8 @@ enum kheap_error {
 	KHEAP_ERR_DOUBLE, /* free already */
 	KHEAP_ERR_MAGIC, /* its header does not have the magic: overwritten, or not a start */
 	KHEAP_ERR_SIZE, /* its header has an impossible size */
-	KHEAP_ERR_TAIL, /* the bytes behind it were overwritten */
-	KHEAP_ERR_NEIGHBOUR, /* the free block before or behind it was overwritten */
+	KHEAP_ERR_TAIL, /* the bytes past its end were overwritten */
+	KHEAP_ERR_NEIGHBOUR, /* the free block before or after it was overwritten */
 	/* from kheap_check() alone: */
 	KHEAP_BAD_CHUNK, /* a list of chunks is broken */
 	KHEAP_BAD_LIST, /* a list of free blocks is broken: written after a free? */
@@ -80,7 +80,7 @@ enum kheap_error {
 void kheap_init(void);
 
 /*
- * `size` bytes, 1 to KHEAP_MAX, aligned to KHEAP_GRANULE, behind kmalloc's header.
+ * `size` bytes, 1 to KHEAP_MAX, aligned to KHEAP_GRANULE, after kmalloc's header.
  * If no chunk can be had: whatever kheap_exhausted() returns.
  */
 void *kheap_alloc(size_t size);
@@ -94,7 +94,7 @@ void *kheap_alloc_aligned(size_t size, size_t align);
 /* Give memory back. What is wrong goes to kheap_refused(), and nothing is changed. */
 void kheap_free(void *pointer);
 
-/* Change a block's size in place, 1 to KHEAP_MAX; false if there is no room behind it. */
+/* Change a block's size in place, 1 to KHEAP_MAX; false if there is no room after it. */
 bool kheap_resize(void *pointer, size_t size);
 
 /* What is wrong with freeing this. O(1); reads the block's ends and its neighbours'. */
@@ -105,7 +105,7 @@ size_t kheap_room(const void *pointer);
 
 /* The block in which an address lies. */
 struct kheap_place {
-	const void *bytes; /* behind its header */
+	const void *bytes; /* after its header */
 	size_t size; /* live: asked for; free: all it has */
 	bool is_live;
 };

@@ -37,7 +37,7 @@ static inline size_t granules_for(size_t size)
 	return (size + 3 * sizeof(uint32_t) + KHEAP_GRANULE - 1) / KHEAP_GRANULE;
 }
 
-static inline struct kheap_block *behind(const struct kheap_block *block, size_t granules)
+static inline struct kheap_block *block_after(const struct kheap_block *block, size_t granules)
 {
 	return (struct kheap_block *)((uintptr_t)block + granules * KHEAP_GRANULE);
 }

@@ -61,7 +61,7 @@ void *krealloc(void *pointer, size_t size);
  */
 void kfree(void *pointer);
 
-/* Bytes that may be used behind pointer: as many as asked for, or more. */
+/* Returns the bytes that may be used at pointer: as many as requested, or more. */
 size_t ksize(const void *pointer);
 
 /*
@@ -79,7 +79,7 @@ const char *kmalloc_fault(const void *pointer);
 
 /*
  * What an address of the arena that faulted has to do with allocations, in words:
- * behind which one it lies, or in which one that was freed not long ago.
+ * after which one it lies, or in which one that was freed not long ago.
  */
 void kmalloc_describe(uintptr_t addr, char *text, size_t size);
 

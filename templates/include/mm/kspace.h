@@ -6,7 +6,7 @@
 
 /*
  * Carve the page map (mm/page.h) for so many frames out of memblock and map it at
- * PAGE_MAP_BASE; whatever is behind reads as 0xff, and is not to be written.
+ * PAGE_MAP_BASE; the rest reads as 0xff, and is not to be written.
  */
 void page_map_reserve(size_t frames);
 

@@ -27,7 +27,7 @@ bool large_owns(const void *pointer);
 /* What is wrong with freeing this, in words; NULL if nothing is. O(1). */
 const char *large_fault(const void *pointer);
 
-/* Bytes that may be used behind pointer. */
+/* Returns the bytes that may be used at pointer. */
 size_t large_room(const void *pointer);
 
 /* Change the size where the pages stay the same; false if they would not. */

@@ -55,7 +55,7 @@ enum memblock_error memblock_reserve(struct memblock *mb, phys_addr_t start, phy
 phys_addr_t memblock_alloc(struct memblock *mb, size_t size, size_t align, phys_addr_t limit);
 
 /*
- * The first stretch of whole free pages at or above *at, which moves behind it:
+ * The first stretch of whole free pages at or above *at, which moves past it:
  * start with 0 and call until it says false. This is the hand-over to the buddy.
  */
 bool memblock_next_free(const struct memblock *mb, phys_addr_t *at, struct memblock_region *out);

@@ -44,7 +44,7 @@ struct memmap {
 /* A stretch of one type. */
 struct memmap_range {
 	uint64_t start;
-	uint64_t end; /* behind the last byte */
+	uint64_t end; /* one past the last byte */
 	uint32_t type;
 };
 

@@ -11,7 +11,7 @@
 #include <kernel/types.h>
 
 #define POISON_FREE 0x6b /* free */
-#define POISON_ZONE 0xbb /* behind the bytes that were asked for */
+#define POISON_ZONE 0xbb /* past the bytes that were requested */
 
 /* The first byte of [start, start + size) that is not `value`; NULL if all are. */
 static inline const void *poison_broken(const void *start, size_t size, uint8_t value)

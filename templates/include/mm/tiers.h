@@ -1,5 +1,5 @@
 /*
- * What the files behind kmalloc share; others use mm/kmalloc.h.
+ * What the files of kmalloc share; others use mm/kmalloc.h.
  *
  * Below the public functions are the tiers: slabs, heap, pages. Without debugging
  * mm/kmalloc.c and its companions define the public functions. Else mm/kdebug.c defines

@@ -1,5 +1,5 @@
 /*
- * What the files behind vmalloc share (mm/vmalloc.c, which explains it, and
+ * What the files of vmalloc share (mm/vmalloc.c, which explains it, and
  * mm/vmalloc_check.c); others use mm/vmalloc.h.
  */
 #ifndef MM_VM_STATE_H

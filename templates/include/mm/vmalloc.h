@@ -1,8 +1,8 @@
 /*
  * vmalloc: memory that is contiguous in the arena only, and views of devices.
  *
- * Each mapping has unmapped guard pages behind it. What is unmapped is kept aside,
- * frames and addresses, until one TLB flush serves for many (see vmalloc.c).
+ * Each mapping has unmapped guard pages after it. Frames and addresses of what was
+ * unmapped are kept aside until one TLB flush serves for many (see vmalloc.c).
  */
 #ifndef MM_VMALLOC_H
 #define MM_VMALLOC_H
@@ -45,13 +45,13 @@ enum vm_kind {
 };
 
 /*
- * Map `pages` fresh frames, with `guard` unmapped pages behind. The page number
+ * Map `pages` fresh frames, with `guard` unmapped pages after them. The page number
  * `skew` of the mapping is aligned to `align`, a power of two; all in pages. The
  * address of the first, or 0, and then nothing has changed.
  */
 uintptr_t vm_map(size_t pages, size_t align, size_t skew, size_t guard);
 
-/* Unmap all of a mapping of vm_map()'s; panics on what is none. */
+/* Unmap all of a mapping of vm_map()'s; panics on anything else. */
 void vm_unmap(uintptr_t virt, size_t pages);
 
 /*
@@ -72,7 +72,7 @@ struct vm_place {
 	enum {
 		VM_UNUSED, /* nothing, or long ago */
 		VM_MAPPED, /* it is in a mapping */
-		VM_GUARD, /* it is behind one */
+		VM_GUARD, /* it is after one */
 		VM_FREED, /* it was in one until not long ago */
 	} state;
 	enum vm_kind kind; /* of that mapping */
