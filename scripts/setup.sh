@@ -94,8 +94,13 @@ missing_packages() {
 		"$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'
 }
 
+# DOSBox-X is a machine that is a 386 (docs/cpu386.md). Debian has it from 13 on; it brings some 80
+# packages along, which a build server may have (CI is set there) and a user is to ask for.
+wants_dosbox() { [ -n "${CI:-}" ] && ! have dosbox-x && apt-cache show dosbox-x >/dev/null 2>&1; }
+
 # And of those that kgen can do without. GRUB for PC BIOSes is packaged for x86 alone.
 missing_options() {
+	! wants_dosbox || echo dosbox-x
 	have gcc || echo gcc
 	have_libc || echo libc6-dev
 	on_x86_linux || return 0

@@ -345,6 +345,19 @@ def test_a_cross_compiler_alone_makes_kernels(machine: Machine) -> None:
     assert any(call.endswith(" gcc libc6-dev") for call in machine.calls)
 
 
+@pytest.mark.parametrize(
+    ("ci", "packaged", "wanted"), [("true", 0, True), ("true", 100, False), ("", 0, False)]
+)
+def test_a_build_server_gets_dosbox_where_apt_has_it(
+    machine: Machine, ci: str, packaged: int, wanted: bool
+) -> None:
+    machine.tool("apt-cache", f'#!/bin/sh\n[ "$*" = "show dosbox-x" ] && exit {packaged}\n')
+    done = machine.setup(CI=ci)
+    assert done.returncode == 0, done.stderr
+    installed = [call for call in machine.calls if call.endswith(" dosbox-x")]
+    assert bool(installed) == wanted, machine.calls
+
+
 def test_what_makes_discs_comes_from_apt(machine: Machine) -> None:
     (machine.folder / "grub").rmdir()
     machine.tool("apt-get", RECORD + '[ "$1" = update ] || mkdir "$GRUB"\n')

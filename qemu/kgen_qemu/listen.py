@@ -129,6 +129,10 @@ def _converse(qemu: Qemu, listener: Listener, request: Request, deadline: float)
             deadline = min(deadline, time.monotonic() + GRACE)
         patterns = [script[0][0], _END] if script else [_ANYTHING]
         left = deadline - time.monotonic()
+        if listener.parser.restarted and not in_grace:
+            qemu.end()  # what boots again may do so for ever
+            _drain(console)
+            return _End()
         event = _await(console, patterns, min(left, LOOK))
         if event == _EOF:
             return _exit_status(qemu, deadline, in_grace)

@@ -54,7 +54,7 @@ def outcome(
         cpu=machine.cpu,
         memory=machine.memory,
         machine=machine.machine,
-        accel=machine.accel,
+        accel=machine.accel if machine.engine == "qemu" else None,
         transcript=heard.said,
         assertions=heard.assertions,
         audit=audited,

@@ -21,8 +21,8 @@ class Result:
 
     ``frames`` are the panic's addresses as functions and lines, where known, ``sites``
     those in its message, ``leaks`` who leaked, worst first. ``audit`` and ``accounting``
-    are None where none took place. ``run`` says which boot it was, ``stale`` what changed
-    since the kernel was built.
+    are None where none took place, ``accel`` where the engine has no such choice. ``run``
+    says which boot it was, ``stale`` what changed since the kernel was built.
     """
 
     verdict: Name
@@ -31,7 +31,7 @@ class Result:
     cpu: str
     memory: int
     machine: str
-    accel: str
+    accel: str | None
     transcript: Transcript
     assertions: tuple[Assertion, ...]
     frames: tuple[Frame, ...]

@@ -173,6 +173,8 @@ class TranscriptParser:
         self._announces = False  # the kernel says where its report and each test begin
         self._problems: list[str] = []
         self._hello: Hello | None = None
+        self._hello_line = ""
+        self._restarted = False
         self._cpu: Cpu | None = None
         self._map: list[Region] = []
         self._modules: list[Module] = []
@@ -188,6 +190,11 @@ class TranscriptParser:
     def ended(self) -> bool:
         """The end marker has come: the kernel has nothing more to say."""
         return self._end is not None
+
+    @property
+    def restarted(self) -> bool:
+        """A second ``hello`` has come: the machine reset itself, and boots once more."""
+        return self._restarted
 
     def feed(self, data: bytes) -> list[Line]:
         """Take the next bytes of the serial line."""
@@ -253,6 +260,8 @@ class TranscriptParser:
         if self._hello is None:
             match = _HELLO.search(raw)
             raw = safe = match[0] if match else ""
+        elif raw != self._hello_line and raw.endswith(self._hello_line):
+            self._take_restart(self._hello_line)  # the reset cut a line short
         machine = _MACHINE.match(raw)
         if machine is not None and machine[1] == "panic":
             self._take_panic(machine[2] or "")  # however damaged the line may be
@@ -305,9 +314,10 @@ class TranscriptParser:
         match word:
             case "hello":
                 hello = Hello(_int(fields["proto"]), fields["name"], fields["build"])
-                if self._hello is not None:
-                    self._problem(f"the kernel started again: {text}")
-                self._hello = self._hello or hello
+                if self._hello is None:
+                    self._hello, self._hello_line = hello, text
+                else:
+                    self._take_restart(text)
             case "cpu":
                 pse = _int(fields.get("pse", "0")) != 0
                 self._cpu = Cpu(_int(fields["family"]), fields["policy"], fields["reason"], pse)
@@ -373,6 +383,10 @@ class TranscriptParser:
             records.append(record)
         else:
             self._problem(f"more than {MAX_FACTS} {what}; the rest is not kept")
+
+    def _take_restart(self, hello: str) -> None:
+        self._restarted = True
+        self._problem(f"the kernel started again: {hello}")
 
     def _problem(self, text: str) -> None:
         if len(self._problems) < MAX_PROBLEMS:

@@ -151,6 +151,17 @@ def test_a_second_hello_is_a_restart(recorded: Recorded) -> None:
     assert recorded("restarted").problems[0].startswith("the kernel started again")
 
 
+@pytest.mark.parametrize("cut", [b"", b"# kgen:sta", b"ok 1 fo"])
+def test_a_reset_may_cut_a_line_short(cut: bytes) -> None:
+    hello = b"# kgen:hello proto=1 name=default build=0123456789ab base=i386"
+    parser = TranscriptParser()
+    parser.feed(hello + b"\nfree text\n" + cut + hello[:-1])
+    assert not parser.restarted
+    parser.feed(hello[-1:] + b"\n")
+    assert parser.restarted
+    assert parser.finish()[0].problems[0] == f"the kernel started again: {hello.decode()}"
+
+
 def test_bail_out(recorded: Recorded) -> None:
     assert recorded("bail_out").bail_out == "buddy is corrupt"
 
