@@ -94,7 +94,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     class Recorded(plain):  # type: ignore[misc, valid-type]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
-            if any("qemu-system-i386" in word for word in self.args):
+            boots = any("qemu-system-i386" in word for word in self.args)
+            if boots and "--version" not in self.args:
                 pids.append(self.pid)
 
     monkeypatch.setattr(subprocess, "Popen", Recorded)

@@ -110,8 +110,8 @@ def test_one_instruction_more_is_seen_and_is_a_regression(
     before = results(out, "page.hot")["page.hot"]
     templates = tmp_path / "templates"
     shutil.copytree(templates_dir(), templates)
-    slower(templates, "HOT_LEAF void free_page_hot", 1)
-    slower(templates, "HOT_LEAF phys_addr_t alloc_page_hot", 5)
+    slower(templates, "void free_page_hot", 1)
+    slower(templates, "phys_addr_t alloc_page_hot", 5)
     monkeypatch.setattr("kgen.pipeline.templates_dir", lambda: templates)
     saved = str(out / "bench" / "saved.json")
     capfd.readouterr()
