@@ -143,11 +143,11 @@ static void drain_hot(size_t count)
 
 static size_t shrink_hot(void)
 {
-	size_t count = hot.count;
+	size_t kept = hot.count;
 
-	if (count)
-		drain_hot(count);
-	return count;
+	if (kept)
+		drain_hot(kept);
+	return kept;
 }
 
 void pages_drain(void)

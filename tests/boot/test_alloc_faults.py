@@ -50,7 +50,9 @@ BLIND = (
     Edit(
         "mm/kmalloc_check.c",
         "\tenum kheap_error error = KHEAP_ERR_NOT_HEAP;\n\n",
-        "\tenum kheap_error error = 0;\n\n\tif (kmalloc_counts.peak_pages)\n\t\treturn NULL;\n",
+        "\tenum kheap_error error = 0;\n\n\tif (kmalloc_counts.peak_pages)\n"
+        "\t\treturn (struct lookup){ in_slab(pointer) ? TIER_SLAB :\n"
+        "\t\t\tlarge_owns(pointer) ? TIER_PAGES : TIER_HEAP, NULL };\n",
     ),
     Edit(
         "mm/kheap.c",
