@@ -202,7 +202,48 @@ def test_not_installed(default: Path, monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert "Debian 13" in caught.value.hint
 
 
-@pytest.mark.skipif(shutil.which("dosbox-x") is None, reason="DOSBox-X is not installed")
+real = pytest.mark.skipif(shutil.which("dosbox-x") is None, reason="DOSBox-X is not installed")
+
+RESETS = """\
+void kernel_main(void);
+void kernel_main(void)
+{
+	static const unsigned char none[6];
+
+	__asm__ volatile("lidt %0; ud2" : : "m"(none));
+}
+"""
+
+
+def built(folder: Path, text: str) -> Path:
+    """The output folder of a kernel that is described by ``text``."""
+    (folder / "described.py").write_text(text)
+    assert run(["build", str(folder / "described.py"), "-o", str(folder / "out")]) == 0
+    return folder / "out"
+
+
+@real
+def test_the_real_program_at_two_mebibytes(tmp_path: Path, capsys: Capture) -> None:
+    out = built(tmp_path, (Path(__file__).parents[2] / "examples/tiny.py").read_text())
+    capsys.readouterr()
+    code, told = boot(capsys, out, "--memory", "2M", "--timeout", "100")
+    assert (code, told["verdict"]) == (0, "pass"), told["reasons"]
+
+
+@real
+def test_the_real_program_starts_over(tmp_path: Path, capsys: Capture) -> None:
+    """A triple fault boots the floppy once more; its second hello is the end."""
+    (tmp_path / "resets.c").write_text(RESETS)
+    described = 'kernel = Kernel(name="resets", sources=["resets.c"])\n'
+    out = built(tmp_path, f"from kgen import Kernel\n\n{described}")
+    capsys.readouterr()
+    code, told = boot(capsys, out, "--memory", "16M", "--timeout", "100")
+    assert (code, told["verdict"]) == (int(Exit.PROTOCOL), "protocol"), told["reasons"]
+    assert "the kernel started again" in str(told["reasons"])
+    assert float(str(told["seconds"])) < 90
+
+
+@real
 @pytest.mark.parametrize("memory", ["4M", "16M", "64M"])
 def test_the_real_program(out: Path, capsys: Capture, memory: str) -> None:
     """A 386 that the kernel finds out for itself, and passes on."""
