@@ -198,9 +198,6 @@ _EDITS = {
     "vmalloc: guards lost": Edit(
         VMALLOC_C, "vm.entries[page + reach] == ENTRY_GUARD) reach++;", "0) reach++;"
     ),
-    "vmalloc: a spare range's link taken for a frame": Edit(
-        VMALLOC_C, "vm.entries[found - 1] = ENTRY_SPARE; /*", "/*"
-    ),
     "vmalloc: spare addresses stay spare": Edit(
         VMALLOC_C, "reclaim_register(RECLAIM_ADDRESSES, shrink_spares);", ""
     ),
@@ -254,7 +251,6 @@ ALWAYS = frozenset(
         "large: alignment ignored",
         "large: no guard page",
         "vmalloc: frames lost",
-        "vmalloc: a spare range's link taken for a frame",
         "vmalloc: frames that wait are not waited for",
     )
 )
