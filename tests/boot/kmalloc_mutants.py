@@ -195,14 +195,6 @@ KMALLOC_MUTANTS = [
         r"BUG at src/mm/vmalloc.c:\d+: !arena_free",
     ),
     Mutant(
-        "a_link_passes_for_a_frame",
-        VMALLOC,
-        "vm.entries[found - 1] = ENTRY_SPARE; /* a link must not pass for a frame */\n",
-        "",
-        PANIC,
-        "free_pages.*: the allocator never had it",
-    ),
-    Mutant(
         "many_pages_are_not_gathered",
         VMALLOC,
         "if (vm.lazy.count == VMALLOC_LAZY)",
