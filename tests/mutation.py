@@ -14,7 +14,8 @@ from dataclasses import dataclass
 class Edit:
     """A deliberate fault: in ``file`` of the kernel, ``old`` (found just once) becomes ``new``.
 
-    A blank in ``old`` stands for any white space, so that reformatting changes nothing.
+    A blank in ``old`` stands for any white space, so that reformatting changes nothing; white
+    space around ``new`` does not count, as that around ``old`` is not replaced.
     """
 
     file: str
@@ -26,4 +27,4 @@ class Edit:
         pattern = r"\s+".join(re.escape(word) for word in self.old.split())
         found = re.findall(pattern, text)
         assert len(found) == 1, f"{self.file} has {len(found)} times {self.old!r}: adapt the mutant"
-        return text.replace(found[0], self.new)
+        return text.replace(found[0], self.new.strip())
