@@ -21,6 +21,48 @@ VMALLOC = "mm/vmalloc.c"
 _NO_MAGIC = r"kfree\(0x\w+\): its header does not have the magic"
 
 KMALLOC_MUTANTS = [
+    # --- one for each in-kernel test that no other mutant on a boot tries ---
+    Mutant(
+        "kzalloc_does_not_clear",
+        KREALLOC,
+        "\t\tmemset(pointer, 0, size);\n",
+        "\t\t(void)0;\n",
+        FAIL,
+        "kmalloc.clears_and_multiplies",
+    ),
+    Mutant(
+        "kcalloc_overflows",
+        KREALLOC,
+        "if (__builtin_mul_overflow(n, size, &bytes))",
+        "if (bytes = n * size, !n)",
+        FAIL,
+        "kmalloc.exhaustion_gives_null",
+    ),
+    Mutant(
+        "heap_alignment_forgotten",
+        HEAP,
+        "aligned = (char *)ALIGN_UP((uintptr_t)pointer, align);",
+        "aligned = (char *)ALIGN_UP((uintptr_t)pointer, MIN(align, 16ul));",
+        FAIL,
+        "kmalloc.aligns",
+    ),
+    Mutant(
+        "no_guard",
+        LARGE,
+        "\t\t\t\tKMALLOC_GUARD_PAGES);",
+        "\t\t\t\t0);",
+        FAIL,
+        "kmalloc.leaves_a_guard_behind",
+    ),
+    Mutant(
+        "waiting_pages_are_not_had",
+        VMALLOC,
+        "reclaim_register(RECLAIM_FLUSH, shrink_lazy);",
+        "(void)shrink_lazy;",
+        FAIL,
+        "vmalloc.any_request_gets_what_waits",
+    ),
+    # --- the others ---
     # --- in front of all ---
     unnoticed(
         "kfree_ignores_the_magic",

@@ -95,6 +95,48 @@ TLB = "arch/i386/tlb.c"
 FAIL, PANIC, PROTOCOL = Exit.FAIL, Exit.PANIC, Exit.PROTOCOL
 
 PAGE_MUTANTS = [
+    # --- one for each in-kernel test that no other mutant on a boot tries ---
+    Mutant(
+        "merge_skipped",
+        BUDDY,
+        "\tif (buddy_is_free(b, frame, order))\n\t\tmerge(b, frame, order);",
+        "\tif (!b)\n\t\tmerge(b, frame, order);",
+        FAIL,
+        "buddy.merges_completely",
+    ),
+    Mutant(
+        "free_pages_miscounted",
+        BUDDY,
+        "pages += b->free_count[order] << order;",
+        "pages += b->free_count[order] + order;",
+        FAIL,
+        "buddy.splits",
+    ),
+    Mutant(
+        "profile_without_the_hot_frames",
+        PAGE,
+        "{\n\tpages_drain();\n\tfor (",
+        "{\n\tfor (",
+        FAIL,
+        "page.profile_is_complete",
+    ),
+    Mutant(
+        "no_fallback",
+        PAGE,
+        "for (; zone >= zones; zone--) {",
+        "for (const struct zone *lowest = zone; zone >= lowest; zone--) {",
+        FAIL,
+        "kmalloc.fills_the_arena",
+    ),
+    Mutant(
+        "available_rounded_outwards",
+        MEMMAP,
+        "if (entry->type == MEMORY_AVAILABLE) {",
+        "if (entry->type == MEMORY_BAD) {",
+        FAIL,
+        "memmap.rounds_to_the_safe_side",
+    ),
+    # --- the others ---
     # --- buddy ---
     Mutant(
         "wrong_buddy",
