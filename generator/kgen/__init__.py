@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Memblock,
         Ram,
         Slab,
+        User,
         Vmalloc,
         Zone,
     )
@@ -54,6 +55,7 @@ __all__ = [
     "MiB",
     "Ram",
     "Slab",
+    "User",
     "Vmalloc",
     "Zone",
 ]

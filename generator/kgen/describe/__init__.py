@@ -15,6 +15,7 @@ from kgen.describe.kernel import (
     Memblock,
     Ram,
     Slab,
+    User,
     Vmalloc,
     Zone,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "Ram",
     "Section",
     "Slab",
+    "User",
     "Vmalloc",
     "Zone",
 ]

@@ -334,6 +334,30 @@ class Cpu(Section):
         default="386",
         description="oldest CPU; code for older ones is left out, and such a CPU refused",
     )
+    fpu: Literal["none", "x87"] = Field(
+        default="none",
+        description="floating point for programs: 'none' (a program that uses it is ended), or "
+        "'x87' (detected, and switched with processes)",
+    )
+
+
+class User(Section):
+    """User space: what programs may have."""
+
+    overcommit: Literal["never", "heuristic", "always"] = Field(
+        default="heuristic",
+        description="how much memory may be promised: 'never' more than there is, 'heuristic' "
+        "(refuse what is more than all memory at once), or 'always'",
+    )
+    stack_limit: Bytes = Field(
+        default=8 * MiB,
+        ge=64 * KiB,
+        le=512 * MiB,
+        description="bytes that a program's stack may grow to",
+    )
+    processes: int = Field(
+        default=1024, ge=1, le=32768, description="processes that there may be at once"
+    )
 
 
 class Features(Section):
@@ -345,6 +369,9 @@ class Features(Section):
     bench: bool = Field(
         default=False,
         description="build the standard workloads; `kgen bench` does, and reads the figures",
+    )
+    user_space: bool = Field(
+        default=False, description="run programs in ring 3, with memory on demand"
     )
 
 
@@ -374,6 +401,7 @@ class Kernel(Section):
     console: Console = Field(default=Console(), description="the log's other outputs")
     cpu: Cpu = Field(default=Cpu(), description="the processors admitted")
     features: Features = Field(default=Features(), description="optional parts")
+    user: User = Field(default=User(), description="user space")
     compiler: Compiler = Field(default=Compiler(), description="how to compile")
     sources: Names = Field(
         default=(),

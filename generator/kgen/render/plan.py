@@ -23,6 +23,12 @@ CONDITIONS: tuple[tuple[str, Callable[[Kernel], bool]], ...] = (
     ("test/*", lambda kernel: kernel.features.tests),
     ("bench/*", lambda kernel: kernel.features.bench),
     ("include/generated/bench.h", lambda kernel: kernel.features.bench),
+    ("user/*", lambda kernel: kernel.features.user_space),
+    ("include/user/*", lambda kernel: kernel.features.user_space),
+    ("test/user_*", lambda kernel: kernel.features.user_space),
+    ("*arch/*usermode.[chS]", lambda kernel: kernel.features.user_space),
+    ("*arch/*timer.[ch]", lambda kernel: kernel.features.user_space),
+    ("*arch/*fpu.[ch]", lambda kernel: kernel.features.user_space and kernel.cpu.fpu == "x87"),
     ("loader/*", lambda _: False),  # a program of its own: see kgen.image
     ("arch/*text.c", lambda kernel: kernel.cpu.minimum == "386"),
     ("*arch/*vga.[ch]", lambda kernel: kernel.console.vga),
