@@ -29,9 +29,12 @@
 	CALL(11, execve, 3) \
 	CALL(13, time, 1) \
 	CALL(20, getpid, 0) \
+	CALL(23, setuid, 1) \
 	CALL(24, getuid, 0) \
+	CALL(29, pause, 0) \
 	CALL(37, kill, 2) \
 	CALL(43, times, 1) \
+	CALL(46, setgid, 1) \
 	CALL(47, getgid, 0) \
 	CALL(49, geteuid, 0) \
 	CALL(50, getegid, 0) \
@@ -39,6 +42,8 @@
 	CALL(64, getppid, 0) \
 	CALL(65, getpgrp, 0) \
 	CALL(66, setsid, 0) \
+	CALL(75, setrlimit, 2) \
+	CALL(77, getrusage, 2) \
 	CALL(78, gettimeofday, 2) \
 	CALL(88, reboot, 4) \
 	CALL(114, wait4, 4) \
@@ -66,9 +71,14 @@
 	CALL(201, geteuid32, 0) \
 	CALL(202, getegid32, 0) \
 	CALL(205, getgroups32, 2) \
+	CALL(209, getresuid32, 3) \
+	CALL(211, getresgid32, 3) \
+	CALL(213, setuid32, 1) \
+	CALL(214, setgid32, 1) \
 	CALL(224, gettid, 0) \
 	CALL(238, tkill, 2) \
 	CALL(240, futex, 6) \
+	CALL(242, sched_getaffinity, 3) \
 	CALL(243, set_thread_area, 1) \
 	CALL(244, get_thread_area, 1) \
 	CALL(252, exit_group, 1) \
