@@ -224,8 +224,7 @@ static int32_t map_stack(uint32_t esp, bool is_code)
 	uint32_t start = (esp & PAGE_MASK) - PAGE_SIZE;
 	uint32_t prot = PROT_READ | PROT_WRITE | (is_code ? PROT_EXEC : 0);
 	int32_t error = space_map(current->space, &start, USER_END - start, prot,
-				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN |
-					  MAP_FIXED_NOREPLACE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_FIXED_NOREPLACE,
 				  AREA_STACK, NULL, 0);
 
 	return error == -EEXIST ? -EINVAL : error;

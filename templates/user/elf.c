@@ -94,8 +94,7 @@ enum elf_error elf_check_header(const struct elf_header *header, uint32_t file_s
 	if (!header->program_header_count)
 		return ELF_ERR_NOTHING;
 	if (header->program_header_size != sizeof(struct elf_program_header) ||
-	    header->program_header_count > ELF_HEADERS_MAX ||
-	    header->program_headers > file_size ||
+	    header->program_header_count > ELF_HEADERS_MAX || header->program_headers > file_size ||
 	    headers > file_size - header->program_headers)
 		return ELF_ERR_HEADERS;
 	return ELF_OK;

@@ -4,8 +4,7 @@
  *   1. Arguments and environment are copied into the kernel.
  *   2. The file is found and read: a script ("#!") names an interpreter, which is found
  *      instead, with the script as its argument; an ELF file is checked (user/elf.c).
- *   3. A new space is built, and switched to: segments mapped, the first bytes of zeros in
- *      a page that the file shares with them written, the stack filled.
+ *   3. A new space is built, and switched to: segments mapped, the stack filled.
  *   4. Only now the old space, handlers, descriptors to be closed and registers go.
  *
  * All that can fail is in steps 1 to 3, and the old program sees the error as if nothing
@@ -128,8 +127,8 @@ static int32_t find_program(const char *path, struct program_arguments *argument
 			wrong = parse_elf(*node, image);
 			if (!wrong)
 				return 0;
-			log_line("user: %s: %s (%s[%d])", path, elf_strerror(wrong),
-				 current->name, current->pid);
+			log_line("user: %s: %s (%s[%d])", path, elf_strerror(wrong), current->name,
+				 current->pid);
 			node_put(*node);
 			return elf_errno(wrong);
 		}
@@ -147,34 +146,28 @@ static int32_t find_program(const char *path, struct program_arguments *argument
 
 /* --- building --------------------------------------------------------------------- */
 
+/*
+ * The pages of the file; then pages of zeros. Where a page has the end of one and the beginning
+ * of the other, space_map() is told where the file's bytes end.
+ */
 static int32_t map_segment(struct node *node, const struct elf_segment *segment)
 {
 	uint32_t start = segment->start & PAGE_MASK;
-	uint32_t shown = ALIGN_UP(segment->file_end, PAGE_SIZE);
+	uint32_t shown = segment->file_end > segment->start ? segment->file_end : start;
+	uint32_t zeros = ALIGN_UP(shown, PAGE_SIZE);
 	uint32_t end = ALIGN_UP(segment->end, PAGE_SIZE);
 	enum area_kind kind = segment->prot & PROT_WRITE ? AREA_DATA : AREA_CODE;
 	int32_t error = 0;
 
-	if (segment->file_end > segment->start)
+	if (segment->file_end == segment->end)
+		shown = zeros; /* what the file has after it may be seen */
+	if (shown > start)
 		error = space_map(current->space, &start, shown - start, segment->prot,
-				  MAP_PRIVATE | MAP_FIXED, kind, node,
-				  segment->offset / PAGE_SIZE);
-	else
-		shown = start;
-	if (!error && end > shown)
-		error = space_map(current->space, &shown, end - shown, segment->prot,
+				  MAP_PRIVATE | MAP_FIXED, kind, node, segment->offset / PAGE_SIZE);
+	if (!error && end > zeros)
+		error = space_map(current->space, &zeros, end - zeros, segment->prot,
 				  MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, AREA_DATA, NULL, 0);
-	if (error)
-		return error;
-	/* The file's page ends with others' bytes: zeros are wanted. */
-	if (segment->file_end == segment->end || !(segment->prot & PROT_WRITE) ||
-	    IS_ALIGNED(segment->file_end, PAGE_SIZE) || segment->file_end == segment->start)
-		return 0;
-	return zero_user(segment->file_end,
-			 MIN(segment->end, ALIGN_UP(segment->file_end, PAGE_SIZE)) -
-				 segment->file_end) ?
-		       -ENOMEM :
-		       0;
+	return error;
 }
 
 /* Fill the current space, which is empty. */
@@ -323,8 +316,8 @@ void process_out_of_memory(uint32_t addr)
 
 	if (is_loading || signals->pending & SIGNAL_BIT(SIGKILL))
 		return; /* execve() fails; it is known */
-	log_line("%s[%d]: out of memory for 0x%x, SIGKILL; its areas:", current->name,
-		 current->pid, addr);
+	log_line("%s[%d]: out of memory for 0x%x, SIGKILL; its areas:", current->name, current->pid,
+		 addr);
 	space_print(current->space);
 	signals->pending |= SIGNAL_BIT(SIGKILL); /* a system call is ended first */
 	signal_set_mask(current, signals->mask);

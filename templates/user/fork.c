@@ -37,9 +37,9 @@
 #define CLONE_UNTRACED 0x800000u
 #define CLONE_CHILD_SETTID 0x1000000u
 
-#define CLONE_KNOWN                                                                        \
-	(CLONE_SIGNAL | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_VFORK | CLONE_SYSVSEM |  \
-	 CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_DETACHED |      \
+#define CLONE_KNOWN                                                                       \
+	(CLONE_SIGNAL | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_VFORK | CLONE_SYSVSEM | \
+	 CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_DETACHED |     \
 	 CLONE_UNTRACED | CLONE_CHILD_SETTID)
 
 /* 0, or why a process can't be made so. */

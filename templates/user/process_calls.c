@@ -328,7 +328,13 @@ int32_t sys_prctl(uint32_t option, uint32_t a, uint32_t b, uint32_t c, uint32_t 
 
 /* --- limits ------------------------------------------------------------------------------ */
 
-enum limit_kind { LIMIT_STACK = 3, LIMIT_CORE = 4, LIMIT_PROCESSES = 6, LIMIT_FILES = 7, LIMITS = 16 };
+enum limit_kind {
+	LIMIT_STACK = 3,
+	LIMIT_CORE = 4,
+	LIMIT_PROCESSES = 6,
+	LIMIT_FILES = 7,
+	LIMITS = 16
+};
 
 #define NO_LIMIT 0xffffffffu
 #define DESCRIPTORS_MAX 1024 /* what programs are told; files.c has the true one */
@@ -420,7 +426,9 @@ int32_t sys_sysinfo(uint32_t to)
 		uint16_t processes, pad;
 		uint32_t total_high, free_high, unit;
 		uint8_t rest[8];
-	} info = { .uptime = timer_ticks / TIMER_HZ, .processes = process_count, .unit = PAGE_SIZE };
+	} info = { .uptime = timer_ticks / TIMER_HZ,
+		   .processes = process_count,
+		   .unit = PAGE_SIZE };
 
 	_Static_assert(sizeof(info) == 64, "struct sysinfo");
 	for (unsigned i = 0; i < ZONE_COUNT; i++)

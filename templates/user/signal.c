@@ -31,7 +31,7 @@
 
 #define STOPS \
 	(SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
-#define IGNORED                                                                          \
+#define IGNORED \
 	(SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH))
 #define UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
 
@@ -143,8 +143,7 @@ static void stop_or_continue(struct process *to, unsigned number)
 /* Process 1 has no mercy on itself; others can't end it. */
 static bool is_immune(const struct process *to, unsigned number, const struct process *from)
 {
-	return to->pid == 1 && from != to &&
-	       to->signals->actions[number - 1].handler == SIG_DFL;
+	return to->pid == 1 && from != to && to->signals->actions[number - 1].handler == SIG_DFL;
 }
 
 void signal_send_info(struct process *to, unsigned number, const struct signal_info *info,
@@ -180,24 +179,27 @@ void signal_send(struct process *to, unsigned number)
 static void end_call(const struct signal_action *action)
 {
 	struct trap_frame *registers = &current->frame.trap;
+	int32_t result = 0; /* it is made again */
 
 	if (!(current->late & LATE_AGAIN))
 		return;
+	if (!syscall_restarts(registers->eax))
+		result = -EINTR; /* its progress is a deadline, if anything */
+	else if (current->progress)
+		result = current->progress;
+	else if (!(action->flags & SA_RESTART))
+		result = -EINTR;
 	current->late = 0;
-	if (current->progress) {
-		registers->eax = current->progress;
-		current->progress = 0;
-	} else if (action->flags & SA_RESTART && syscall_restarts(registers->eax)) {
+	current->progress = 0;
+	if (!result)
 		return;
-	} else {
-		registers->eax = -EINTR;
-	}
-	registers->eip += 2; /* past INT 0x80 */
+	registers->eax = result;
+	registers->eip += SYSCALL_SIZE;
 }
 
 /* Run a handler; if its frame finds no place, the process gets SIGSEGV instead. */
-static void handle(unsigned number, const struct signal_info *info, uint32_t vector,
-		   uint32_t error, uint32_t address)
+static void handle(unsigned number, const struct signal_info *info, uint32_t vector, uint32_t error,
+		   uint32_t address)
 {
 	struct signals *signals = current->signals;
 	struct signal_action *kept = &signals->actions[number - 1];
@@ -311,8 +313,7 @@ static COLD void print_fault(unsigned number, int32_t code, uint32_t address, ui
 		return;
 	}
 	log_line("%s[%d]: %s, code %d, error 0x%x, at eip 0x%x (%s), %s", current->name,
-		 current->pid, fault_name(vector), code, error, eip, where,
-		 signal_name(number));
+		 current->pid, fault_name(vector), code, error, eip, where, signal_name(number));
 }
 
 void signal_fault(unsigned number, int32_t code, uint32_t address, uint32_t vector, uint32_t error)

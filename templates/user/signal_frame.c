@@ -148,8 +148,8 @@ static uint32_t choose_top(const struct signal_action *action)
 	return esp;
 }
 
-static void save(struct context *to, uint32_t fpu, signal_set mask, uint32_t vector,
-		 uint32_t error, uint32_t address)
+static void save(struct context *to, uint32_t fpu, signal_set mask, uint32_t vector, uint32_t error,
+		 uint32_t address)
 {
 	const struct user_frame *frame = &current->frame;
 	const struct trap_frame *trap = &frame->trap;
@@ -183,8 +183,8 @@ static void save(struct context *to, uint32_t fpu, signal_set mask, uint32_t vec
 }
 
 /* The program goes on in its handler. */
-static void enter(const struct signal_action *action, uint32_t esp, unsigned number,
-		  uint32_t info, uint32_t ucontext)
+static void enter(const struct signal_action *action, uint32_t esp, unsigned number, uint32_t info,
+		  uint32_t ucontext)
 {
 	struct user_frame *frame = &current->frame;
 
@@ -210,9 +210,8 @@ static int32_t push_rt(unsigned number, const struct signal_info *info,
 	frame.number = number;
 	frame.info_address = esp + offsetof(struct rt_frame, info);
 	frame.ucontext_address = esp + offsetof(struct rt_frame, ucontext);
-	frame.return_address = action->flags & SA_RESTORER ?
-				       action->restorer :
-				       esp + offsetof(struct rt_frame, code);
+	frame.return_address = action->flags & SA_RESTORER ? action->restorer :
+							     esp + offsetof(struct rt_frame, code);
 	frame.info[0] = number;
 	frame.info[2] = info->code;
 	memcpy(&frame.info[3], info->words, sizeof(info->words));

@@ -20,8 +20,6 @@
 #include <user/syscall.h>
 #include <user/syscall_names.h>
 
-#define INT_SIZE 2 /* bytes of INT 0x80 */
-
 #define NUMBERS 512u /* more than Linux has */
 
 uint32_t syscall_count;
@@ -34,11 +32,11 @@ uint32_t syscall_count;
 #define PASS_5(r) ((r)->ebx, (r)->ecx, (r)->edx, (r)->esi, (r)->edi)
 #define PASS_6(r) ((r)->ebx, (r)->ecx, (r)->edx, (r)->esi, (r)->edi, (r)->ebp)
 
-#define DEFINE_CALL(number, name, arguments)                              \
-	static int32_t call_##name(const struct trap_frame *registers)   \
-	{                                                                \
-		(void)registers; /* some have no arguments */            \
-		return sys_##name PASS_##arguments(registers);           \
+#define DEFINE_CALL(number, name, arguments)                           \
+	static int32_t call_##name(const struct trap_frame *registers) \
+	{                                                              \
+		(void)registers; /* some have no arguments */          \
+		return sys_##name PASS_##arguments(registers);         \
 	}
 SYSCALLS(DEFINE_CALL)
 #undef DEFINE_CALL
@@ -74,7 +72,7 @@ void syscall_ends_late(int32_t result)
 
 	if (result == -EWAIT && current->late & LATE_WAITS) {
 		current->late = LATE_AGAIN;
-		registers->eip -= INT_SIZE;
+		registers->eip -= SYSCALL_SIZE;
 		return;
 	}
 	if (current->state == PROCESS_WAITING && !current->deaf)

@@ -5,12 +5,11 @@
 const char *signal_name(unsigned number)
 {
 	static const char *const names[] = {
-		"no signal", "SIGHUP",	"SIGINT",    "SIGQUIT", "SIGILL",  "SIGTRAP",
-		"SIGABRT",   "SIGBUS",	"SIGFPE",    "SIGKILL", "SIGUSR1", "SIGSEGV",
-		"SIGUSR2",   "SIGPIPE", "SIGALRM",   "SIGTERM", "SIGSTKFLT", "SIGCHLD",
-		"SIGCONT",   "SIGSTOP", "SIGTSTP",   "SIGTTIN", "SIGTTOU", "SIGURG",
-		"SIGXCPU",   "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO",
-		"SIGPWR",    "SIGSYS",
+		"no signal", "SIGHUP",	"SIGINT",    "SIGQUIT", "SIGILL",  "SIGTRAP",	"SIGABRT",
+		"SIGBUS",    "SIGFPE",	"SIGKILL",   "SIGUSR1", "SIGSEGV", "SIGUSR2",	"SIGPIPE",
+		"SIGALRM",   "SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP",	"SIGTSTP",
+		"SIGTTIN",   "SIGTTOU", "SIGURG",    "SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF",
+		"SIGWINCH",  "SIGIO",	"SIGPWR",    "SIGSYS",
 	};
 	static char text[16];
 

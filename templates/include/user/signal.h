@@ -78,7 +78,7 @@
 #define MINSIGSTKSZ 2048u
 
 typedef uint64_t signal_set; /* bit n - 1 is signal n */
-#define SIGNAL_BIT(number) ((signal_set)1 << ((number)-1))
+#define SIGNAL_BIT(number) ((signal_set)1 << ((number) - 1))
 
 /* As rt_sigaction() has it. */
 struct signal_action {
@@ -127,8 +127,7 @@ void signal_send_info(struct process *to, unsigned number, const struct signal_i
 		      const struct process *from);
 
 /* A fault of the current process's: as sent, with address and code; kills it if it is blocked or ignored. */
-void signal_fault(unsigned number, int32_t code, uint32_t address, uint32_t vector,
-		  uint32_t error);
+void signal_fault(unsigned number, int32_t code, uint32_t address, uint32_t vector, uint32_t error);
 
 /* Before the current process goes on: run a handler, ignore, or end it. */
 void signal_deliver(void);

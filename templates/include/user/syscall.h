@@ -11,6 +11,8 @@
 #include <user/process.h>
 #include <user/syscall_list.h>
 
+#define SYSCALL_SIZE 2 /* bytes of INT 0x80 */
+
 /* Unpacks the arguments of one call. */
 typedef int32_t (*syscall_function)(const struct trap_frame *registers);
 
