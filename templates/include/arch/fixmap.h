@@ -11,6 +11,10 @@
 enum fixmap_slot {
 	FIXMAP_READ, /* phys_read() */
 	FIXMAP_TEST, /* in-kernel tests */
+	//% if features.user_space
+	FIXMAP_FILE, /* window_open(), window_zero(): user/node.c */
+	FIXMAP_ZERO,
+	//% endif
 };
 
 /* Show the frame at phys (page-aligned) in a slot until the next call for it. */

@@ -98,6 +98,7 @@
 	CALL(15, chmod, 2) \
 	CALL(19, lseek, 3) \
 	CALL(33, access, 2) \
+	CALL(36, sync, 0) \
 	CALL(38, rename, 2) \
 	CALL(39, mkdir, 2) \
 	CALL(40, rmdir, 1) \
@@ -109,7 +110,9 @@
 	CALL(63, dup2, 2) \
 	CALL(83, symlink, 2) \
 	CALL(85, readlink, 3) \
+	CALL(92, truncate, 2) \
 	CALL(93, ftruncate, 2) \
+	CALL(94, fchmod, 2) \
 	CALL(106, stat, 2) \
 	CALL(107, lstat, 2) \
 	CALL(108, fstat, 2) \
@@ -120,6 +123,7 @@
 	CALL(142, _newselect, 5) \
 	CALL(145, readv, 3) \
 	CALL(146, writev, 3) \
+	CALL(148, fdatasync, 1) \
 	CALL(168, poll, 3) \
 	CALL(180, pread64, 5) \
 	CALL(181, pwrite64, 5) \
@@ -130,6 +134,9 @@
 	CALL(195, stat64, 2) \
 	CALL(196, lstat64, 2) \
 	CALL(197, fstat64, 2) \
+	CALL(198, lchown32, 3) \
+	CALL(207, fchown32, 3) \
+	CALL(212, chown32, 3) \
 	CALL(220, getdents64, 3) \
 	CALL(221, fcntl64, 3) \
 	CALL(239, sendfile64, 4) \
@@ -137,18 +144,26 @@
 	CALL(269, fstatfs64, 3) \
 	CALL(295, openat, 4) \
 	CALL(296, mkdirat, 3) \
+	CALL(298, fchownat, 5) \
 	CALL(300, fstatat64, 4) \
 	CALL(301, unlinkat, 3) \
 	CALL(302, renameat, 4) \
+	CALL(303, linkat, 5) \
+	CALL(304, symlinkat, 3) \
 	CALL(305, readlinkat, 4) \
+	CALL(306, fchmodat, 3) \
 	CALL(307, faccessat, 3) \
 	CALL(308, pselect6, 6) \
 	CALL(309, ppoll, 5) \
+	CALL(320, utimensat, 4) \
 	CALL(330, dup3, 3) \
 	CALL(331, pipe2, 2) \
 	CALL(353, renameat2, 5) \
 	CALL(383, statx, 5) \
+	CALL(412, utimensat_time64, 4) \
+	CALL(413, pselect6_time64, 6) \
 	CALL(414, ppoll_time64, 5) \
+	CALL(436, close_range, 3) \
 	CALL(439, faccessat2, 4)
 
 #define SYSCALLS(CALL) SYSCALLS_MEMORY(CALL) SYSCALLS_PROCESS(CALL) SYSCALLS_FILE(CALL)
