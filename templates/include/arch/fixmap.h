@@ -14,6 +14,8 @@ enum fixmap_slot {
 	//% if features.user_space
 	FIXMAP_FILE, /* window_open(), window_zero(): user/node.c */
 	FIXMAP_ZERO,
+	FIXMAP_USER, /* the new page of a copy-on-write fault */
+	FIXMAP_APIC, /* the local APIC's registers, for a moment */
 	//% endif
 };
 
