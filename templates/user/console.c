@@ -111,7 +111,8 @@ static void erase(bool all)
 /* A signal to the group in the foreground. */
 static void signal_group(unsigned number)
 {
-	for (struct process *process = process_find(1); process; process = process_after(process)) {
+	for (struct process *process = process_after(NULL); process;
+	     process = process_after(process)) {
 		if (process->group == console.group && process->state != PROCESS_ENDED)
 			signal_send(process, number);
 	}

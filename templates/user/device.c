@@ -3,32 +3,18 @@
  *
  * Concurrency: none; one CPU, interrupts off.
  */
-#include <arch/timer.h>
 #include <user/file.h>
-
-/*
- * xorshift32 (Marsaglia 2003), stirred by the clock. Nobody here keeps secrets, and
- * there is no source of any: two boots alike give the same bytes.
- */
-static uint32_t random_word(void)
-{
-	static uint32_t state = 0x2545f491;
-
-	state ^= timer_ticks * 0x9e3779b1u;
-	if (!state)
-		state = 1;
-	state ^= state << 13;
-	state ^= state >> 17;
-	state ^= state << 5;
-	return state;
-}
+#include <user/random.h>
 
 static int32_t read_random(uint32_t to, uint32_t n)
 {
-	for (uint32_t done = 0; done < n; done += 4) {
-		uint32_t word = random_word();
+	uint8_t bytes[64];
 
-		if (copy_to_user(to + done, &word, MIN(n - done, sizeof(word))))
+	for (uint32_t done = 0; done < n; done += sizeof(bytes)) {
+		uint32_t part = MIN(n - done, sizeof(bytes));
+
+		random_bytes(bytes, part);
+		if (copy_to_user(to + done, bytes, part))
 			return done ? (int32_t)done : -EFAULT;
 	}
 	return (int32_t)n;

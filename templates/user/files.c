@@ -168,17 +168,16 @@ static struct files *create_empty(struct node *directory)
 /* One open file of the console, which descriptors 0, 1 and 2 share. */
 static struct file *open_console(void)
 {
-	struct node *node;
+	struct walk walk;
 	struct file *file;
 
-	if (node_find("/dev/console", &node))
+	if (path_walk(root_node, "/dev/console", 0, &walk))
 		return NULL;
 	file = file_create(FILE_NODE, O_RDWR | O_LARGEFILE);
-	if (!file) {
-		node_put(node);
+	if (!file)
 		return NULL;
-	}
-	file->node = node;
+	file->node = walk.node;
+	node_get(walk.node);
 	return file;
 }
 

@@ -4,8 +4,8 @@
  * Whoever finds nothing ready sleeps until anything changes at any pipe or the console,
  * and looks again: pollers are few, and so are files.
  *
- * The call is made again from its beginning each time (EWAIT), so its deadline is noted
- * when it begins, in current->progress: never 0.
+ * The call is made again from its beginning each time (EWAIT); its deadline stays what it
+ * was when it was made first (process_deadline()).
  *
  * Concurrency: none; one CPU, interrupts off.
  */
@@ -72,26 +72,15 @@ static uint32_t ticks_of_milliseconds(uint32_t milliseconds)
  */
 static int32_t wait_for_any(uint32_t ticks)
 {
-	int32_t result;
+	uint32_t deadline;
 
-	if (ticks == FOREVER) {
-		somebody_polls = true;
-		return process_wait(&somebody_polls);
-	}
-	if (!current->progress) {
-		uint32_t deadline = timer_ticks + ticks;
-
-		current->progress = deadline ? deadline : 1;
-	}
-	if ((int32_t)(timer_ticks - current->progress) >= 0) {
-		current->progress = 0;
-		return 0;
-	}
 	somebody_polls = true;
-	result = process_wait_until(&somebody_polls, current->progress);
-	if (result != -EWAIT)
-		current->progress = 0;
-	return result;
+	if (ticks == FOREVER)
+		return process_wait(&somebody_polls);
+	deadline = process_deadline(ticks);
+	if (process_is_late(deadline))
+		return 0;
+	return process_wait_until(&somebody_polls, deadline);
 }
 
 /* --- poll ------------------------------------------------------------------------------------ */
@@ -120,10 +109,7 @@ static int32_t do_poll(uint32_t fds, uint32_t count, uint32_t ticks)
 		if (copy_to_user(at + 6, &poll.returned, sizeof(poll.returned)))
 			return -EFAULT;
 	}
-	if (!ready)
-		return wait_for_any(ticks);
-	current->progress = 0;
-	return ready;
+	return ready ? ready : wait_for_any(ticks);
 }
 
 int32_t sys_poll(uint32_t fds, uint32_t count, uint32_t milliseconds)
@@ -252,7 +238,6 @@ static int32_t do_select(uint32_t count, const uint32_t addresses[3], uint32_t t
 		if (ready)
 			return ready; /* it waits: the sets stay what they were */
 	}
-	current->progress = 0;
 	if (ready >= 0 && write_sets(addresses, words, &sets))
 		return -EFAULT;
 	return ready;

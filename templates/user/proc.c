@@ -79,7 +79,8 @@ static uint32_t slab_pages(void)
 /* Of all processes; a space that a parent and its child share counts once. */
 static void add_use(struct space_use *total)
 {
-	for (struct process *process = process_find(1); process; process = process_after(process)) {
+	for (struct process *process = process_after(NULL); process;
+	     process = process_after(process)) {
 		struct space_use use;
 
 		if (!process->space ||

@@ -95,19 +95,6 @@ static inline bool file_can_seek(const struct file *file)
 	       (file->node->kind != NODE_DEVICE || file->node->device != DEVICE_CONSOLE);
 }
 
-/*
- * All processes, one after the other: process 1 first, a parent before its children; NULL
- * at the end. No recursion: a chain of a thousand children would be as deep.
- */
-static inline struct process *process_after(struct process *process)
-{
-	if (process->children)
-		return process->children;
-	while (process && !process->sibling)
-		process = process->parent;
-	return process ? process->sibling : NULL;
-}
-
 /* --- user/files.c ------------------------------------------------------------------ */
 
 /* An open file that one user has; it takes the node's or pipe's user over. NULL: -ENFILE. */
