@@ -153,10 +153,12 @@ size_t node_read(struct node *node, uint32_t offset, void *to, size_t n)
 		phys_addr_t at = place(node, offset);
 		uint32_t part = piece(node, offset, at, n - done);
 
-		if (at)
-			phys_read(at, (char *)to + done, part);
-		else
+		if (!at)
 			memset((char *)to + done, 0, part);
+		else if (at < DIRECT_MAP_LIMIT)
+			memcpy((char *)to + done, phys_to_virt(at), part);
+		else
+			phys_read(at, (char *)to + done, part);
 		done += part;
 		offset += part;
 	}

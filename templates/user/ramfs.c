@@ -18,8 +18,8 @@
  */
 #include <kernel/string.h>
 #include <mm/page.h>
+#include <user/commit.h>
 #include <user/file.h>
-#include <user/space.h>
 #include <user/tree.h>
 #include <user/uaccess.h>
 
@@ -45,17 +45,13 @@ static phys_addr_t take_frame(void)
 {
 	phys_addr_t frame;
 
-	if (ramfs_pages >= ramfs_limit || !ramfs_may_take())
+	if (ramfs_pages >= ramfs_limit || !ramfs_may_take() || !commit_charge(&commit, 1))
 		return PHYS_NONE;
-#if USER_OVERCOMMIT == OVERCOMMIT_NEVER
-	if (commit.committed >= commit.limit)
-		return PHYS_NONE;
-#endif
 	frame = alloc_pages(ZONE_ANY, 0);
-	if (!frame)
-		return PHYS_NONE;
-	ramfs_pages++;
-	commit.committed++;
+	if (frame)
+		ramfs_pages++;
+	else
+		commit_release(&commit, 1);
 	return frame;
 }
 
@@ -63,7 +59,7 @@ static void give_frame(phys_addr_t frame)
 {
 	free_pages(frame, 0);
 	ramfs_pages--;
-	commit.committed--;
+	commit_release(&commit, 1);
 }
 
 /* The frame of a page, a zeroed one if it has none. */
