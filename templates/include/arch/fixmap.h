@@ -11,6 +11,10 @@
 enum fixmap_slot {
 	FIXMAP_READ, /* phys_read() */
 	FIXMAP_TEST, /* in-kernel tests */
+	//% if features.user_space
+	FIXMAP_USER, /* the new page of a copy-on-write fault */
+	FIXMAP_APIC, /* the local APIC's registers, for a moment */
+	//% endif
 };
 
 /* Show the frame at phys (page-aligned) in a slot until the next call for it. */
