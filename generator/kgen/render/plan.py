@@ -25,6 +25,8 @@ CONDITIONS: tuple[tuple[str, Callable[[Kernel], bool]], ...] = (
     ("include/generated/bench.h", lambda kernel: kernel.features.bench),
     ("user/*", lambda kernel: kernel.features.user_space),
     ("include/user/*", lambda kernel: kernel.features.user_space),
+    ("program/*", lambda kernel: kernel.features.user_space),
+    ("program/init.c", lambda kernel: not kernel.programs),
     ("test/user_*", lambda kernel: kernel.features.user_space),
     ("*arch/*usermode.[chS]", lambda kernel: kernel.features.user_space),
     ("*arch/*timer.[ch]", lambda kernel: kernel.features.user_space),
