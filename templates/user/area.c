@@ -49,7 +49,7 @@ static inline uint32_t hole_start(const struct area *area)
 
 static inline uint32_t hole_end(const struct area *area)
 {
-	return area->start > area->guard ? hole_end(area) : 0;
+	return area->start > area->guard ? area->start - area->guard : 0;
 }
 
 /* Bytes of the hole in front of an area. */
@@ -60,15 +60,25 @@ static inline uint32_t hole_of(const struct area *area)
 	return room > area->guard ? room - area->guard : 0;
 }
 
+/* What a node's best is by its children and its own hole. */
+static inline uint32_t best_below(const struct area *area)
+{
+	uint32_t best = hole_of(area);
+
+	if (area->left)
+		best = MAX(best, area->left->best);
+	if (area->right)
+		best = MAX(best, area->right->best);
+	return best;
+}
+
 static inline void sum_up(struct area *area)
 {
 	uint32_t left = height_of(area->left);
 	uint32_t right = height_of(area->right);
-	uint32_t best = hole_of(area);
 
 	area->height = MAX(left, right) + 1;
-	best = MAX(best, best_of(area->left));
-	area->best = MAX(best, best_of(area->right));
+	area->best = best_below(area);
 }
 
 /* --- the tree --------------------------------------------------------------- */
@@ -139,11 +149,41 @@ static inline struct area *settle_one(struct areas *areas, struct area *area)
 	return area;
 }
 
-/* Make everything right from a node up to the root. */
-static void settle(struct areas *areas, struct area *area)
+/*
+ * Make everything right from a node upwards. A walk ends where nothing changes any more, but
+ * not below `until`, above the node or the node itself: its own hole has changed, too.
+ */
+static void settle(struct areas *areas, struct area *area, struct area *until)
 {
-	for (; area; area = area->parent)
+	while (area) {
+		uint32_t height = area->height;
+		uint32_t best = area->best;
+
+		if (area == until)
+			until = NULL;
 		area = settle_one(areas, area);
+		if (area->height != height || area->best != best)
+			area = area->parent;
+		else
+			area = until;
+	}
+}
+
+/* The same where no node has moved. */
+static void refresh(struct area *area, struct area *until)
+{
+	while (area) {
+		uint32_t best = best_below(area);
+
+		if (area == until)
+			until = NULL;
+		if (area->best == best) {
+			area = until;
+		} else {
+			area->best = best;
+			area = area->parent;
+		}
+	}
 }
 
 /* Put a new leaf below `parent`. It is in the list already. */
@@ -158,10 +198,24 @@ static void hang(struct areas *areas, struct area *area, struct area *parent)
 		parent->left = area;
 	else
 		parent->right = area;
-	settle(areas, area);
+	area->height = 0; /* it counts as changed */
+	settle(areas, area, area->next);
 }
 
-/* Take a node with two children out: the next area, which has no left child, takes its place. */
+/* Let `heir` stand where `area` stood, and look like it: whoever is above knows no other. */
+static void inherit(struct areas *areas, const struct area *area, struct area *heir)
+{
+	replace(areas, area, heir);
+	if (!heir)
+		return;
+	heir->height = area->height;
+	heir->best = area->best;
+}
+
+/*
+ * Take a node with two children out: the next area, which has no left child, takes its place.
+ * The lowest node that has to be settled.
+ */
 static struct area *take_inner(struct areas *areas, struct area *area)
 {
 	struct area *next = area->next;
@@ -175,7 +229,7 @@ static struct area *take_inner(struct areas *areas, struct area *area)
 	}
 	next->left = area->left;
 	next->left->parent = next;
-	replace(areas, area, next);
+	inherit(areas, area, next);
 	return from;
 }
 
@@ -272,20 +326,20 @@ void area_remove(struct areas *areas, struct area *area)
 		from = take_inner(areas, area);
 	} else {
 		from = child ? child : area->parent;
-		replace(areas, area, child);
+		inherit(areas, area, child);
 	}
-	settle(areas, from);
+	settle(areas, from, area->next);
 }
 
-void area_resize(struct areas *areas, struct area *area, uint32_t start, uint32_t end)
+void area_resize(struct area *area, uint32_t start, uint32_t end)
 {
-	/* Of two neighbours, one is above the other: begin with the lower. */
-	struct area *from = area->right ? area->next : area;
-
 	area->use.offset += start / PAGE_SIZE - area->start / PAGE_SIZE; /* modulo 2^32 */
 	area->start = start;
 	area->end = end;
-	settle(areas, from);
+	if (area->right) /* of two neighbours, one is above the other: begin with the lower */
+		refresh(area->next, area);
+	else
+		refresh(area, area->next);
 }
 
 void area_split(struct areas *areas, struct area *area, uint32_t at, struct area *upper)

@@ -249,7 +249,7 @@ static bool grow_stack(struct space *space, struct area *area, uint32_t page)
 		return false;
 	if (!use_charge(space, &area->use, (area->start - page) / PAGE_SIZE))
 		return false;
-	area_resize(&space->areas, area, page, area->end);
+	area_resize(area, page, area->end);
 	space->areas.recent = area;
 	return true;
 }

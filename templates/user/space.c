@@ -144,13 +144,13 @@ struct area *area_join(struct space *space, struct area *area)
 	if (next && area_continues(area, next->start, &next->use)) {
 		end = next->end;
 		area_drop(space, next);
-		area_resize(&space->areas, area, area->start, end);
+		area_resize(area, area->start, end);
 	}
 	if (!previous || !area_continues(previous, area->start, &area->use))
 		return area;
 	end = area->end;
 	area_drop(space, area);
-	area_resize(&space->areas, previous, previous->start, end);
+	area_resize(previous, previous->start, end);
 	return previous;
 }
 

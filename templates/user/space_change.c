@@ -148,7 +148,7 @@ static int32_t grow(struct space *space, struct area *area, uint32_t more)
 {
 	if (!use_charge(space, &area->use, more / PAGE_SIZE))
 		return -ENOMEM;
-	area_resize(&space->areas, area, area->start, area->end + more);
+	area_resize(area, area->start, area->end + more);
 	area_join(space, area);
 	return 0;
 }

@@ -50,11 +50,11 @@ static void clear_area(struct space *space, struct area *area, uint32_t start, u
 	use_uncharge(space, &area->use, (end - start) / PAGE_SIZE);
 	if (start > area->start && end < area->end) {
 		space_cut(space, end);
-		area_resize(&space->areas, area, area->start, start);
+		area_resize(area, area->start, start);
 	} else if (start > area->start) {
-		area_resize(&space->areas, area, area->start, start);
+		area_resize(area, area->start, start);
 	} else if (end < area->end) {
-		area_resize(&space->areas, area, end, area->end);
+		area_resize(area, end, area->end);
 	} else {
 		area_drop(space, area);
 	}
@@ -82,14 +82,14 @@ void range_enter(struct space *space, uint32_t start, uint32_t end, const struct
 
 	if (previous && area_continues(previous, start, use)) {
 		use_put(use);
-		area_resize(&space->areas, previous, previous->start, end);
+		area_resize(previous, previous->start, end);
 		if (next && next->start == end)
 			area_join(space, previous);
 		return;
 	}
 	if (next && area_follows(next, start, end, use)) {
 		use_put(use);
-		area_resize(&space->areas, next, start, next->end);
+		area_resize(next, start, next->end);
 		return;
 	}
 	area = area_take();

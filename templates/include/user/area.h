@@ -76,7 +76,7 @@ void area_append(struct areas *areas, struct area *area);
 void area_remove(struct areas *areas, struct area *area);
 
 /* Move an area's ends, not past those of its neighbours; its offset follows its start. */
-void area_resize(struct areas *areas, struct area *area, uint32_t start, uint32_t end);
+void area_resize(struct area *area, uint32_t start, uint32_t end);
 
 /* Cut an area in two at `at`, which lies inside it; `upper` becomes the upper part. */
 void area_split(struct areas *areas, struct area *area, uint32_t at, struct area *upper);
