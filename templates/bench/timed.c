@@ -10,8 +10,8 @@
  * Each measured call has a twin that differs in one thing, the function called:
  * bench_nothing(), a lone return. gcc compiles twins alike, so what a twin reads,
  * less one instruction, is what measuring costs: exactly, where the clock counts
- * instructions. What an inline function of the kernel's API does around its call
- * counts as the call's.
+ * instructions. Instructions that an inline function of the kernel's API adds around its
+ * call count as the call's.
  */
 #include <arch/cpu.h>
 #include <kernel/bench.h>

@@ -1,7 +1,7 @@
 /*
  * The interrupt descriptor table: an interrupt gate for each exception, but a task
  * gate for the double fault (gdt.c says why). Gates as in Intel SDM vol. 3, 6.11.
- * Interrupts proper stay masked: the kernel polls what it needs.
+ * Hardware interrupts stay masked: the kernel polls.
  */
 #include <arch/gdt.h>
 #include <arch/io.h>

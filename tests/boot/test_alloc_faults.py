@@ -76,7 +76,7 @@ BLIND_WATCH = Edit(
 
 SMALL = r"\(kmalloc-112, {} bytes into an object of 112 bytes\)"
 MIDDLE = r"\(heap, {} bytes into a {} block of \d+ bytes\)"
-MAPPED = r"\(inside a allocator's mapping of 13 pages at 0xf88\w{5}\)"
+MAPPED = r"\(inside a kmalloc mapping of 13 pages at 0xf88\w{5}\)"
 PAIR = r"\(pair, {} bytes into an object of 48 bytes\)"
 NO_MAGIC = "its header does not have the magic: overwritten, or not a start"
 
@@ -343,7 +343,7 @@ REQUESTS = [
     Request(
         "product",
         (
-            r"kcalloc\(65536, 65537\): so many bytes can't be counted, failure 1" + SITE,
+            r"kcalloc\(65536, 65537\): the product overflows 32 bits, failure 1" + SITE,
             r"kcalloc\(0x10000, 0x10001\): NULL, 1 failed",
             r"kcalloc\(huge, huge\): NULL, 1 failed",
             r"kcalloc\(2, huge / 2 \+ 1\): NULL, 1 failed",
