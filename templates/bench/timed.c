@@ -34,7 +34,7 @@ enum shape {
 
 static uint32_t overhead[SHAPES]; /* ticks in each reading that are not the call's */
 
-/* Where ticks are time, readings differ: the quietest of some batches counts. */
+/* If ticks are time, readings differ: the quickest of some batches counts. */
 #define BATCHES 64
 #define BATCH 64
 
@@ -51,7 +51,7 @@ uint32_t bench_clock(void)
 	return clock();
 }
 
-/* A difference fits 31 bits. Where ticks are time, a call may seem to take less than none. */
+/* A difference fits 31 bits. If ticks are time, it may be negative. */
 static inline void count(struct tally *tally, enum shape shape, uint32_t ticks)
 {
 	tally->ticks += (int32_t)(ticks - overhead[shape]);
