@@ -1,7 +1,8 @@
 """The command line: verbs, their help, and what becomes of errors. The work is done elsewhere.
 
-Whatever a verb needs is imported when it runs, so that ``kgen --help`` and a build with nothing to
-do cost little more than Python itself. Exit codes are the contract's (:class:`kgen.errors.Exit`).
+The modules of a verb are imported when it runs, so that ``kgen --help`` and a build with nothing
+to do cost little more than Python itself. Exit codes are the contract's
+(:class:`kgen.errors.Exit`).
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ def check(description: Path | None, sets: tuple[str, ...], as_json: bool) -> Non
         kgen check examples/tiny.py --set layout.kernel_base=0x80000000
 
     The proof holds for every RAM size that it admits. Prints the address map that follows, or all
-    problems (exit code 2). How large the image is, only a build can tell: what it may take is said.
+    problems (exit code 2). Only a build knows the size of the image: its limit is printed.
     """
     from kgen.load import load, prove
     from kgen.units import KiB, show_address

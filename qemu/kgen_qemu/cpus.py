@@ -72,7 +72,7 @@ def model(name: str, *, above_4g: bool = False) -> str:
 
 
 def told(name: str, append: str) -> str:
-    """The kernel's command line ``append``, with what it must be told of its CPU."""
+    """The kernel's command line ``append``, with the word for its CPU."""
     return f"{append} cpu={name}".lstrip() if name in _PLAYED_BY else append
 
 

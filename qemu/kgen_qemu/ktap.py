@@ -54,7 +54,7 @@ _BAIL_OUT = re.compile(r"Bail out!\s*(.*)$")
 
 @dataclass(frozen=True)
 class CaseResult:
-    """One leaf: ``name`` is ``suite.test``; ``message`` what was said of it."""
+    """One leaf: ``name`` is ``suite.test``; ``message`` the text about it."""
 
     name: str
     outcome: Outcome

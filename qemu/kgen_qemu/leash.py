@@ -1,4 +1,4 @@
-"""What an emulator starts ends with its boot, and with us, however either comes about.
+"""All processes of an emulator end with its boot, and with us, however either ends.
 
 An emulator may be a script that starts the real one. It may fork, ignore signals, and
 leave others when it ends; and we may be killed at any moment, with no time

@@ -82,7 +82,7 @@ class Listener:
         """The log is unbuffered."""
 
     def finish(self) -> Transcript:
-        """The line is dead: what was said on it."""
+        """The line is dead. Returns all that it received."""
         transcript, rest = self.parser.finish()
         self._pass_on(rest)
         return transcript
@@ -162,7 +162,7 @@ def _exit_status(qemu: Qemu, deadline: float, in_grace: bool) -> _End:
 
 
 def _drain(console: fdspawn) -> None:
-    """Read what stands in the pipe. Who still writes has escaped us, and is heard no longer."""
+    """Read the rest of the pipe. A process that still writes has escaped us, and is not read."""
     for _ in range(_PIPE // _READ):
         if _await(console, [_ANYTHING], LOOK) != _FOUND:
             break

@@ -77,7 +77,7 @@ static void start_memblock(void)
 	phys_addr_t ram_end = memory_init();
 
 	memblock_regions_report();
-	zones_reserve(ram_end); /* last, as allocations are joined with adjacent regions */
+	zones_reserve(ram_end); /* reported before, as allocations join adjacent regions */
 	paging_reserve(ram_end);
 	BUG_ON(memblock_check(&memblock));
 	memblock_report();

@@ -64,7 +64,7 @@ BLIND = (
     Edit("mm/vmalloc.c", "\tif (!is_start(virt, VM_ALLOC))\n", "\tif (!virt)\n"),
     Edit("mm/page.c", "\tif (error)\n\t\tpanic(", "\tif (error > 99)\n\t\tpanic("),
 )
-"""What keeps a kernel from noticing anything: no question is asked of a pointer."""
+"""With this edit a kernel notices nothing: pointers are not checked."""
 
 BLIND_WATCH = Edit(
     "mm/kdebug.c",
@@ -133,7 +133,7 @@ RELEASE = [
             ("frames", FRAMES + "not a page frame of this zone"),
         )
     ),
-    # written to, in front or behind
+    # written to, before or after it
     Misuse("", "before", "slab", KFREE + f"{NO_MAGIC} " + SMALL.format(0)),
     Misuse("", "before", "heap", KFREE + r"its header has an impossible size: over.* \(heap\)"),
     Misuse("", "before", "pages", KFREE + f"{NO_MAGIC} {MAPPED}"),
@@ -216,7 +216,7 @@ STALE = r"free memory was written at 0x\w{8}: now 0x01 "
 
 CHOSEN = [
     *(
-        Misuse("debug.redzone=true", "behind", tier, KFREE + "bytes past its end.*" + known(tier))
+        Misuse("debug.redzone=true", "past", tier, KFREE + "bytes past its end.*" + known(tier))
         for tier in SIZES
     ),
     *(

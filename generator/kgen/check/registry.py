@@ -1,4 +1,4 @@
-"""What a rule is, which there are, and how a description is put before all of them.
+"""Rules: their form, their registry, and the run of all rules on a description.
 
 A rule makes one claim. It is a function that names the fields which it reads and yields a
 :class:`Problem` for each place where the claim does not hold. It runs only if none of these fields

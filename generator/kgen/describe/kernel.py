@@ -361,7 +361,7 @@ class Kernel(Section):
 
     name: KernelName = Field(
         default="default",
-        description="the kernel's name, as it greets on the serial line",
+        description="the kernel's name, printed in the `hello` line",
     )
     layout: Layout = Field(default=Layout(), description="the address map")
     ram: Ram = Field(default=Ram(), description="the memory sizes admitted")
