@@ -407,7 +407,7 @@ def bench(**options: Any) -> None:
     "most",
     metavar="COUNT",
     type=click.IntRange(min=1),
-    help="At most so many classes.  [default: as many as there are]",
+    help="The most classes to propose. [default: the present number]",
 )
 @answering
 def tune(
@@ -420,8 +420,8 @@ def tune(
         kgen tune trace.txt examples/server.py --classes 12
 
     TRACE is the log of a kernel with debug.trace, or text with lines `a SIZE ID` (allocated), `f
-    ID` (freed), or `SIZE COUNT` (that many live); # begins a remark. The proposal wastes the least
-    inside objects that so few classes can.
+    ID` (freed), or `SIZE COUNT` (that many live); # begins a remark. The proposal wastes least
+    inside objects of all choices with at most that number of classes.
     """
     from kgen.tune import report
 

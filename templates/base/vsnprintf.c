@@ -133,7 +133,7 @@ static const char *parse(const char *at, struct spec *spec, va_list *args)
 
 #define DIGITS_MAX 64 /* of 2^64 - 1 in base 2; %#o has one more than 22 */
 
-/* The digits of `value`, as many as it has (0 has none), in front of `end`. */
+/* Write the digits of `value` in front of `end`; 0 has no digits. */
 static char *digits_of(uint64_t value, unsigned base, const char *figures, char *end)
 {
 	while (value) {

@@ -135,7 +135,7 @@ putc:
 	ret
 
 /*
- * Read sectors to ES:BX: from `next` on, `left` or as many as remain of the track.
+ * Read sectors to ES:BX from `next` on: the smaller of `left` and the rest of the track.
  * Both are advanced; CX says how many were read. An error is tried again, for
  * one sector alone: that says which one is bad, and helps a BIOS that cannot
  * read several at once.

@@ -34,14 +34,14 @@
  * nor as empty without testing for it.
  *
  * The worst case: one object left in each of many slabs keeps them all, SLAB_SIZE bytes
- * for each; 1024 times as many as are live for objects of 8 bytes. Without that, a slab
- * wastes its header, 32 bytes, and less than a slot: 367 of 8192 bytes, 4.5 %, for slots
- * of 336.
+ * for each; with objects of 8 bytes that is 1024 times the live bytes. Without that, a
+ * slab wastes its header, 32 bytes, and less than a slot: 367 of 8192 bytes, 4.5 %, for
+ * slots of 336.
  *
  * Invariants, verified by slab_check(): every slab of the cache is in `all`;
  * those with free slots, but for current and spare, are in `partial`, and no
- * others; a slab's free slots are as many as `used` says, in the slab, at a slot's
- * start, and marked; the counters match.
+ * others; the number of a slab's free slots agrees with `used`; they are in the slab, at
+ * a slot's start, and marked; the counters match.
  *
  * Concurrency: none; one CPU, interrupts off.
  */

@@ -1,4 +1,4 @@
-"""Verification: what the linked ELF says, held against what the description says.
+"""Verification: compares the linked ELF with the description.
 
 A build can succeed and still be wrong. A linker script places a stray section in front of the
 Multiboot header; a compiler's default emits CMOV, which a 386 does not have; a note becomes a
