@@ -407,7 +407,7 @@ def bench(**options: Any) -> None:
     "most",
     metavar="COUNT",
     type=click.IntRange(min=1),
-    help="The most classes to propose. [default: the present number]",
+    help="The most classes to propose.  [default: the present number]",
 )
 @answering
 def tune(

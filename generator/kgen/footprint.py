@@ -22,7 +22,7 @@ So the room is least at ``ram.minimum``, a page past the first step from there o
 
 **What it assumes of a machine.** RAM is in one piece from the load address to its end or the end
 of the direct map. The part at its end that a firmware keeps (SeaBIOS: 128 KiB) is not subtracted.
-RAM below the load address is not added; it is more (a PC has at least 500 KiB below 1 MiB).
+RAM below the load address is not added; it is more than that (a PC has 500 KiB below 1 MiB).
 Modules are not counted.
 """
 
