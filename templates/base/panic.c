@@ -28,7 +28,7 @@ void panic_add_note(struct panic_note *note)
 
 /*
  * Print `# kgen:bt` with "0x…" for each caller. `where` is the instruction that faulted,
- * NULL if the panic is no fault.
+ * NULL if the panic is not a fault.
  */
 static void print_backtrace(const uint32_t *where, uintptr_t frame)
 {

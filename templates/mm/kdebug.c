@@ -331,7 +331,7 @@ void *kmalloc_from(size_t size, size_t align, const void *site)
 	return block + offset;
 }
 
-/* --- the functions that everyone calls ----------------------------------------------- */
+/* --- the public functions ---------------------------------------------------------- */
 
 void *kmalloc(size_t size)
 {

@@ -235,7 +235,7 @@ static void *alloc_small(size_t size)
 
 //% endif
 //% endif
-/* --- the functions that everyone calls ----------------------------------------------- */
+/* --- the public functions ---------------------------------------------------------- */
 
 void *kmalloc(size_t size)
 {

@@ -1,5 +1,5 @@
 /*
- * Reclaim: memory and addresses that somebody keeps without using them.
+ * Reclaim: memory and addresses that allocators keep without using them.
  *
  * Each allocator keeps something that makes its next request cheap. It registers a
  * shrinker, which frees it. A request that would fail calls reclaim() until it succeeds

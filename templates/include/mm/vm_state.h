@@ -12,7 +12,7 @@
 #include <mm/arena.h>
 #include <mm/vmalloc.h>
 
-/* A mapping that is no more. */
+/* A mapping that was unmapped. */
 struct vm_range {
 	size_t page; /* of the arena */
 	size_t pages; /* that were mapped */
