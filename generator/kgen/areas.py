@@ -12,6 +12,9 @@ from kgen.describe import Layout
 from kgen.footprint import PAGE_MAP_SIZE
 from kgen.units import PAGE_SIZE, TABLE_SPAN, align_up
 
+PROGRAM_BASE = 0x0804_8000
+"""Where programs that kgen links begin: the custom of i386 (System V ABI, i386 supplement)."""
+
 
 @dataclass(frozen=True)
 class Area:

@@ -212,6 +212,11 @@ def describe(description: Path | None, sets: tuple[str, ...], as_json: bool) -> 
 )
 @told
 @click.option(
+    "--icount",
+    is_flag=True,
+    help="Count instructions exactly: RDTSC gives one for each, the same on every run.",
+)
+@click.option(
     "--map",
     metavar="FILE",
     type=FileName(),
@@ -239,6 +244,7 @@ def boot(out: Path, as_json: bool, **options: Any) -> None:
         kgen boot --cpu 486 --memory 4M
         kgen boot --expect 'buddy: .* free' --forbid BUG --timeout 2.5
         kgen boot --cpu 386 --json | jq .audit
+        kgen boot --init './hello world' --module ./data
 
     A pass needs every stage in order, a complete test plan, no panic, memory accounts as predicted
     from the map, every --expect and no --forbid; otherwise the exit code says what went wrong.
@@ -290,7 +296,13 @@ def inserted(request: kgen_qemu.Request) -> Iterator[kgen_qemu.Request]:
 )
 @answering
 def image(
-    out: Path, form: str, append: str, modules: tuple[str, ...], to: Path | None, as_json: bool
+    out: Path,
+    form: str,
+    append: str,
+    init: str | None,
+    modules: tuple[str, ...],
+    to: Path | None,
+    as_json: bool,
 ) -> None:
     """Make an image of a disc or floppy that boots what was built, on a real PC, too.
 
@@ -305,14 +317,17 @@ def image(
     from kgen.build.folder import Folder
     from kgen.files import shown
     from kgen_qemu import words
-    from kgen_qemu.modules import check_lines
+    from kgen_qemu.modules import check_lines, check_names, first, with_init
 
     manifest = kgen_qemu.load_manifest(out)
     stale = kgen_qemu.staleness(manifest)
     if stale:
         say_error(f"kgen: {stale}: the image holds it all the same")
+    given = (*first(init), *modules)
+    check_names(given, manifest, init)
+    append = with_init(append, init)
     words.check(append, manifest)
-    cargo = image.gather(manifest, append, modules)
+    cargo = image.gather(manifest, append, given)
     check_lines([file.line for file in cargo.modules], manifest)
     path = image.write(cargo, form, Folder(out.resolve()), to)
     size = path.stat().st_size

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from kgen import footprint
-from kgen.areas import areas
+from kgen.areas import PROGRAM_BASE, areas
 from kgen.check import check
 from kgen.describe import Kernel
 from kgen.errors import DescriptionError
@@ -31,6 +31,9 @@ STAGES = (
     "allocate",
 )
 """The eight steps of a boot, in order, as the serial protocol names them."""
+
+USER_STAGE = "user"
+"""The step that follows them in a kernel with user space: process 1 has run and ended."""
 
 FAMILIES = {name: family for family, name in NAMES.items()}
 """CPU families by the description's names, as CPUID numbers them (Intel AP-485)."""
@@ -114,6 +117,18 @@ class ZoneSpan:
 
 
 @dataclass(frozen=True)
+class Program:
+    """A program that is built in: /``name`` in the tree of files."""
+
+    name: str
+
+    @property
+    def file(self) -> str:
+        """Its ELF file, as embedded: relative to the output folder, where assemblers run."""
+        return f"build/obj/programs/{self.name}.elf"
+
+
+@dataclass(frozen=True)
 class Derived:
     """The numbers that follow from one description: bytes, unless they say pages."""
 
@@ -121,7 +136,6 @@ class Derived:
 
     page_size: int = PAGE_SIZE
     table_span: int = TABLE_SPAN
-    stages: tuple[str, ...] = STAGES
     traps: tuple[Trap, ...] = TRAPS
     proto: int = protocol.VERSION
     exit_port: int = protocol.EXIT_PORT
@@ -132,6 +146,23 @@ class Derived:
     node_size: int = footprint.NODE_SIZE
     arena_per_ram: int = footprint.ARENA_PER_RAM
     bench: Parameters = PARAMETERS
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The steps of this kernel's boot, in order."""
+        return (*STAGES, USER_STAGE) if self.kernel.features.user_space else STAGES
+
+    @property
+    def programs(self) -> tuple[Program, ...]:
+        """The programs that are built in, in the description's order; the first is process 1."""
+        if not self.kernel.features.user_space:
+            return ()
+        return tuple(Program(name) for name in self.kernel.program_names)
+
+    @property
+    def program_base(self) -> int:
+        """Virtual address at which kgen links programs."""
+        return PROGRAM_BASE
 
     @property
     def cpu_family(self) -> int:
@@ -290,7 +321,9 @@ class Derived:
     @cached_property
     def address_map(self) -> tuple[Span, ...]:
         """The kernel's virtual address space from top to bottom, gaps included."""
-        user = "user programs; nothing is mapped yet"
+        user = "user programs"
+        if not self.kernel.features.user_space:
+            user += "; nothing is mapped yet"
         filled = [Span("user", 0, self.kernel.layout.kernel_base, user)]
         for area in sorted(areas(self.kernel.layout), key=lambda area: area.start):
             at = filled[-1].end

@@ -35,7 +35,7 @@ class Loaded:
 
     ``path`` is the file, None for the built-in default; ``origin`` names it for people;
     ``files`` are that and its neighbours that it imported;
-    ``folder`` is where the names in ``kernel.sources`` start.
+    ``folder`` is where the names in ``kernel.sources`` and ``kernel.programs`` start.
     """
 
     kernel: Kernel
@@ -52,6 +52,11 @@ class Loaded:
     def sources(self) -> tuple[Path, ...]:
         """The user's files as absolute paths, in the description's order."""
         return tuple(self.folder / name for name in self.kernel.sources)
+
+    @property
+    def programs(self) -> tuple[Path, ...]:
+        """The files of the user's programs, likewise."""
+        return tuple(self.folder / name for name in self.kernel.programs)
 
 
 def find(description: Path | None) -> Path | None:
@@ -105,14 +110,18 @@ def prove(loaded: Loaded) -> Derived:
 
 
 def _problems(loaded: Loaded) -> list[Problem]:
-    return [*check(loaded.kernel), *_source_problems(loaded)]
+    sources = _file_problems("sources", loaded.kernel.sources, loaded.sources, loaded.origin)
+    programs = _file_problems("programs", loaded.kernel.programs, loaded.programs, loaded.origin)
+    return [*check(loaded.kernel), *sources, *programs]
 
 
-def _source_problems(loaded: Loaded) -> Iterator[Problem]:
+def _file_problems(
+    field: str, names: Sequence[str], paths: Sequence[Path], origin: str
+) -> Iterator[Problem]:
     first: dict[Path, str] = {}
-    for name, path in zip(loaded.kernel.sources, loaded.sources, strict=True):
+    for name, path in zip(names, paths, strict=True):
         if any(ord(letter) < 32 for letter in name):
-            yield Problem("sources", repr(name), "it holds a control character", "rename the file")
+            yield Problem(field, repr(name), "it holds a control character", "rename the file")
             continue
         change = "names are relative to the folder of the description"
         why = _unreadable(path)
@@ -120,7 +129,7 @@ def _source_problems(loaded: Loaded) -> Iterator[Problem]:
         if same != name:
             why, change = f"it is the same file as {same!r}", "list it once"
         if why:
-            yield Problem("sources", repr(name), why, change, loaded.origin)
+            yield Problem(field, repr(name), why, change, origin)
 
 
 def _unreadable(path: Path) -> str:

@@ -7,6 +7,8 @@ image is still the one that was built. Sizes are bytes.
 changed since. Those in the output folder and beside it are relative to it, so a project may move.
 ``unfinished`` is a file that is there while a build is under way, and after one that failed.
 
+``programs`` are those that are built in; the first is process 1 unless a boot says otherwise.
+
 ``memory`` is what it takes to predict each figure of a boot's accounts (``kgen_qemu.accounting``):
 the description's numbers, and where the linker ended the image.
 """
@@ -47,6 +49,7 @@ def manifest(
         "build": build_id,
         "stages": list(derived.stages),
         "features": list(derived.features),
+        "programs": [program.name for program in derived.programs],
         "ram": {"minimum": kernel.ram.minimum, "maximum": kernel.ram.maximum},
         "cpu": {"minimum": kernel.cpu.minimum},
         "memory": _memory(derived, address_of),

@@ -105,6 +105,11 @@ def output(verb: Body) -> Body:
 def told(verb: Body) -> Body:
     """Add the options that say what a kernel is told and given by its loader."""
     verb = click.option(
+        "--init",
+        metavar="FILE",
+        help="Process 1: a program, FILE or 'FILE ARGUMENTS'; it becomes a module.",
+    )(verb)
+    verb = click.option(
         "--module",
         "modules",
         metavar="FILE",

@@ -108,7 +108,9 @@ def _load_if_needed(request: Request) -> Loaded | None:
 
     A description is a program: nothing but running it tells what it says today.
     """
-    names_files = any(setting.strip().startswith("sources") for setting in request.sets)
+    names_files = any(
+        setting.strip().startswith(("sources", "programs")) for setting in request.sets
+    )
     if request.description is None and not exists(Path("kernel.py")) and not names_files:
         return None
     from kgen.load import load
@@ -126,7 +128,7 @@ def _key(request: Request, loaded: Loaded | None) -> str:
             str(loaded.folder),
             bool(loaded.kernel.faults),
         ]
-        files += loaded.sources
+        files += [*loaded.sources, *loaded.programs]
     parts = [
         kgen.__version__,
         described,
@@ -205,19 +207,22 @@ class _Job:
         return tree
 
     def _graph(self, tree: Tree) -> Graph:
-        from kgen.build.flags import compile_flags
-        from kgen.build.graph import Graph, units
+        from kgen.build.flags import compile_flags, program_flags
+        from kgen.build.graph import Graph, program_list, units
 
         flags = compile_flags(self.derived.kernel)
         tools = toolchain.discover(self.request.toolchain, flags, self.folder.toolchain)
         outputs = [file.output.path for file in tree.files]
+        compiled = units(outputs, self.loaded.sources, self.loaded.programs)
         graph = Graph(
             self.folder,
             tools,
             flags,
-            units(outputs, self.loaded.sources),
+            compiled,
             self.loaded.folder,
             self.loaded.kernel.cpu.minimum,
+            program_flags(self.loaded.kernel),
+            program_list([program.name for program in self.derived.programs], compiled),
         )
         write_if_changed(self.folder.ninja, in_bytes(graph.ninja()))
         write_if_changed(self.folder.compile_commands, graph.compile_commands().encode())
@@ -230,6 +235,7 @@ class _Job:
         """
         self.progress.step(2, f"with {graph.toolchain.name} {graph.toolchain.version}")
         inputs.discard([unit.object for unit in graph.units])
+        inputs.discard([made for one in graph.programs for made in (one.elf, one.embedded)])
         inputs.discard([self.folder.relative(self.folder.candidate)])
         self.folder.inputs.unlink(missing_ok=True)
         since = self._mark()
@@ -250,15 +256,20 @@ class _Job:
 
     def _record(self, graph: Graph, inputs: Inputs, since: int) -> None:
         """Keep what went into each object, and into what was linked of them."""
-        from kgen.build.graph import LINKER_SCRIPT
+        from kgen.build.graph import LINKER_SCRIPT, PROGRAM_SCRIPT
 
         root, tools = self.folder.root, graph.toolchain
-        objects = [unit.object for unit in graph.units]
-        for name in objects:
-            inputs.add(name, [*read_by_tools(root, name), *tools.programs], since)
-        linked = [*objects, LINKER_SCRIPT, tools.linker]
-        if inputs.objects.keys() >= set(objects):
-            inputs.add(self.folder.relative(self.folder.candidate), linked, since, objects)
+        embedded = [program.embedded for program in graph.programs]
+        for unit in graph.units:
+            read = [*read_by_tools(root, unit.object), *tools.programs]
+            inputs.add(unit.object, read, since, embedded)
+        links = {self.folder.relative(self.folder.candidate): (graph.kernel_objects, LINKER_SCRIPT)}
+        for program in graph.programs:
+            for made in (program.elf, program.embedded):
+                links[made] = (graph.program_objects(program), PROGRAM_SCRIPT)
+        for made, (objects, script) in links.items():
+            if inputs.objects.keys() >= set(objects):
+                inputs.add(made, [*objects, script, tools.linker], since, objects)
         inputs.leave(self.folder.inputs)
 
     def _sources(self, tree: Tree) -> Sources:
@@ -271,6 +282,7 @@ class _Job:
             loaded.sources,
             loaded.folder,
             self.derived.kernel.cpu.minimum,
+            loaded.programs,
         )
 
     def _install(self, tree: Tree, graph: Graph, inputs: Inputs) -> None:
@@ -279,6 +291,7 @@ class _Job:
         from kgen.manifest import manifest
         from kgen.verify import verify
 
+        self._verify_programs(graph)
         candidate = self.folder.candidate
         facts = verify(candidate, self.derived)
         content, build_id = identified(candidate.read_bytes())
@@ -299,12 +312,19 @@ class _Job:
             }
         )
 
+    def _verify_programs(self, graph: Graph) -> None:
+        from kgen.verify.program import verify_program
+
+        for number, program in enumerate(graph.programs):
+            files = self.loaded.kernel.programs[number:] or (f"program/{program.name}.c",)
+            verify_program(self.folder.root / program.elf, files[0], self.derived)
+
     def _made_from(self, tree: Tree, graph: Graph, inputs: Inputs) -> dict[str, str]:
         """Description, templates, rendered and the user's own files, with their hashes.
 
         An empty one, which no file has, where a file changed while it was read.
         """
-        files = [*self.loaded.files, *self.loaded.sources]
+        files = [*self.loaded.files, *self.loaded.sources, *self.loaded.programs]
         for rendered in tree.files:
             files.append(self.request.templates_folder / rendered.output.template)
             files.append(self.folder.src / rendered.output.path)
@@ -328,6 +348,7 @@ class _Job:
         folder = self.folder
         made = [folder.src / file.output.path for file in tree.files]
         made += [folder.root / unit.object for unit in graph.units]
+        made += [folder.root / made for one in graph.programs for made in (one.elf, one.embedded)]
         made += [folder.record, folder.source_map, folder.toolchain, folder.ninja, folder.inputs]
         made += [folder.compile_commands, folder.candidate, folder.candidate_map]
         made += [folder.image, folder.map, folder.manifest]

@@ -41,15 +41,22 @@ FAMILY = {
 }
 """First family with each feature (Intel SDM vol. 2, AP-485); features not here are OPTIONAL."""
 
+X87 = ("FPU", "FPU287", "FPU387")
+"""Features of the x87, which a program may use: a 387 has them all."""
+
 CR4_FAMILY = 5
 """MOV to and from CR4 came with the Pentium; iced-x86 tags each MOV to CRn as the 386's."""
 
 
-def first_family(instruction: "Instruction") -> int:
-    """The first family that has this instruction; 0 if the bytes are not one."""
+def first_family(instruction: "Instruction", *, x87: bool = False) -> int:
+    """The first family that has this instruction; 0 if the bytes are not one.
+
+    With ``x87`` the machine is taken to have one.
+    """
     if instruction.is_invalid:
         return 0
-    family = _of_features(tuple(instruction.cpuid_features()))
+    features = tuple(instruction.cpuid_features())
+    family = _of_features(_without_x87(features) if x87 else features)
     return CR4_FAMILY if family == 3 and _touches_cr4(instruction) else family
 
 
@@ -60,7 +67,13 @@ def cpu(family: int) -> str:
 
 @cache
 def _of_features(features: tuple[int, ...]) -> int:
-    return max(FAMILY.get(_feature_names()[feature], OPTIONAL) for feature in features)
+    names = (_feature_names()[feature] for feature in features)
+    return max((FAMILY.get(name, OPTIONAL) for name in names), default=3)
+
+
+@cache
+def _without_x87(features: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(feature for feature in features if _feature_names()[feature] not in X87)
 
 
 @cache

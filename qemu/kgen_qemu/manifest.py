@@ -86,6 +86,7 @@ class Manifest:
     ram_maximum: int
     cpu_minimum: str
     memory: MemoryModel | None = None
+    programs: tuple[str, ...] = ()
     inputs: Mapping[str, str] = field(default_factory=dict, repr=False)
     unfinished: Path | None = None
     image_data: bytes = field(default=b"", repr=False)
@@ -167,6 +168,7 @@ def _parse(directory: Path, data: Any) -> Manifest:
         ram_maximum=_typed(ram, "maximum", int),
         cpu_minimum=_typed(_typed(data, "cpu", dict), "minimum", str),
         memory=_memory(_typed(data, "memory", dict)) if "memory" in data else None,
+        programs=_strings(data, "programs") if "programs" in data else (),
         inputs=_typed(data, "inputs", dict) if "inputs" in data else {},
         unfinished=Path(_typed(data, "unfinished", str)) if "unfinished" in data else None,
     )

@@ -15,6 +15,7 @@ from kgen_qemu.errors import usage
 from kgen_qemu.firmware import is_file
 from kgen_qemu.machine import size_text
 from kgen_qemu.manifest import Manifest
+from kgen_qemu.words import INIT, USER_SPACE, no_user_space
 
 PAGE = 4096
 MiB = 1 << 20
@@ -23,6 +24,55 @@ FOUR_GIB = 1 << 32
 FIELD = "memblock.module_line"
 MOST = 144
 """The description's field that says what is kept, and its largest value."""
+
+
+TREE = ("dev", "proc", "tmp")
+"""Folders that the tree of files has at its root, beside modules and programs."""
+
+
+def first(init: str | None) -> tuple[str, ...]:
+    """The module that process 1 is made from, if there is one."""
+    return () if init is None else (init,)
+
+
+def base_name(text: str) -> str:
+    """What a kernel with user space calls the module ``FILE ARGUMENTS…``."""
+    return Path(text.partition(" ")[0]).name
+
+
+def with_init(append: str, init: str | None) -> str:
+    """The command line that makes ``init`` process 1: the last ``init=`` counts."""
+    return append if init is None else f"{append} {INIT}={base_name(init)}".strip()
+
+
+def check_names(given: Iterable[str], manifest: Manifest, init: str | None) -> None:
+    """Refuse (usage) modules that a kernel with user space could not tell apart by their names.
+
+    The first is ``init``, if there is one.
+    """
+    if init is not None and USER_SPACE not in manifest.features:
+        raise no_user_space(f"--init {init}", manifest)
+    if USER_SPACE not in manifest.features:
+        return
+    files: dict[str, str] = {}
+    for text in given:
+        option = "--init" if text == init else "--module"
+        file, name = text.partition(" ")[0], base_name(text)
+        if not name:
+            raise usage(f"{option} {text!r}: it is no name for a file", "rename it")
+        if name in TREE:
+            raise usage(f"{option} {file}: /{name} is a folder of the kernel's own", "rename it")
+        if name in manifest.programs:
+            raise usage(
+                f"{option} {file}: /{name} is a program of {manifest.name!r} itself", "rename it"
+            )
+        if name in files:
+            raise usage(
+                f"{option} {file}: /{name} is {files[name]} already"
+                + (", which --init brings along" if files[name] == file and init else ""),
+                "leave it out" if files[name] == file else "rename one of the two",
+            )
+        files[name] = file
 
 
 def as_seen(text: str, directory: Path) -> str:

@@ -13,6 +13,7 @@ from kgen_qemu.symbols import Frame, symbolise
 from kgen_qemu.trace import qemu_version
 from kgen_qemu.transcript import Transcript
 from kgen_qemu.verdict import Ending, Expected, Verdict, judge
+from kgen_qemu.words import USER_SPACE
 
 OLDEST_QEMU = (5, 2)
 
@@ -38,6 +39,7 @@ def outcome(
         build=manifest.build,
         tests="tests" in manifest.features,
         exit_device=machine.exit_device,
+        process=USER_SPACE in manifest.features,
     )
     audited = _audit(request, logs)
     accounts = account(heard.said, manifest.memory)

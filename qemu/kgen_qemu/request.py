@@ -72,7 +72,8 @@ class Options:
     ``memory`` is a SIZE such as ``64M``; None is 64 MiB, or what ``map`` (a JSON
     file) takes, or the nearest that the kernel admits. ``cpu`` None is a 386 for
     DOSBox-X and qemu32 for QEMU. ``audit`` None is on for a 386 and off for
-    others. Each of ``modules`` is ``FILE`` or ``FILE ARGUMENTS…``.
+    others. Each of ``modules`` is ``FILE`` or ``FILE ARGUMENTS…``, as is ``init``, which is to be
+    process 1. ``icount`` counts instructions exactly.
     """
 
     engine: str = "qemu"
@@ -84,7 +85,9 @@ class Options:
     firmware: str = "auto"
     audit: str | None = None
     append: str = ""
+    init: str | None = None
     modules: Sequence[str | Path] = ()
+    icount: bool = False
     map: Path | None = None
     expect: Sequence[str] = ()
     forbid: Sequence[str] = ()
@@ -102,8 +105,10 @@ def boot_request(directory: Path = Path("kernel_out"), **options: Any) -> Reques
     asked = replace(asked, cpu=asked.cpu or _default_cpu(asked.engine))
     binary, machine = (_dosbox if asked.engine == "dosbox-x" else _qemu)(asked, manifest, size)
     replayed = [write_module(entries, directory)] if entries else []
-    given = tuple(str(module) for module in (*asked.modules, *replayed))
-    loaded = tuple(modules.as_seen(text, directory) for text in given)
+    given = tuple(str(module) for module in (*modules.first(asked.init), *asked.modules))
+    modules.check_names(given, manifest, asked.init)
+    loaded = tuple(modules.as_seen(text, directory) for text in (*given, *map(str, replayed)))
+    machine = replace(machine, append=modules.with_init(machine.append, asked.init))
     modules.check_lines([modules.told(text, machine.via) for text in loaded], manifest)
     modules.check_room(loaded, directory, manifest, size)
     words.check(machine.append, manifest)
@@ -132,6 +137,10 @@ def check(asked: Options) -> None:
     _one_of("--via", asked.via, LOADERS)
     _board(asked.machine)
     _timeout(asked.timeout)
+    if asked.icount and asked.accel != "tcg":
+        raise usage(
+            f"--icount: --accel {asked.accel} counts no instructions", "leave out one of the two"
+        )
     if asked.memory is not None:
         _size(asked.memory)
     for option, patterns in (("--expect", asked.expect), ("--forbid", asked.forbid)):
@@ -161,6 +170,7 @@ def _qemu(asked: Options, manifest: Manifest, size: int) -> tuple[str, Machine]:
         append=cpus.told(asked.cpu, asked.append),
         firmware=rom,
         via=asked.via,
+        icount=asked.icount,
     )
 
 
@@ -169,9 +179,9 @@ def _dosbox(asked: Options, manifest: Manifest, size: int) -> tuple[str, Machine
     from kgen_qemu import dosbox
 
     assert asked.cpu is not None
-    for name in ("machine", "accel", "firmware", "audit"):
+    for name in ("machine", "accel", "firmware", "audit", "icount"):
         if getattr(asked, name) != getattr(Options(), name):
-            what = f"--{name} {getattr(asked, name)} is for --engine qemu"
+            what = f"--{name} {getattr(asked, name)} is for --engine qemu".replace(" True", "")
             raise usage(what, "leave it out with dosbox-x")
     if asked.via == "grub":
         raise usage("--via grub: DOSBox-X boots from a floppy here", "leave it out")
@@ -199,6 +209,9 @@ def _command(asked: Options, directory: Path, size: int) -> str:
         if field.name == "answers" or (
             field.name not in always and value == getattr(plain, field.name)
         ):
+            continue
+        if value is True:
+            typed.append(f"--{field.name}")
             continue
         option = "--module" if field.name == "modules" else f"--{field.name}"
         several = value if isinstance(value, (list, tuple)) else [value]

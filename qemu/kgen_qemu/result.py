@@ -68,6 +68,7 @@ class Result:
                 "names": [test.name for test in said.tests],
             },
             "panic": self._panic(said.panic),
+            "exit": said.exit and {"pid": said.exit.pid, "status": said.exit.status},
             "leaks": [
                 {"count": leak.count, "bytes": leak.bytes, **_place(leak.frame, "site")}
                 for leak in self.leaks

@@ -8,6 +8,7 @@ then ``key=value`` fields (integers decimal or 0x, ``msg`` last and quoted):
     # kgen:stage i=5 of=8 name=buddy
     # kgen:panic vec=14 err=0x2 eip=0xc0100432 cr2=0x0 msg="page fault"
     # kgen:bt 0xc0100432 0xc0100018
+    # kgen:exit pid=1 status=0
     # kgen:end status=pass ok=41 fail=0 skip=2
 
 What precedes ``hello`` is firmware noise, wherever on its line hello begins. Text
@@ -117,6 +118,33 @@ class Panic:
 
 
 @dataclass(frozen=True)
+class Exit:
+    """How a process ended that was to be heard of: ``status`` is as wait(2) gives it.
+
+    ``words`` are the line of text before that: the last that anybody said of it, or it itself.
+    """
+
+    pid: int
+    status: int
+    words: str = ""
+
+    @property
+    def how(self) -> str:
+        """In words: ``exited with status 1``."""
+        number = self.status & 0x7F
+        if number:
+            return f"was killed by {SIGNALS.get(number, f'signal {number}')}"
+        return f"exited with status {self.status >> 8 & 0xFF}"
+
+
+_SIGNALS = (
+    "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP"
+)
+SIGNALS = {number: f"SIG{name}" for number, name in enumerate(_SIGNALS.split(), 1)}
+"""Signals that may end a process, by Linux's numbers for i386."""
+
+
+@dataclass(frozen=True)
 class End:
     """The end marker: the kernel's own verdict and test counts."""
 
@@ -143,6 +171,7 @@ class Transcript:
     bail_out: str | None = None
     running: Announced | None = None
     panic: Panic | None = None
+    exit: Exit | None = None
     end: End | None = None
     problems: tuple[str, ...] = ()
     last_line: str = ""
@@ -183,8 +212,10 @@ class TranscriptParser:
         self._leaks: list[Leak] = []
         self._measurements: list[Measurement] = []
         self._panic: Panic | None = None
+        self._exit: Exit | None = None
         self._end: End | None = None
         self._last_line = ""
+        self._last_text = ""
 
     @property
     def ended(self) -> bool:
@@ -226,6 +257,7 @@ class TranscriptParser:
             bail_out=self._ktap.bail_out,
             running=self._ktap.running,
             panic=self._panic,
+            exit=self._exit,
             end=self._end,
             problems=(*self._problems, *self._ktap.problems),
             last_line=self._last_line,
@@ -290,6 +322,7 @@ class TranscriptParser:
     # Lines to facts.
 
     def _text_line(self, text: str) -> None:
+        self._last_text = text if text.strip() else self._last_text
         if self._ktap.line(text) and self._end is not None:
             self._problem(f"after the end marker: {text}")
 
@@ -341,6 +374,8 @@ class TranscriptParser:
                 name = fields.pop("name")
                 taken = Measurement(name, {key: _int(value) for key, value in fields.items()})
                 self._bounded(self._measurements, taken, "measurements")
+            case "exit":
+                self._take_exit(_int(fields["pid"]), _int(fields["status"]))
             case "tests":
                 self._tests_begin()
             case "test":
@@ -356,6 +391,11 @@ class TranscriptParser:
         if not self._announces:
             self._ktap = KtapReader()
             self._announces = True
+
+    def _take_exit(self, pid: int, status: int) -> None:
+        if self._exit is not None:
+            self._problem(f"process {self._exit.pid} ended already, and process {pid} ends the run")
+        self._exit = Exit(pid, status, self._last_text)
 
     def _take_panic(self, rest: str) -> None:
         """The first panic stands; one that follows is its echo."""

@@ -10,8 +10,8 @@ being the nearest to a cause:
     emulator  QEMU could not start, failed, or was killed
     timeout   the deadline passed
     protocol  what was said is incomplete, or contradicts itself or the exit code
-    fail      a test failed, --expect was not seen or --forbid was; an instruction ran that
-              this CPU lacks; the accounts are wrong
+    fail      a test failed, --expect was not seen or --forbid was; process 1 ended with anything
+              but status 0; an instruction ran that this CPU lacks; the accounts are wrong
     pass
 
 So a panic whose handler then hangs is still a panic, and a kernel that says
@@ -53,11 +53,15 @@ class Ending:
 
 @dataclass(frozen=True)
 class Expected:
-    """What the manifest says of a kernel, as far as judging it goes."""
+    """What the manifest says of a kernel, as far as judging it goes.
+
+    ``process``: it runs process 1, and says how that ended.
+    """
 
     stages: tuple[str, ...]
     build: str | None = None
     tests: bool = True
+    process: bool = False
     exit_device: bool = True
 
 
@@ -192,6 +196,10 @@ def _timeout(said: Transcript, ending: Ending) -> list[str]:
 
 def _fail(said: Transcript, assertions: tuple[Assertion, ...]) -> list[str]:
     reasons = [f"test failed: {test.name}" for test in said.tests if test.outcome == "fail"]
+    if said.exit is not None and said.exit.status:
+        reasons.append(f"process {said.exit.pid} {said.exit.how}")
+        if said.exit.words:
+            reasons.append(f"its last words: {said.exit.words[:200]}")
     for one in assertions:
         if not one.holds:
             seen = f"--forbid {one.pattern!r} was found: {one.line}"
@@ -209,6 +217,8 @@ def _protocol(said: Transcript, ending: Ending, expected: Expected) -> list[str]
         reasons.append(f"no end marker, {_progress(said)}")
     reasons += _leaving(said, ending, expected)
     reasons += _stages(said.stages, expected.stages)
+    if expected.process and said.exit is None:
+        reasons.append(f"no exit line: process 1 never ended, {_progress(said)}")
     if expected.tests and not said.has_report:
         reasons.append("no test report, though this kernel was built with tests")
     return reasons + _counts(said)

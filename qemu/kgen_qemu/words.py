@@ -6,7 +6,7 @@ would see a boot that passes and proves nothing; so ``fail.``, which is kgen's,
 is looked at here.
 """
 
-from kgen_qemu.errors import did_you_mean, usage
+from kgen_qemu.errors import BootError, did_you_mean, usage
 from kgen_qemu.manifest import Manifest
 from kgen_qemu.protocol import CMDLINE_MAX, FAIL_WORDS
 
@@ -18,6 +18,12 @@ FAILURES = tuple(f"fail.{word}" for word in FAIL_WORDS)
 
 FEATURE = "fail"
 """What the manifest of such a kernel has among its features."""
+
+USER_SPACE = "user_space"
+"""And of one that runs programs."""
+
+INIT = "init"
+"""The option that names the file which process 1 is."""
 
 
 def check(append: str, manifest: Manifest) -> None:
@@ -37,6 +43,16 @@ def check(append: str, manifest: Manifest) -> None:
     for word in append.split():
         if word.startswith("fail."):
             _failure(word, manifest)
+        if word.startswith(f"{INIT}=") and USER_SPACE not in manifest.features:
+            raise no_user_space(f"--append {word}", manifest)
+
+
+def no_user_space(asked: str, manifest: Manifest) -> BootError:
+    """The error for who asks a kernel to run a program that cannot."""
+    return usage(
+        f"{asked}: {manifest.name!r} was built without user space",
+        f"run: {manifest.build_command} --set features.user_space=true",
+    )
 
 
 def _failure(word: str, manifest: Manifest) -> None:

@@ -33,6 +33,9 @@ FOLDERS = {
 }
 """The floor of a folder; ``boot`` and ``entry`` are doors to the top floor, tests look at all."""
 
+PROGRAMS = ("program/", "programs/")
+"""Folders of what runs in ring 3: on no floor, and linked to none."""
+
 KERNEL_HEADERS = {
     **dict.fromkeys(
         ("cmdline", "console", "fail", "ktest", "panic", "printk", "string", "types"), "base"
@@ -64,6 +67,8 @@ def symbols(folder: Path) -> tuple[dict[str, str], dict[str, set[str]]]:
     used: dict[str, set[str]] = {}
     for object_ in sorted(folder.rglob("*.o")):
         source = object_.relative_to(folder).as_posix().removesuffix(".o")
+        if source.startswith(PROGRAMS):
+            continue
         output = subprocess.run(
             ["nm", "-g", str(object_)], capture_output=True, text=True, check=True
         ).stdout
@@ -88,7 +93,7 @@ def upward_includes(templates: Path) -> Iterator[str]:
     """Each include of a header of a higher floor."""
     for path in sorted(templates.rglob("*")):
         name = path.relative_to(templates).as_posix().removesuffix(".j2")
-        if not name.endswith((".c", ".h", ".S")) or name.startswith("loader/"):
+        if not name.endswith((".c", ".h", ".S")) or name.startswith(("loader/", *PROGRAMS)):
             continue
         for header in re.findall(r"^#include <(\w+/\S+)>", path.read_text(), re.MULTILINE):
             if floor_of(f"include/{header}") > floor_of(name):

@@ -30,6 +30,7 @@ _UNDEFINED = re.compile(r"undefined reference to [`'](?P<symbol>[^`']+)'")
 _DOUBLE = re.compile(r"multiple definition of [`'](?P<symbol>[^`']+)'")
 _OVERFLOW = re.compile(r"region [`'](?P<region>[^`']+)' overflowed by (?P<bytes>\d+) bytes?")
 _LINKER = re.compile(r"^\S*\bld(?:\.bfd)?: ")
+_PROGRAMS = "build/programs/"
 _OWN = re.compile(r"\bkgen: (?P<text>.+?)\s*$")
 _NO_SPACE = "No space left on device"
 _NO_ACCESS = re.compile(
@@ -44,7 +45,7 @@ class Sources:
     """Where the compiler's places come from: the output folder, the map, the user's files.
 
     ``folder`` is the description's, from which headers are included, too; ``cpu`` the oldest
-    processor that it admits.
+    processor that it admits; ``programs`` are the files of the user's programs.
     """
 
     root: Path
@@ -52,6 +53,7 @@ class Sources:
     users: Sequence[Path] = ()
     folder: Path | None = None
     cpu: str = "386"
+    programs: Sequence[Path] = ()
 
     def place(self, file: str, line: int, column: str = "") -> str:
         """``kernel_out/src/mm/buddy.c:12``, and the template's line if it is a rendered file."""
@@ -69,9 +71,10 @@ class Sources:
         if not name.startswith("user/"):
             return self.root / name
         below = name.removeprefix("user/")
-        folders = ([self.folder] if self.folder else []) + [path.parent for path in self.users]
+        files = [*self.users, *self.programs]
+        folders = ([self.folder] if self.folder else []) + [path.parent for path in files]
         near = [folder / below for folder in folders]
-        likely = [path for path in self.users if path.as_posix().endswith(f"/{below}")]
+        likely = [path for path in files if path.as_posix().endswith(f"/{below}")]
         return next((path for path in near if exists(path)), (likely or near or [Path(name)])[0])
 
     def _template(self, name: str, line: int) -> str:
@@ -86,6 +89,7 @@ def explain(output: str, sources: Sources) -> KgenError:
     """The error (exit 3) that explains ninja's ``output``."""
     blocks = list(_blocks(output))
     links = [text for target, text in blocks if target.startswith("build/unverified.")]
+    programs = [block for block in blocks if block[0].startswith(_PROGRAMS)]
     if _NO_SPACE in output:
         return _error("the disk is full", "free some space; what was built before is still whole")
     denied = _NO_ACCESS.search(output)
@@ -96,6 +100,9 @@ def explain(output: str, sources: Sources) -> KgenError:
         )
     if links:
         return _link_error(links[0], sources)
+    if programs and len(programs) == len(blocks):
+        return _program_error(programs, sources)
+    blocks = [block for block in blocks if block not in programs]
     text = "\n".join(_each_once([located(text, sources) for _, text in blocks])) or output.strip()
     count = "1 file" if len(blocks) == 1 else f"{len(blocks)} files"
     hint = "places in (…) are the templates' lines" if "(templates/" in text else ""
@@ -177,6 +184,20 @@ def _link_error(text: str, sources: Sources) -> KgenError:
         hint = "the kernel has its own; rename yours" if sources.users else ""
         return _error(f"defined twice: {', '.join(double)}\n{places}", hint)
     return _error(f"the linker failed\n{places}")
+
+
+def _program_error(blocks: Sequence[tuple[str, str]], sources: Sources) -> KgenError:
+    """What the linker has against programs: mostly that the runtime lacks a function."""
+    told: list[str] = []
+    symbols: list[str] = []
+    for target, text in blocks:
+        undefined = sorted({match["symbol"] for match in _UNDEFINED.finditer(text)})
+        symbols += undefined
+        name = target.removeprefix(_PROGRAMS)
+        uses = _uses(text, sources) if undefined else located(text, sources)
+        told.append(f"program {name}: " + (f"nothing defines\n{uses}" if undefined else uses))
+    hint = missing.program_hint(symbols, sources.cpu) if symbols else ""
+    return _error("\n".join(told), hint)
 
 
 def _uses(text: str, sources: Sources) -> str:

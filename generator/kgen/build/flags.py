@@ -76,6 +76,53 @@ BEFORE_CPU_CHECK = (
 one (patterns of paths below ``src``): for a 386, whatever ``cpu.minimum`` says."""
 
 
+_PROGRAM = (
+    "-m32",
+    "-std=gnu11",
+    "-mtune=i386",
+    "-ffreestanding",  # the runtime is all the library there is
+    "-fno-pic",  # a program is linked at one address
+    "-fno-pie",
+    "-fcf-protection=none",
+    "-mno-sse",  # the kernel switches no vector state
+    "-mno-mmx",
+    "-fstack-clash-protection",  # a frame touches each of its pages: none jumps over the gap
+    "-fno-stack-protector",
+    "-fno-asynchronous-unwind-tables",
+    "-fno-common",
+    "-ffunction-sections",  # a program has of the runtime what it uses
+    "-fdata-sections",
+    "-g",
+    "-gno-record-gcc-switches",
+)
+
+PROGRAM_LINK = (
+    "-m",
+    "elf_i386",
+    "-static",
+    "--build-id=none",
+    "--gc-sections",
+    "-z",
+    "muldefs",  # the first definition counts: the program's own, then the runtime's
+    "-z",
+    "noexecstack",
+    "-z",
+    "max-page-size=4096",
+    "--no-undefined",
+)
+"""The linker's flags for a program: of two definitions of a name the runtime's gives way, as
+from a library. No library that the distribution has: see LINK."""
+
+PROGRAM_STRIP = ("--strip-debug",)
+"""And for the one that is embedded. Names of functions stay: the kernel may tell them."""
+
+
+def program_flags(kernel: Kernel) -> tuple[str, ...]:
+    """Flags for every source of programs, the runtime's included, without CPU, paths, warnings."""
+    fpu = () if kernel.cpu.fpu == "x87" else ("-mno-80387",)
+    return (*_PROGRAM, *fpu, f"-O{kernel.compiler.optimize}")
+
+
 def compile_flags(kernel: Kernel) -> tuple[str, ...]:
     """Flags for every C and assembly file of ``kernel``, without CPU, paths and warnings."""
     watched = _WATCHED if kernel.debug.watched else ()

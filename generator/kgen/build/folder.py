@@ -5,6 +5,7 @@
 ``build/kernel.elf``     the verified kernel; ``kernel.map`` beside it is the linker's map
 ``build/unverified.elf`` what the linker made last; it becomes kernel.elf once it is verified
 ``build/obj/``           objects and dependency files
+``build/programs/``      user programs, with symbols and debug information
 ``build/build.ninja``    the build graph
 ``build/sourcemap.json`` for each rendered line, the template's
 ``build/*.json``         the record of written files, the toolchain, the stamp of the last build,
@@ -169,7 +170,8 @@ def _is_commands(found: object) -> bool:
     """Whether it is a list of compilations into ``build/obj`` with a flag that is kgen's own."""
     with suppress(TypeError, KeyError):
         return isinstance(found, list) and all(
-            entry["output"].startswith("build/obj/") and "-mregparm=3" in entry["arguments"]
+            entry["output"].startswith("build/obj/")
+            and not {"-mregparm=3", "-ffunction-sections"}.isdisjoint(entry["arguments"])
             for entry in found
         )
     return False

@@ -20,13 +20,30 @@ from pathlib import Path
 
 from ninja.ninja_syntax import Writer
 
-from kgen.build.flags import LINK, OWN_WARNINGS, USER_WARNINGS, bounds_flags, cpu_flag
+from kgen.build.flags import (
+    LINK,
+    OWN_WARNINGS,
+    PROGRAM_LINK,
+    PROGRAM_STRIP,
+    USER_WARNINGS,
+    bounds_flags,
+    cpu_flag,
+)
 from kgen.build.folder import Folder
 from kgen.build.inputs import DEPENDENCIES
 from kgen.build.toolchain import Toolchain
 from kgen.errors import KgenError
 
 LINKER_SCRIPT = "src/linker/kernel.ld"
+PROGRAM_SCRIPT = "src/program/program.ld"
+PROGRAM_TABLE = "src/user/programs.S"
+"""The source that embeds programs: its object depends on all of them."""
+
+_RUNTIME = "program/"
+"""Rendered sources below this are of programs, not of the kernel."""
+
+_SHARED = ("base/div64.c", "base/string.c", "base/vsnprintf.c")
+"""Sources of the kernel that programs have, too, compiled for them anew."""
 
 _FOR_NINJA = re.compile(r"[\w./+@~=,-]+", re.ASCII)
 """Names that ninja takes as they are, in its own file and in depfiles."""
@@ -36,23 +53,53 @@ _UNPLAIN = re.compile(r"[^\w.+-]", re.ASCII)
 
 @dataclass(frozen=True)
 class Unit:
-    """One object: from ``source`` (relative to the output folder, or the user's absolute path)."""
+    """One object: from ``source`` (relative to the output folder, or the user's absolute path).
+
+    ``program``: it runs in ring 3, as a user program or as a part of the runtime of all of them.
+    """
 
     source: str
     object: str
     users: bool
+    program: bool = False
 
     @property
     def label(self) -> str:
         """The source as progress shows it."""
-        return Path(self.source).name if self.users else self.source.removeprefix("src/")
+        name = Path(self.source).name if self.users else self.source.removeprefix("src/")
+        return f"{name} (for programs)" if self.program and not self.users else name
+
+    @property
+    def include(self) -> str:
+        """Where its headers are."""
+        runs = self.program and (self.users or self.source.startswith(f"src/{_RUNTIME}"))
+        return f"src/{_RUNTIME}include" if runs else "src/include"
+
+
+@dataclass(frozen=True)
+class Program:
+    """A user program: its ``own`` object, to which the runtime's are linked."""
+
+    name: str
+    own: str
+
+    @property
+    def elf(self) -> str:
+        """With debug information, for people."""
+        return f"build/programs/{self.name}"
+
+    @property
+    def embedded(self) -> str:
+        """Without, for the kernel's image."""
+        return f"build/obj/programs/{self.name}.elf"
 
 
 @dataclass(frozen=True)
 class Graph:
     """Everything that ninja has to know.
 
-    ``user_folder`` is the description's, absolute; ``cpu`` the oldest CPU's name.
+    ``user_folder`` is the description's, absolute; ``cpu`` the oldest CPU's name. Programs have
+    flags of their own.
     """
 
     folder: Folder
@@ -61,6 +108,19 @@ class Graph:
     units: tuple[Unit, ...]
     user_folder: Path
     cpu: str = "386"
+    program_flags: tuple[str, ...] = ()
+    programs: tuple[Program, ...] = ()
+
+    @property
+    def kernel_objects(self) -> list[str]:
+        """What the kernel is linked of."""
+        return [unit.object for unit in self.units if not unit.program]
+
+    def program_objects(self, program: Program) -> list[str]:
+        """What a program is linked of: its own object first."""
+        owns = {one.own for one in self.programs}
+        runtime = [unit.object for unit in self.units if unit.program and unit.object not in owns]
+        return [program.own, *runtime]
 
     def command(self, unit: Unit) -> list[str]:
         """The compiler's arguments for ``unit``, the dependency file's among them."""
@@ -71,7 +131,7 @@ class Graph:
         return [
             self.toolchain.compiler,
             *self.toolchain.flags,
-            *self.flags,
+            *(self.program_flags if unit.program else self.flags),
             cpu_flag(self.cpu, unit.source),
             *bounds_flags(unit.source),
             *warnings,
@@ -80,7 +140,7 @@ class Graph:
             "-isystem",
             self.toolchain.headers,
             "-I",
-            "src/include",
+            unit.include,
             *users,
             *depfile,
             "-c",
@@ -95,7 +155,6 @@ class Graph:
             self._relative(self.folder.candidate),
             self._relative(self.folder.candidate_map),
         )
-        objects = [unit.object for unit in self.units]
         return [
             self.toolchain.linker,
             *LINK,
@@ -104,7 +163,20 @@ class Graph:
             LINKER_SCRIPT,
             "-o",
             elf,
-            *objects,
+            *self.kernel_objects,
+        ]
+
+    def program_command(self, program: Program, *, embedded: bool) -> list[str]:
+        """The linker's arguments for a program."""
+        return [
+            self.toolchain.linker,
+            *PROGRAM_LINK,
+            *(PROGRAM_STRIP if embedded else ()),
+            "-T",
+            PROGRAM_SCRIPT,
+            "-o",
+            program.embedded if embedded else program.elf,
+            *self.program_objects(program),
         ]
 
     def ninja(self) -> str:
@@ -126,24 +198,43 @@ class Graph:
             writer.newline()
             read = self._is_read_by_ninja(unit)
             variables = {"command": _shell(self.command(unit)), "label": _plain(unit.label)}
+            embedded = [one.embedded for one in self.programs if unit.source == PROGRAM_TABLE]
             writer.build(
                 [unit.object],
                 "compile" if read else "compile_blind",
                 [unit.source] if read else [],
-                toolchain,
+                [*toolchain, *embedded],
                 variables=variables,
             )
+        self._link_programs(writer, [PROGRAM_SCRIPT, *toolchain])
         writer.newline()
         writer.build(
             [self._relative(self.folder.candidate)],
             "link",
-            [unit.object for unit in self.units],
+            self.kernel_objects,
             [LINKER_SCRIPT, *toolchain],
             variables={"command": _shell(self.link_command())},
             implicit_outputs=[self._relative(self.folder.candidate_map)],
         )
         writer.default(self._relative(self.folder.candidate))
         return text.getvalue()
+
+    def _link_programs(self, writer: Writer, needs: Sequence[str]) -> None:
+        """Each program twice; the second only after the first, so that an error is told once."""
+        for program in self.programs:
+            for made, others, embedded in (
+                (program.elf, needs, False),
+                (program.embedded, [*needs, program.elf], True),
+            ):
+                command = _shell(self.program_command(program, embedded=embedded))
+                writer.newline()
+                writer.build(
+                    [made],
+                    "link",
+                    self.program_objects(program),
+                    list(others),
+                    variables={"command": command},
+                )
 
     def compile_commands(self) -> str:
         """The text of compile_commands.json (clang's JSON compilation database)."""
@@ -181,13 +272,43 @@ class Graph:
             yield f"-ffile-prefix-map={path}={pairs[path]}"
 
 
-def units(outputs: Sequence[str], sources: Sequence[Path]) -> tuple[Unit, ...]:
-    """Objects for rendered ``outputs`` (paths below src) and the user's ``sources`` (absolute)."""
+def units(
+    outputs: Sequence[str], sources: Sequence[Path], programs: Sequence[Path] = ()
+) -> tuple[Unit, ...]:
+    """Objects for rendered ``outputs`` (paths below src) and the user's files (absolute)."""
     own = [
-        Unit(f"src/{path}", f"build/obj/{path}.o", users=False)
+        Unit(f"src/{path}", f"build/obj/{path}.o", users=False, program=path.startswith(_RUNTIME))
         for path in sorted(outputs)
         if path.endswith((".c", ".S"))
     ]
+    if any(unit.program for unit in own):
+        own += [
+            Unit(f"src/{path}", f"build/obj/{_RUNTIME}{path}.o", users=False, program=True)
+            for path in _SHARED
+            if path in outputs
+        ]
+    theirs = [
+        Unit(str(source), f"build/obj/own/{name}.o", users=True) for source, name in _named(sources)
+    ]
+    run = [
+        Unit(str(source), f"build/obj/programs/{name}.o", users=True, program=True)
+        for source, name in _named(programs)
+    ]
+    return (*own, *theirs, *run)
+
+
+def program_list(names: Sequence[str], units: Sequence[Unit]) -> tuple[Program, ...]:
+    """The programs ``names`` of a description, whose sources are among ``units`` in that order.
+
+    Without any of the user's it is one, whose source is rendered.
+    """
+    objects = [unit.object for unit in units if unit.users and unit.program]
+    rendered = [f"build/obj/{_RUNTIME}{name}.c.o" for name in names]
+    return tuple(Program(name, own) for name, own in zip(names, objects or rendered, strict=True))
+
+
+def _named(sources: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+    """Each source with a plain name for its object, which no other has."""
     names: list[str] = []
     for source in sources:
         stem, suffix = (_UNPLAIN.sub("_", part) for part in (source.stem, source.suffix))
@@ -195,11 +316,7 @@ def units(outputs: Sequence[str], sources: Sequence[Path]) -> tuple[Unit, ...]:
         while name in names:
             name, number = f"{stem}-{number}{suffix}", number + 1
         names.append(name)
-    theirs = [
-        Unit(str(source), f"build/obj/user/{name}.o", users=True)
-        for source, name in zip(sources, names, strict=True)
-    ]
-    return (*own, *theirs)
+        yield source, name
 
 
 def _shell(command: Sequence[str]) -> str:

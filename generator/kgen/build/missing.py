@@ -12,6 +12,10 @@ from collections.abc import Sequence
 
 PLAIN = "use a plain variable: the kernel has one CPU and keeps interrupts off"
 
+PLAIN_IN_PROGRAM = "use a plain variable: a process has one thread"
+
+_FLOATS = r"__\w*(?:sf|df|xf|tf|sc|dc|xc)(?:[a-z]{2})?\d?"
+
 _ATOMIC = re.compile(r"__(?:atomic|sync)_\w+?(?:_(?P<bytes>\d+))?")
 
 _CALLS = (
@@ -21,7 +25,7 @@ _CALLS = (
         "the result its sign yourself",
     ),
     (
-        r"__\w*(?:sf|df|xf|tf|sc|dc|xc)(?:[a-z]{2})?\d?",
+        _FLOATS,
         "floating point: the kernel saves no FPU state; compute in integers, in thousandths say",
     ),
     (
@@ -72,8 +76,27 @@ def hint(symbols: Sequence[str], cpu: str, *, users: bool) -> str:
     return "declare and define it in one of your sources" if users else ""
 
 
-def _atomic(sizes: set[str | None], cpu: str) -> str:
+def program_hint(symbols: Sequence[str], cpu: str) -> str:
+    """What to do about symbols that a user program lacks."""
+    floats = [name for name in symbols if re.fullmatch(_FLOATS, name)]
+    atomics = [match for name in symbols if (match := _ATOMIC.fullmatch(name))]
+    advice = []
+    if floats:
+        advice.append(
+            "floating point: --set cpu.fpu=x87 compiles programs for one, or compute in integers"
+        )
+    if atomics:
+        advice.append(_atomic({match["bytes"] for match in atomics}, cpu, PLAIN_IN_PROGRAM))
+    if len(floats) + len(atomics) < len(symbols):
+        advice.append(
+            "programs are linked with kgen's own runtime alone; what it has is in "
+            "src/program/include of the output folder"
+        )
+    return "\n    ".join(advice)
+
+
+def _atomic(sizes: set[str | None], cpu: str, plain: str = PLAIN) -> str:
     """Up to 4 bytes a 486 has what it takes; for 8, gcc calls its library on every processor."""
     if sizes <= {"1", "2", "4"} and cpu == "386":
-        return f"a 386 has no such atomic instruction: --set cpu.minimum=486 if you may, or {PLAIN}"
-    return f"no cpu.minimum has atomics of more than 4 bytes: use 4 with 486 or newer, or {PLAIN}"
+        return f"a 386 has no such atomic instruction: --set cpu.minimum=486 if you may, or {plain}"
+    return f"no cpu.minimum has atomics of more than 4 bytes: use 4 with 486 or newer, or {plain}"

@@ -8,6 +8,7 @@ A field's own range stands here; what several fields must satisfy together is pr
 from __future__ import annotations
 
 import re
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -141,7 +142,7 @@ class Memblock(Section):
     )
     modules: int = Field(default=16, ge=0, le=64, description="Multiboot modules that are kept")
     module_line: int = Field(
-        default=64,
+        default=144,
         ge=32,
         le=144,
         description="bytes of a module's command line that are kept, with the NUL at its end: its "
@@ -353,11 +354,15 @@ class User(Section):
         default=8 * MiB,
         ge=64 * KiB,
         le=512 * MiB,
-        description="bytes that a program's stack may grow to",
+        description="bytes of stack that a program may have",
     )
     processes: int = Field(
         default=1024, ge=1, le=32768, description="processes that there may be at once"
     )
+
+
+DEFAULT_PROGRAM = "init"
+"""The program of a kernel that has user space and names none (templates/program/init.c)."""
 
 
 class Features(Section):
@@ -407,3 +412,12 @@ class Kernel(Section):
         default=(),
         description="the user's C files, relative to the description; one has kernel_main()",
     )
+    programs: Names = Field(
+        default=(),
+        description="C files of user programs, relative to the description; each becomes /NAME",
+    )
+
+    @property
+    def program_names(self) -> tuple[str, ...]:
+        """What the kernel calls the programs: their files' names without folder and suffix."""
+        return tuple(PurePosixPath(name).stem for name in self.programs) or (DEFAULT_PROGRAM,)

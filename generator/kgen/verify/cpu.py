@@ -50,12 +50,24 @@ class Newer:
 
 def instructions(facts: Facts, derived: Derived) -> Iterator[Finding]:
     """No instruction is newer than ``cpu.minimum`` unless guarded, and no guard is stale."""
-    found = newer(facts)
-    yield from _unguarded(found, facts, derived)
+    yield from _wrong(newer(facts), facts, derived, "arch/cpu.h")
+
+
+def program_instructions(facts: Facts, derived: Derived) -> Iterator[Finding]:
+    """The same of a user program, which may use the x87: the kernel sees to that."""
+    yield from _wrong(newer(facts, x87=True), facts, derived, "cpu_guard.h")
+
+
+def _wrong(
+    found: Sequence[Newer], facts: Facts, derived: Derived, header: str
+) -> Iterator[Finding]:
+    yield from _unguarded(found, facts, derived, header)
     yield from _stale(found, facts)
 
 
-def _unguarded(found: Sequence[Newer], facts: Facts, derived: Derived) -> Iterator[Finding]:
+def _unguarded(
+    found: Sequence[Newer], facts: Facts, derived: Derived, header: str
+) -> Iterator[Finding]:
     guarded = {guard.address for guard in facts.guards}
     wrong = [
         item
@@ -69,7 +81,7 @@ def _unguarded(found: Sequence[Newer], facts: Facts, derived: Derived) -> Iterat
                 "instructions",
                 f"`{item.text}` {places[item.address]} needs {cpu(item.family)}",
                 f"cpu.minimum is {derived.kernel.cpu.minimum}",
-                _remedy(item.family),
+                _remedy(item.family, header),
             )
         else:
             yield Finding(
@@ -136,19 +148,19 @@ def _stack_alignments(facts: Facts, code: Code) -> Iterator[tuple[int, int]]:
                 yield instruction.ip32, (1 << 32) - mask
 
 
-def newer(facts: Facts) -> tuple[Newer, ...]:
-    """Every instruction that a 386 lacks, in the order of addresses."""
-    return tuple(item for code in facts.code for item in _newer(code, _stops(facts, code)))
+def newer(facts: Facts, *, x87: bool = False) -> tuple[Newer, ...]:
+    """Every instruction that a 386 lacks (one with an ``x87``), in the order of addresses."""
+    return tuple(item for code in facts.code for item in _newer(code, _stops(facts, code), x87))
 
 
-def _newer(code: Code, pieces: list[tuple[int, int]]) -> Iterator[Newer]:
+def _newer(code: Code, pieces: list[tuple[int, int]], x87: bool) -> Iterator[Newer]:
     from iced_x86 import Decoder
 
     for start, end in pieces:
         data = code.data[start - code.address : end - code.address]
         decoder = Decoder(32, data, ip=start)
         for instruction in decoder:
-            family = first_family(instruction)
+            family = first_family(instruction, x87=x87)
             if family != 3:
                 yield _item(instruction, family, data, decoder)
 
@@ -174,8 +186,8 @@ def _stops(facts: Facts, code: Code) -> list[tuple[int, int]]:
     ]
 
 
-def _remedy(family: int) -> str:
-    guard = "ask the CPU first and mark the place with CPU_GUARD() of arch/cpu.h"
+def _remedy(family: int, header: str) -> str:
+    guard = f"ask the CPU first and mark the place with CPU_GUARD() of {header}"
     if family in NAMES:
         return f"avoid it, {guard}, or set cpu.minimum to {NAMES[family]!r}"
     return f"compile with -mno-80387 -mno-mmx -mno-sse and no -march of your own, or {guard}"

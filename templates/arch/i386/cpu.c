@@ -58,6 +58,9 @@ static bool eflags_toggles(uint32_t flag)
 /* CPUID leaf 1: EAX has the family, EDX feature bits. */
 #define CPUID_PSE (1u << 3)
 #define CPUID_PGE (1u << 13)
+//% if features.user_space
+#define CPUID_APIC (1u << 9)
+//% endif
 
 struct cpuid {
 	unsigned family;
@@ -123,6 +126,9 @@ void cpu_init(void)
 	cpu.wp = cpu.family >= 4;
 	cpu.pse = cpu.family >= 5 && (found.features & CPUID_PSE);
 	cpu.pge = cpu.family >= 6 && (found.features & CPUID_PGE);
+	//% if features.user_space
+	cpu.apic = cpu.family >= 5 && (found.features & CPUID_APIC);
+	//% endif
 	if (cpu.wp)
 		write_cr0(read_cr0() | CR0_WP);
 	kgen_line("cpu family=%u policy=%s reason=%s pse=%d pge=%d", cpu.family,

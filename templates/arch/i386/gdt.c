@@ -6,6 +6,11 @@
  * image, KERNEL_CS ends at the page in which text does: a jump into data, stack or
  * heap faults. (Emulators that do not check segment limits let a near jump pass.)
  *
+//% if features.user_space
+ * Programs have segments over all 4 GiB: pages keep them out of the kernel. Three more are
+ * whatever the running program asked for, to find its thread-local data by.
+ *
+//% endif
  * Tasks have one use, too: when the stack runs into the guard below it, the page
  * fault's own frame does not fit, the CPU raises a double fault, and if that one used
  * the same stack, the machine would reset without a word. A task gate gives vector 8
@@ -23,6 +28,10 @@
 #include <arch/io.h>
 #include <arch/mmu.h>
 #include <arch/sections.h>
+//% if features.user_space
+#include <arch/usermode.h>
+#include <kernel/string.h>
+//% endif
 
 struct tss tss_main;
 static struct tss tss_double_fault;
@@ -46,7 +55,14 @@ _Static_assert(sizeof(struct descriptor) == 8, "a descriptor has 8 bytes");
 #define FLAGS_PAGES 0xc0 /* limit in pages, 32-bit */
 #define FLAGS_BYTES 0x00 /* limit in bytes */
 
+//% if features.user_space
+#define ACCESS_USER_CODE 0xfb /* the same for ring 3 */
+#define ACCESS_USER_DATA 0xf3
+
+static struct descriptor gdt[TLS_FIRST + TLS_COUNT];
+//% else
 static struct descriptor gdt[5];
+//% endif
 
 static struct descriptor describe(uint32_t base, uint32_t limit, uint8_t access, uint8_t flags)
 {
@@ -75,6 +91,11 @@ void gdt_init(void (*double_fault)(void))
 
 	gdt[KERNEL_CS / 8] = describe(0, text_last_page, ACCESS_CODE, FLAGS_PAGES);
 	gdt[KERNEL_DS / 8] = describe(0, 0xfffff, ACCESS_DATA, FLAGS_PAGES);
+	//% if features.user_space
+	gdt[USER_CS / 8] = describe(0, 0xfffff, ACCESS_USER_CODE, FLAGS_PAGES);
+	gdt[USER_DS / 8] = describe(0, 0xfffff, ACCESS_USER_DATA, FLAGS_PAGES);
+	tss_main.ss0 = KERNEL_DS; /* esp0: enter_user() */
+	//% endif
 	gdt[TASK_MAIN / 8] = describe_task(&tss_main);
 	gdt[TASK_DOUBLE_FAULT / 8] = describe_task(&tss_double_fault);
 	tss_main.io_map = sizeof(tss_main);
@@ -104,3 +125,10 @@ void gdt_follow_cr3(void)
 {
 	tss_double_fault.cr3 = read_cr3();
 }
+//% if features.user_space
+
+void load_tls(const struct segment tls[TLS_COUNT])
+{
+	memcpy(&gdt[TLS_FIRST], tls, TLS_COUNT * sizeof(gdt[0]));
+}
+//% endif

@@ -11,6 +11,9 @@ struct cpu {
 	bool wp; /* honours CR0.WP: 486 and later */
 	bool pse; /* 4 MiB pages: Pentium and later */
 	bool pge; /* pages that survive a reload of CR3: Pentium Pro and later */
+	//% if features.user_space
+	bool apic; /* a local APIC stands between the 8259 and the CPU */
+	//% endif
 };
 
 extern struct cpu cpu;

@@ -12,7 +12,10 @@ enum fixmap_slot {
 	FIXMAP_READ, /* phys_read() */
 	FIXMAP_TEST, /* in-kernel tests */
 	//% if features.user_space
+	FIXMAP_FILE, /* window_open(), window_zero(): user/node.c */
+	FIXMAP_ZERO,
 	FIXMAP_USER, /* user/fault.c: a frame that is filled before a program sees it */
+	FIXMAP_APIC, /* the local APIC's registers, for a moment */
 	//% endif
 };
 

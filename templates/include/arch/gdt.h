@@ -10,6 +10,9 @@
 /* Selectors; KERNEL_CS and KERNEL_DS are in arch/mmu.h. */
 #define TASK_MAIN 0x18 /* everything runs in it */
 #define TASK_DOUBLE_FAULT 0x20 /* for vector 8 alone, with a stack of its own */
+//% if features.user_space
+/* 0x28 to 0x48: ring 3's (arch/usermode.h). */
+//% endif
 
 /* Task state segment: Intel SDM vol. 3, 7.2.1. */
 struct tss {

@@ -16,9 +16,6 @@
 #ifndef ARCH_USERMODE_H
 #define ARCH_USERMODE_H
 
-#include <arch/frame.h>
-#include <kernel/types.h>
-
 /* Selectors of ring 3, with the privilege level that is asked for in bits 0 and 1. */
 #define USER_CS 0x2b
 #define USER_DS 0x33
@@ -43,6 +40,11 @@
 #define VECTOR_IRQ 0x20 /* the first of 16: where the two 8259s are moved to */
 #define VECTOR_TIMER VECTOR_IRQ
 #define VECTOR_SYSCALL 0x80
+
+#ifndef __ASSEMBLER__
+
+#include <arch/frame.h>
+#include <kernel/types.h>
 
 /*
  * Run user code with the registers of `frame` until it traps. Returns with the registers
@@ -71,14 +73,10 @@ struct extable_entry {
 	uint32_t instruction, fixup;
 };
 
+extern const struct extable_entry _extable[], _extable_end[]; /* linker script */
+
 /* Where to go on after a fault at eip that was not resolved; 0 if the kernel must not fault there. */
 uint32_t extable_find(uint32_t eip);
-
-/* The same instruction, in assembly: `from` is its label, `to` the fixup's. */
-#define EXTABLE(from, to)                          \
-	".pushsection .extable, \"a\", @progbits\n\t" \
-	".long " #from ", " #to "\n\t"             \
-	".popsection\n\t"
 
 /*
  * Copy n bytes where either side may fault. Returns how many bytes were not copied: 0 is
@@ -91,5 +89,7 @@ int32_t copy_string_faulting(char *to, const char *from, size_t size);
 
 /* Zero n bytes where the access may fault; how many were not. */
 size_t zero_faulting(void *to, size_t n);
+
+#endif /* __ASSEMBLER__ */
 
 #endif /* ARCH_USERMODE_H */

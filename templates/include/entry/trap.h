@@ -2,25 +2,23 @@
 #ifndef ENTRY_TRAP_H
 #define ENTRY_TRAP_H
 
+#include <arch/frame.h>
 #include <kernel/types.h>
-
-#define TRAP_COUNT 32 /* vectors reserved for exceptions: Intel SDM vol. 3, 6.3.1 */
-#define TRAP_DOUBLE_FAULT 8
-#define TRAP_GENERAL_PROTECTION 13
-#define TRAP_PAGE_FAULT 14
-
-/* The registers as vectors.S leaves them on the stack, lowest address first. */
-struct trap_frame {
-	uint32_t edi, esi, ebp, esp_pushal, ebx, edx, ecx, eax; /* PUSHAL */
-	uint32_t vector, error; /* error: 0 where the CPU pushes none */
-	uint32_t eip, cs, eflags; /* pushed by the CPU */
-};
 
 /* Load GDT and IDT; the first 32 gates lead to trap_handler(). */
 void trap_init(void);
 
+//% if features.user_space
+/*
+ * Called by vectors.S for what interrupts the kernel: a tick that timer_wait() waits for,
+ * and a fault of an instruction that may fault, as it touches a program's memory. Returns
+ * where the frame says. Anything else panics.
+ */
+void trap_handler(struct trap_frame *frame);
+//% else
 /* Called by vectors.S. Nothing in the kernel faults on purpose: it panics. */
 void trap_handler(const struct trap_frame *frame) __attribute__((noreturn));
+//% endif
 
 /* Entry of the double-fault task, in vectors.S. */
 void trap_double_fault_task(void) __attribute__((noreturn));

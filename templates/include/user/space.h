@@ -144,6 +144,12 @@ enum fault_result {
 /* Answer a page fault at addr; esp is the program's, for the stack's growth. */
 enum fault_result space_fault(struct space *space, uint32_t addr, uint32_t error, uint32_t esp);
 
+/*
+ * The same for a fault of the kernel's, at an instruction that copies from or to the current
+ * program. Whether it was resolved; without a program it is not.
+ */
+bool user_kernel_fault(uint32_t addr, uint32_t error);
+
 /* Make sure that the page of addr can be written to: what a 386 needs in ring 0. */
 enum fault_result space_make_writable(struct space *space, uint32_t addr, uint32_t esp);
 

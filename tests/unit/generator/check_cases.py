@@ -80,6 +80,18 @@ def low_base(load: int) -> Fields:
     }
 
 
+def programs(*names: str) -> Fields:
+    return {"programs": names, "features": {"user_space": True}}
+
+
+def with_base(base: int, stack: str) -> Fields:
+    return {
+        "layout": {"kernel_base": base},
+        "features": {"user_space": True},
+        "user": {"stack_limit": stack},
+    }
+
+
 BASE = 0xC000_0000
 
 UPSIDE_DOWN = {
@@ -545,5 +557,74 @@ CASES = (
         {"sources": ("a.c", "a.c")},
         "sources",
         "list it once",
+    ),
+    # --- programs ----------------------------------------------------------------------
+    Case(
+        "programs_have_user_space",
+        "",
+        programs("a.c"),
+        {"programs": ("a.c",), "features": {"user_space": False}},
+        "programs",
+        "set features.user_space to true, or leave them out",
+    ),
+    Case(
+        "programs_are_c_or_assembly",
+        "",
+        programs("a.c", "b.S"),
+        programs("a.c", "b.cc"),
+        "programs",
+        "use .c or .S",
+    ),
+    Case(
+        "programs_are_called_plainly",
+        "31 letters",
+        programs("folder with blanks/" + 31 * "a" + ".c"),
+        programs(32 * "a" + ".c"),
+        "programs",
+        "rename the file",
+    ),
+    Case(
+        "programs_are_called_plainly",
+        "a blank",
+        programs("a+b.c"),
+        programs("a b.c"),
+        "programs",
+        "rename the file",
+    ),
+    Case(
+        "programs_have_names_of_their_own",
+        "two files",
+        programs("a.c", "b/c.c"),
+        programs("a.c", "b/a.S"),
+        "programs",
+        "rename one of the files",
+    ),
+    Case(
+        "programs_have_names_of_their_own",
+        "one file",
+        programs("a.c"),
+        programs("a.c", "a.c"),
+        "programs",
+        "list it once",
+    ),
+    *(
+        Case(
+            "programs_leave_the_trees_names",
+            name,
+            programs(f"{name}s.c"),
+            programs(f"{name}.c"),
+            "programs",
+            "rename the file",
+        )
+        for name in ("dev", "proc", "tmp")
+    ),
+    Case(
+        "programs_have_room",
+        "the kernel's base",
+        with_base(0x0BC0_0000, "8M"),
+        with_base(0x0B80_0000, "8M"),
+        "layout.kernel_base",
+        "use at least 0x0bc00000, or lower user.stack_limit to 7 MiB"
+        ", or set features.user_space to false",
     ),
 )

@@ -199,8 +199,10 @@ def test_boot_passes_its_options_on_and_ends_with_the_verdict(
     )
     options = "-o d --cpu 486 --memory 4M --machine q35 --accel kvm --via grub --append cpu=386"
     options += " --module a --module b --expect x --forbid y --timeout 2.5"
-    options += " --audit exact --engine dosbox-x --firmware seabios --map m.json"
-    ran = kgen("boot", *options.split(), *(["--json"] if as_json else []))
+    options += " --audit exact --engine dosbox-x --firmware seabios --map m.json --icount"
+    asked_init = "./hello world"
+    words = [*options.split(), "--init", asked_init]
+    ran = kgen("boot", *words, *(["--json"] if as_json else []))
     assert ran.code == Exit.TIMEOUT
     assert ran.out == ('{"verdict": "timeout"}\n' if as_json else "a line\nreport\n")
     assert asked == {
@@ -211,6 +213,8 @@ def test_boot_passes_its_options_on_and_ends_with_the_verdict(
         "accel": "kvm",
         "via": "grub",
         "append": "cpu=386",
+        "init": asked_init,
+        "icount": True,
         "modules": ("a", "b"),
         "expect": ("x",),
         "forbid": ("y",),

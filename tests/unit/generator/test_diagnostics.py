@@ -85,7 +85,7 @@ def test_undefined_symbols_are_listed_once_with_their_first_use(sources: Sources
         f"{LD}build/obj/mm/buddy.c.o: in function `split':",
         "./src/mm/buddy.c:4: undefined reference to `memove'",
         f"{LD}./src/mm/buddy.c:5: undefined reference to `memove'",
-        f"{LD}build/obj/user/util.c.o: in function `f':",
+        f"{LD}build/obj/own/util.c.o: in function `f':",
         "./user/lib/util.c:8: undefined reference to `sqrt'",
         f"{LD}build/obj/boot.S.o:(.text+0x1): undefined reference to `kmain'",
     )
@@ -104,7 +104,7 @@ def test_places_of_every_linker_are_read(sources: Sources, offset: str) -> None:
     output = link_failure(
         f"{LD}build/obj/mm/buddy.c.o: in function `split':",
         f"src/mm/buddy.c:4:{offset} undefined reference to `memove'",
-        f"{LD}build/obj/user/util.c.o:./user/lib/util.c:8:{offset} undefined reference to `table'",
+        f"{LD}build/obj/own/util.c.o:./user/lib/util.c:8:{offset} undefined reference to `table'",
     )
     assert explain(output, sources).what.splitlines()[1:] == [
         "  memove  used at out/src/mm/buddy.c:4 (templates/mm/buddy.c:5)",
@@ -147,7 +147,7 @@ def test_an_overflowing_region_names_settings(sources: Sources) -> None:
 
 def test_double_definitions_place_both(sources: Sources) -> None:
     output = link_failure(
-        f"{LD}build/obj/user/hello.c.o: in function `kmalloc':",
+        f"{LD}build/obj/own/hello.c.o: in function `kmalloc':",
         "./user/hello.c:3: multiple definition of `kmalloc'; build/obj/mm/buddy.c.o:"
         "src/mm/buddy.c:5: first defined here",
     )

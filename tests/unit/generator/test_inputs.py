@@ -82,9 +82,9 @@ def test_another_content_is_another_kernel_and_the_same_is_the_same(
 
 def test_an_object_that_somebody_else_wrote_is_made_anew(built: Build, project: Path) -> None:
     image = built().image.read_bytes()
-    for name in ("build/obj/user/hello.c.o", "build/obj/mm/value.c.o", "build/unverified.elf"):
+    for name in ("build/obj/own/hello.c.o", "build/obj/mm/value.c.o", "build/unverified.elf"):
         path = project / "kernel_out" / name
-        overwritten(path, (project / "kernel_out/build/obj/user/util.S.o").read_bytes())
+        overwritten(path, (project / "kernel_out/build/obj/own/util.S.o").read_bytes())
         assert built().changed
         assert built().image.read_bytes() == image
 

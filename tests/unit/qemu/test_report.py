@@ -161,6 +161,7 @@ def test_json_has_the_contracts_keys(recorded: Recorded) -> None:
         "stats",
         "tests",
         "panic",
+        "exit",
         "leaks",
         "expect",
         "audit",
