@@ -10,8 +10,9 @@
  * The kernel runs with interrupts off, and another process is chosen in attend() alone: no
  * process ever sees another one in the middle of the kernel.
  *
- * If nobody can run, the CPU halts until a tick makes a deadline true. If nobody waits for
- * a deadline either, nothing will ever happen: that is said, and process 1 ends.
+ * If nobody can run, the CPU halts until a tick makes a deadline true, or something comes in
+ * at the console. If nobody waits for either, nothing will ever happen: that is said, and
+ * process 1 ends.
  *
  * Concurrency: none; one CPU, interrupts off.
  */
@@ -154,6 +155,7 @@ static void trapped(uint32_t vector, uint32_t error)
 		timer_tick();
 		current->ticks++;
 		process_tick();
+		console_poll();
 		attention |= ATTEND_SWITCH;
 	} else if (vector < VECTOR_IRQ) {
 		exception(vector, error);
@@ -207,12 +209,13 @@ static void take_turns(void)
 	struct process *next;
 
 	while (!(next = process_choose()) && !init_has_ended) {
-		if (!process_is_awaited()) {
+		if (!process_is_awaited() && !console_is_awaited()) {
 			nobody_left();
 			continue;
 		}
 		timer_wait(); /* the tick is counted as it comes: entry/trap.c */
 		process_tick();
+		console_poll();
 	}
 	if (!next)
 		return;
