@@ -1,7 +1,7 @@
 """The floors of the kernel's C: a file uses its own floor and those below, nothing else.
 
-The folder says the floor. What a file uses is read twice: from the symbols of its object, so that
-no macro hides a call, and from the headers that it includes, so that no inline function does.
+The folder says the floor. The uses of a file are read twice: from the symbols of its object, so
+that no macro hides a call, and from the headers that it includes, so that no inline function does.
 """
 
 from __future__ import annotations
