@@ -82,6 +82,23 @@ void log_line(const char *format, ...)
 	put_everywhere('\n');
 }
 
+//% if features.user_space
+void log_bytes(const char *bytes, size_t n)
+{
+	static size_t matched; /* bytes of PREFIX that were written last, NULs among them or not */
+
+	for (; n; n--, bytes++) {
+		if (*bytes && *bytes != PREFIX[matched])
+			matched = 0; /* the prefix begins with what is nowhere else in it */
+		if (*bytes && *bytes == PREFIX[matched] && !PREFIX[++matched]) {
+			put_everywhere('\\');
+			matched = 0;
+		}
+		put_everywhere(*bytes);
+	}
+}
+
+//% endif
 struct protocol_line {
 	size_t room; /* bytes that may still come */
 	bool quoted; /* within a msg="…" */

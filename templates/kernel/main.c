@@ -18,6 +18,9 @@
 #include <kernel/bench.h>
 #include <kernel/boot_info.h>
 #include <kernel/build.h>
+//% if features.user_space
+#include <kernel/init.h>
+//% endif
 #include <kernel/main.h>
 #include <kernel/meminfo.h>
 #include <kernel/panic.h>
@@ -129,6 +132,9 @@ void kmain(uint32_t magic, phys_addr_t info)
 {
 	struct free_profile initial;
 	bool passed;
+	//% if features.user_space
+	bool succeeded;
+	//% endif
 
 	machine_init(); /* consoles: from here on there is a log */
 	trap_init(); /* faults end in a panic that names them */
@@ -150,6 +156,10 @@ void kmain(uint32_t magic, phys_addr_t info)
 	kernel_main(); /* 8: the user's code, or the demonstration */
 	ktrace_end(); /* tests are no load of the user's */
 	stage_done(STAGE_ALLOCATE);
+	//% if features.user_space
+	succeeded = run_programs(); /* 9: ring 3 */
+	stage_done(STAGE_USER);
+	//% endif
 
 	bench_run(); /* the standard workloads */
 	kmalloc_shrink(); /* what is kept without being in use */
@@ -157,5 +167,9 @@ void kmain(uint32_t magic, phys_addr_t info)
 	passed = run_tests(); /* in-kernel tests, or a sweep of failures through them */
 	text_verify(); /* nobody wrote to it */
 	meminfo_report(&initial); /* counters, and the table for people */
+	//% if features.user_space
+	kernel_end(passed && succeeded); /* the verdict, and off */
+	//% else
 	kernel_end(passed); /* the verdict, and off */
+	//% endif
 }

@@ -195,6 +195,13 @@ void paging_init(void)
 	paging_stats.direct_pages = count_direct_pages();
 }
 
+//% if features.user_space
+uint32_t *kernel_directory(void)
+{
+	return directory;
+}
+
+//% endif
 void paging_report(void)
 {
 	printk("paging: directory at 0x%x, %u page tables, %u pages mapped directly (%u x 4 MiB), "

@@ -29,6 +29,14 @@ void fixmap_unmap(enum fixmap_slot slot)
 	set(slot, 0);
 }
 
+//% if features.user_space
+void fixmap_unmap_with(enum fixmap_slot slot, uintptr_t virt)
+{
+	fixmap_table[slot] = 0;
+	flush_tlb_pair(FIXMAP_BASE + slot * PAGE_SIZE, virt);
+}
+
+//% endif
 void phys_read(phys_addr_t from, void *to, size_t n)
 {
 	while (n) {

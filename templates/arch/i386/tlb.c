@@ -55,6 +55,18 @@ void flush_tlb_page(uintptr_t virt)
 	flush_tlb_range(virt, 1);
 }
 
+//% if features.user_space
+void flush_tlb_pair(uintptr_t one, uintptr_t other)
+{
+	if (!flush_is_by_page(2)) {
+		flush_tlb_all();
+		return;
+	}
+	invlpg(one);
+	invlpg(other);
+}
+
+//% endif
 void tlb_report(void)
 {
 	kgen_stat(tlb_stats.flush_page, "tlb.flush_page");

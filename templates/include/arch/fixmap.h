@@ -12,7 +12,9 @@ enum fixmap_slot {
 	FIXMAP_READ, /* phys_read() */
 	FIXMAP_TEST, /* in-kernel tests */
 	//% if features.user_space
-	FIXMAP_USER, /* the new page of a copy-on-write fault */
+	FIXMAP_FILE, /* window_open(), window_zero(): user/node.c */
+	FIXMAP_ZERO,
+	FIXMAP_USER, /* user/fault.c: a frame that is filled before a program sees it */
 	FIXMAP_APIC, /* the local APIC's registers, for a moment */
 	//% endif
 };
@@ -22,6 +24,12 @@ void *fixmap_map(enum fixmap_slot slot, phys_addr_t phys);
 
 /* Leave the slot empty. */
 void fixmap_unmap(enum fixmap_slot slot);
+
+//% if features.user_space
+/* The same, and forget the translation of the page at virt as well: with one flush on a 386. */
+void fixmap_unmap_with(enum fixmap_slot slot, uintptr_t virt);
+
+//% endif
 
 /* Copy n bytes from physical memory, wherever it is. */
 void phys_read(phys_addr_t from, void *to, size_t n);

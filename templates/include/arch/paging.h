@@ -92,6 +92,35 @@ uint32_t *table_run(const uint32_t *directory, uintptr_t virt, size_t pages);
 int map_page_in(uint32_t *directory, uintptr_t virt, phys_addr_t phys, unsigned flags);
 phys_addr_t unmap_page_in(uint32_t *directory, uintptr_t virt);
 
+//% if features.user_space
+/* The first entry in [entry, end) that is not 0; `end` if all are. A 386 scans fast. */
+static inline uint32_t *next_entry(uint32_t *entry, const uint32_t *end)
+{
+	size_t left = end - entry;
+	bool all_zero;
+
+	if (!left)
+		return entry;
+	__asm__("repe scasl" : "+D"(entry), "+c"(left), "=@ccz"(all_zero) : "a"(0) : "memory");
+	return all_zero ? entry : entry - 1; /* it stops after the one that differs */
+}
+
+/* Whole pages, by the 386's string instructions. */
+static inline void clear_page(void *page)
+{
+	size_t words = PAGE_SIZE / 4;
+
+	__asm__ volatile("rep stosl" : "+D"(page), "+c"(words) : "a"(0) : "memory");
+}
+
+static inline void copy_page(void *to, const void *from)
+{
+	size_t words = PAGE_SIZE / 4;
+
+	__asm__ volatile("rep movsl" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
+}
+
+//% endif
 /* --- the one in use ------------------------------------------------------------ */
 
 /*

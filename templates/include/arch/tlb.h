@@ -26,6 +26,11 @@ void flush_tlb_page(uintptr_t virt);
 /* Forget the translations of `pages` pages: one by one if few, else all. */
 void flush_tlb_range(uintptr_t virt, size_t pages);
 
+//% if features.user_space
+/* Forget the translations of two pages, wherever they are. */
+void flush_tlb_pair(uintptr_t one, uintptr_t other);
+
+//% endif
 /* Whether it is cheaper to forget so many pages one by one; never where only all can be. */
 bool flush_is_by_page(size_t pages);
 

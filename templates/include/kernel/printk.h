@@ -46,6 +46,14 @@ static inline bool is_news(unsigned long times)
  */
 void kgen_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+//% if features.user_space
+/*
+ * Write bytes that a program prints, as they are; but what would read as the beginning of
+ * a line for programs gets a backslash: "# kgen\:". Only the kernel speaks the protocol.
+ */
+void log_bytes(const char *bytes, size_t n);
+
+//% endif
 /*
  * # kgen:stat k=KEY v=VALUE, where the key is a format, too. In the key what is neither
  * a letter, a digit, nor one of . - becomes '_'. An empty one is "_", and past KEY_MAX

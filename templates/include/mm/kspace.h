@@ -16,6 +16,11 @@ void paging_reserve(phys_addr_t ram_end);
 /* Fill them and load CR3. Afterwards the kernel's directory entries never change. */
 void paging_init(void);
 
+//% if features.user_space
+/* The permanent directory. */
+uint32_t *kernel_directory(void);
+
+//% endif
 /* What paging_init() built. */
 struct paging_stats {
 	size_t direct_pages; /* mapped at KERNEL_BASE */

@@ -18,6 +18,9 @@ enum reclaim_cost {
 	RECLAIM_HOT, /* page.c's hot list: its frames merge; the next few come from a buddy */
 	RECLAIM_ADDRESSES, /* vmalloc.c's spare addresses: the next mapping searches the arena */
 	RECLAIM_FLUSH, /* what vmalloc.c unmapped: one TLB flush */
+	//% if features.user_space
+	RECLAIM_TABLES, /* frames.c's zeroed page tables: the next one has to be cleared */
+	//% endif
 	RECLAIM_SLABS, /* slabs without objects: the next object has to make one */
 	RECLAIM_CHUNKS, /* the heap's chunk without live blocks: the same */
 	RECLAIM_QUARANTINE, /* kdebug.c's freed allocations: a late write goes unnoticed */

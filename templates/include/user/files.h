@@ -25,4 +25,13 @@ void files_close_on_exec(struct files *files);
 /* The node behind a descriptor of the current process, for mmap: NULL if it is not of a file. */
 struct node *files_node(int32_t fd, bool *writable);
 
+/* The current directory of the current process; the root if there is no process. */
+struct node *files_directory(void);
+
+/*
+ * Take what has come in at the console, and wake who waits for it. The run loop calls it at
+ * each tick, and before it halts.
+ */
+void console_poll(void);
+
 #endif /* USER_FILES_H */

@@ -14,6 +14,7 @@
 #define USER_SPACE_H
 
 #include <generated/layout.h>
+#include <user/commit.h>
 #include <user/errno.h>
 #include <user/node.h>
 
@@ -24,6 +25,7 @@
 #define PROT_READ 0x1
 #define PROT_WRITE 0x2
 #define PROT_EXEC 0x4
+#define PROT_GROWSDOWN 0x01000000 /* for mprotect: from the beginning of the stack on */
 
 /* Flags of a mapping; the values are Linux's MAP_* for i386. */
 #define MAP_SHARED 0x01
@@ -34,6 +36,30 @@
 #define MAP_NORESERVE 0x4000
 #define MAP_POPULATE 0x8000
 #define MAP_FIXED_NOREPLACE 0x100000
+
+/* Not Linux's: shared memory of a file that was not opened for writing; it can't become writable. */
+#define MAP_NO_WRITE 0x80000000
+
+/* Flags of mremap(2). */
+#define MREMAP_MAYMOVE 1
+#define MREMAP_FIXED 2
+#define MREMAP_DONTUNMAP 4
+
+/* Advice of madvise(2) that does something here. */
+#define MADV_NORMAL 0
+#define MADV_WILLNEED 3
+#define MADV_DONTNEED 4
+#define MADV_FREE 8
+#define MADV_DONTFORK 10
+#define MADV_DOFORK 11
+#define MADV_DONTDUMP 16
+#define MADV_DODUMP 17
+#define MADV_WIPEONFORK 18
+#define MADV_KEEPONFORK 19
+#define MADV_COLD 20
+#define MADV_PAGEOUT 21
+#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
 
 enum area_kind {
 	AREA_CODE, /* of the program: as its ELF's segments say */
@@ -46,6 +72,16 @@ enum area_kind {
 
 struct space;
 
+/* Faults, by what answered them. */
+struct space_faults {
+	uint32_t zero; /* a zeroed frame */
+	uint32_t zero_page; /* the zero page */
+	uint32_t copy; /* a copy */
+	uint32_t sole; /* the last owner may write again */
+	uint32_t file; /* a page of a file, or of shared memory */
+	uint32_t around; /* pages beside those, mapped at the same time */
+};
+
 /* What a space, or all together, have: pages. */
 struct space_use {
 	uint32_t resident; /* frames mapped, the zero page not counted */
@@ -53,9 +89,7 @@ struct space_use {
 	uint32_t committed; /* promised: private and writable, or shared and anonymous */
 	uint32_t tables; /* directory and page tables */
 	uint32_t peak; /* the most that were resident */
-	struct {
-		uint32_t zero, zero_page, copy, sole, file, around; /* faults, by what answered them */
-	} faults;
+	struct space_faults faults;
 };
 
 /* An empty space. NULL if memory ran out. */
@@ -74,10 +108,13 @@ void space_switch(struct space *space);
 /*
  * Map [*addr, *addr + size); size is rounded up to pages. Without MAP_FIXED *addr is a hint,
  * and where it ended up afterwards. `offset` is in pages. `node` is NULL for anonymous memory.
- * 0 or -EINVAL, -ENOMEM, -EEXIST.
+ * 0 or -EINVAL, -ENOMEM, -EEXIST, -EPERM.
+ *
+ * Of a segment of a program (AREA_CODE, AREA_DATA with a node) only `size` bytes are the
+ * file's. The rest of the last page is zero: it is the beginning of its bss.
  */
-int32_t space_map(struct space *space, uint32_t *addr, uint32_t size, uint32_t prot,
-		  uint32_t flags, enum area_kind kind, struct node *node, uint32_t offset);
+int32_t space_map(struct space *space, uint32_t *addr, uint32_t size, uint32_t prot, uint32_t flags,
+		  enum area_kind kind, struct node *node, uint32_t offset);
 
 /* As munmap(2), mprotect(2), mremap(2) (new address in *addr), madvise(2). */
 int32_t space_unmap(struct space *space, uint32_t addr, uint32_t size);
@@ -135,10 +172,16 @@ const char *space_check(const struct space *space);
 int32_t spaces_init(void);
 void spaces_exit(void);
 
-/* All spaces together, and the limit of promises (overcommit), in pages. */
-struct commit {
-	uint32_t committed, limit;
-};
-extern struct commit commit;
+/* Verify all spaces there are, and the count of each frame against them. NULL, or what is wrong. */
+const char *spaces_check(void);
+
+/* What all spaces together had, ever: faults and the highest peak of one. Adds those that live. */
+void spaces_use(struct space_use *use);
+
+/* Print it as `# kgen:stat` lines. */
+void spaces_report(void);
+
+/* A page fault of the kernel's own, while it handles a call of the space that is loaded. */
+bool user_kernel_fault(uint32_t addr, uint32_t error);
 
 #endif /* USER_SPACE_H */

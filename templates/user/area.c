@@ -1,0 +1,525 @@
+/*
+ * Areas in an AVL tree, ordered by address, that knows its holes.
+ *
+ * Each area answers for the hole in front of it: from the end of the area before it to its own
+ * start, less the guard that it wants. A node knows the largest such hole of its subtree. So a
+ * search for room goes down where there is some.
+ *
+ *                          [0x5000, 0x9000)          hole 0x2000, best 0x6000
+ *                         /                \
+ *         [0x1000, 0x3000)                  [0xf000, 0x10000)     hole 0x6000, best 0x6000
+ *         hole 0x1000, best 0x1000
+ *
+ * To find the highest hole of a size, from an upper limit down:
+ *   1. The hole that the limit lies in is looked at by itself: only a part of it counts.
+ *   2. Climb from its area. Whatever lies to the left is lower; the first subtree on the way
+ *      whose best is large enough has the highest hole.
+ *   3. Go down in it: to the right if that has one, else this node's own, else to the left.
+ * The lowest is the mirror image.
+ *
+ * Areas are in a list by address as well, which gives neighbours in one step. Putting one in or out
+ * changes the hole in front of the next one, too. That is always an ancestor of the place where the
+ * tree changes, or what takes its place; so one walk from there up to the root sets heights,
+ * rotates, and sums up.
+ *
+ * Invariants, verified by areas_check(): the list and the tree have the same areas in the same
+ * order, without overlap; siblings' heights differ by 1 at most; height and best are those of the
+ * children and of the node itself.
+ *
+ * Concurrency: none; one CPU, interrupts off.
+ */
+#include <user/area.h>
+
+/* --- nodes ------------------------------------------------------------------ */
+
+static inline uint32_t height_of(const struct area *area)
+{
+	return area ? area->height : 0;
+}
+
+static inline uint32_t best_of(const struct area *area)
+{
+	return area ? area->best : 0;
+}
+
+static inline uint32_t hole_start(const struct area *area)
+{
+	return area->previous ? area->previous->end : 0;
+}
+
+static inline uint32_t hole_end(const struct area *area)
+{
+	return area->start > area->guard ? area->start - area->guard : 0;
+}
+
+/* Bytes of the hole in front of an area. */
+static inline uint32_t hole_of(const struct area *area)
+{
+	uint32_t room = area->start - hole_start(area);
+
+	return room > area->guard ? room - area->guard : 0;
+}
+
+/* What a node's best is by its children and its own hole. */
+static inline uint32_t best_below(const struct area *area)
+{
+	uint32_t best = hole_of(area);
+
+	if (area->left)
+		best = MAX(best, area->left->best);
+	if (area->right)
+		best = MAX(best, area->right->best);
+	return best;
+}
+
+static inline void sum_up(struct area *area)
+{
+	uint32_t left = height_of(area->left);
+	uint32_t right = height_of(area->right);
+
+	area->height = MAX(left, right) + 1;
+	area->best = best_below(area);
+}
+
+/* --- the tree --------------------------------------------------------------- */
+
+/* Let `fresh`, or nothing, stand where `old` stood. */
+static void replace(struct areas *areas, const struct area *old, struct area *fresh)
+{
+	struct area *parent = old->parent;
+
+	if (!parent)
+		areas->root = fresh;
+	else if (parent->left == old)
+		parent->left = fresh;
+	else
+		parent->right = fresh;
+	if (fresh)
+		fresh->parent = parent;
+}
+
+/* Let the right child of a node rise above it, or the left one. The one that has risen. */
+static struct area *raise_right(struct areas *areas, struct area *area)
+{
+	struct area *child = area->right;
+
+	replace(areas, area, child);
+	area->right = child->left;
+	if (area->right)
+		area->right->parent = area;
+	child->left = area;
+	area->parent = child;
+	sum_up(area);
+	sum_up(child);
+	return child;
+}
+
+static struct area *raise_left(struct areas *areas, struct area *area)
+{
+	struct area *child = area->left;
+
+	replace(areas, area, child);
+	area->left = child->right;
+	if (area->left)
+		area->left->parent = area;
+	child->right = area;
+	area->parent = child;
+	sum_up(area);
+	sum_up(child);
+	return child;
+}
+
+/* Sum up a node, or rotate it if one side is higher by 2. What stands there now. */
+static inline struct area *settle_one(struct areas *areas, struct area *area)
+{
+	uint32_t left = height_of(area->left);
+	uint32_t right = height_of(area->right);
+
+	if (unlikely(left > right + 1)) {
+		if (height_of(area->left->left) < height_of(area->left->right))
+			raise_right(areas, area->left);
+		return raise_left(areas, area);
+	}
+	if (unlikely(right > left + 1)) {
+		if (height_of(area->right->right) < height_of(area->right->left))
+			raise_left(areas, area->right);
+		return raise_right(areas, area);
+	}
+	sum_up(area);
+	return area;
+}
+
+/*
+ * Make everything right from a node upwards. A walk ends where nothing changes any more, but
+ * not below `until`, above the node or the node itself: its own hole has changed, too.
+ */
+static void settle(struct areas *areas, struct area *area, struct area *until)
+{
+	while (area) {
+		uint32_t height = area->height;
+		uint32_t best = area->best;
+
+		if (area == until)
+			until = NULL;
+		area = settle_one(areas, area);
+		if (area->height != height || area->best != best)
+			area = area->parent;
+		else
+			area = until;
+	}
+}
+
+/* The same where no node has moved. */
+static void refresh(struct area *area, struct area *until)
+{
+	while (area) {
+		uint32_t best = best_below(area);
+
+		if (area == until)
+			until = NULL;
+		if (area->best == best) {
+			area = until;
+		} else {
+			area->best = best;
+			area = area->parent;
+		}
+	}
+}
+
+/* Put a new leaf below `parent`. It is in the list already. */
+static void hang(struct areas *areas, struct area *area, struct area *parent)
+{
+	area->left = NULL;
+	area->right = NULL;
+	area->parent = parent;
+	if (!parent)
+		areas->root = area;
+	else if (area->start < parent->start)
+		parent->left = area;
+	else
+		parent->right = area;
+	area->height = 0; /* it counts as changed */
+	settle(areas, area, area->next);
+}
+
+/* Let `heir` stand where `area` stood, and look like it: whoever is above knows no other. */
+static void inherit(struct areas *areas, const struct area *area, struct area *heir)
+{
+	replace(areas, area, heir);
+	if (!heir)
+		return;
+	heir->height = area->height;
+	heir->best = area->best;
+}
+
+/*
+ * Take a node with two children out: the next area, which has no left child, takes its place.
+ * The lowest node that has to be settled.
+ */
+static struct area *take_inner(struct areas *areas, struct area *area)
+{
+	struct area *next = area->next;
+	struct area *from = next;
+
+	if (next != area->right) {
+		from = next->parent;
+		replace(areas, next, next->right);
+		next->right = area->right;
+		next->right->parent = next;
+	}
+	next->left = area->left;
+	next->left->parent = next;
+	inherit(areas, area, next);
+	return from;
+}
+
+/* --- the list ---------------------------------------------------------------- */
+
+static void link_after(struct areas *areas, struct area *area, struct area *previous)
+{
+	struct area *next = previous ? previous->next : areas->first;
+
+	area->previous = previous;
+	area->next = next;
+	if (previous)
+		previous->next = area;
+	else
+		areas->first = area;
+	if (next)
+		next->previous = area;
+	else
+		areas->last = area;
+	areas->count++;
+}
+
+static void unlink_area(struct areas *areas, struct area *area)
+{
+	if (area->previous)
+		area->previous->next = area->next;
+	else
+		areas->first = area->next;
+	if (area->next)
+		area->next->previous = area->previous;
+	else
+		areas->last = area->previous;
+	areas->count--;
+}
+
+/* --- the interface ----------------------------------------------------------- */
+
+struct area *area_above(struct areas *areas, uint32_t addr)
+{
+	struct area *found = NULL;
+	struct area *at = areas->root;
+
+	while (at) {
+		if (at->end <= addr) {
+			at = at->right;
+			continue;
+		}
+		found = at;
+		if (at->start <= addr) {
+			areas->recent = at;
+			break;
+		}
+		at = at->left;
+	}
+	return found;
+}
+
+void area_insert(struct areas *areas, struct area *area)
+{
+	struct area *parent = NULL;
+	struct area *previous = NULL;
+	struct area *at = areas->root;
+
+	while (at) {
+		parent = at;
+		if (area->start < at->start) {
+			at = at->left;
+		} else {
+			previous = at;
+			at = at->right;
+		}
+	}
+	link_after(areas, area, previous);
+	hang(areas, area, parent);
+}
+
+void area_append(struct areas *areas, struct area *area)
+{
+	struct area *last = areas->last;
+
+	link_after(areas, area, last);
+	hang(areas, area, last);
+}
+
+void area_remove(struct areas *areas, struct area *area)
+{
+	struct area *child = area->left ? area->left : area->right;
+	struct area *from;
+
+	unlink_area(areas, area);
+	if (areas->recent == area)
+		areas->recent = NULL;
+	if (area->left && area->right) {
+		from = take_inner(areas, area);
+	} else {
+		from = child ? child : area->parent;
+		inherit(areas, area, child);
+	}
+	settle(areas, from, area->next);
+}
+
+void area_resize(struct area *area, uint32_t start, uint32_t end)
+{
+	area->use.offset += start / PAGE_SIZE - area->start / PAGE_SIZE; /* modulo 2^32 */
+	area->start = start;
+	area->end = end;
+	if (area->right) /* of two neighbours, one is above the other: begin with the lower */
+		refresh(area->next, area);
+	else
+		refresh(area, area->next);
+}
+
+void area_split(struct areas *areas, struct area *area, uint32_t at, struct area *upper)
+{
+	upper->start = at;
+	upper->end = area->end;
+	upper->guard = area->guard;
+	upper->use = area->use;
+	upper->use.offset += (at - area->start) / PAGE_SIZE;
+	area->end = at;
+	area_insert(areas, upper);
+}
+
+static bool same_use(const struct area_use *a, const struct area_use *b)
+{
+	return a->kind == b->kind && a->prot == b->prot && a->flags == b->flags &&
+	       a->node == b->node && a->shared == b->shared && a->data_end == b->data_end;
+}
+
+/* Pages of what an area shows, up to its page at addr; of no meaning where it shows nothing. */
+static bool offsets_meet(const struct area_use *lower, uint32_t pages, const struct area_use *upper)
+{
+	return (!lower->node && !lower->shared) || lower->offset + pages == upper->offset;
+}
+
+bool area_continues(const struct area *area, uint32_t start, const struct area_use *use)
+{
+	return area->end == start && same_use(&area->use, use) &&
+	       offsets_meet(&area->use, (start - area->start) / PAGE_SIZE, use);
+}
+
+bool area_follows(const struct area *area, uint32_t start, uint32_t end, const struct area_use *use)
+{
+	return area->start == end && same_use(use, &area->use) &&
+	       offsets_meet(use, (end - start) / PAGE_SIZE, &area->use);
+}
+
+/* --- holes ------------------------------------------------------------------- */
+
+/* The highest area of a subtree whose hole has `size` bytes; it has one. */
+static const struct area *highest(const struct area *at, uint32_t size)
+{
+	for (;;) {
+		if (best_of(at->right) >= size)
+			at = at->right;
+		else if (hole_of(at) >= size)
+			return at;
+		else
+			at = at->left;
+	}
+}
+
+static const struct area *lowest(const struct area *at, uint32_t size)
+{
+	for (;;) {
+		if (best_of(at->left) >= size)
+			at = at->left;
+		else if (hole_of(at) >= size)
+			return at;
+		else
+			at = at->right;
+	}
+}
+
+/* The next lower area whose hole has `size` bytes; NULL if there is none. */
+static const struct area *lower(const struct area *at, uint32_t size)
+{
+	if (best_of(at->left) >= size)
+		return highest(at->left, size);
+	for (; at->parent; at = at->parent) {
+		if (at == at->parent->left)
+			continue;
+		if (hole_of(at->parent) >= size)
+			return at->parent;
+		if (best_of(at->parent->left) >= size)
+			return highest(at->parent->left, size);
+	}
+	return NULL;
+}
+
+/* The next higher one. */
+static const struct area *higher(const struct area *at, uint32_t size)
+{
+	if (best_of(at->right) >= size)
+		return lowest(at->right, size);
+	for (; at->parent; at = at->parent) {
+		if (at == at->parent->right)
+			continue;
+		if (hole_of(at->parent) >= size)
+			return at->parent;
+		if (best_of(at->parent->right) >= size)
+			return lowest(at->parent->right, size);
+	}
+	return NULL;
+}
+
+/* The address at which `size` bytes fit into [from, to) at its upper or lower end; 0. */
+static uint32_t fit_high(uint32_t from, uint32_t to, uint32_t size)
+{
+	return to > from && to - from >= size ? to - size : 0;
+}
+
+static uint32_t fit_low(uint32_t from, uint32_t to, uint32_t size)
+{
+	return to > from && to - from >= size ? from : 0;
+}
+
+uint32_t area_highest_hole(struct areas *areas, uint32_t low, uint32_t high, uint32_t size)
+{
+	const struct area *area = high ? area_above(areas, high - 1) : NULL;
+	uint32_t end = areas->last ? areas->last->end : 0;
+	uint32_t found;
+
+	if (area) /* the first hole that the limit may cut is in front of it */
+		found = fit_high(MAX(low, hole_start(area)), MIN(high, hole_end(area)), size);
+	else
+		found = fit_high(MAX(low, end), high, size);
+	if (found)
+		return found;
+	if (area)
+		area = lower(area, size);
+	else if (best_of(areas->root) >= size)
+		area = highest(areas->root, size);
+	return area ? fit_high(MAX(low, hole_start(area)), hole_end(area), size) : 0;
+}
+
+uint32_t area_lowest_hole(struct areas *areas, uint32_t low, uint32_t high, uint32_t size)
+{
+	const struct area *area = area_above(areas, low);
+	uint32_t found;
+
+	if (area) {
+		found = fit_low(MAX(low, hole_start(area)), MIN(high, hole_end(area)), size);
+		if (found)
+			return found;
+		area = higher(area, size);
+	}
+	if (area)
+		return fit_low(MAX(low, hole_start(area)), MIN(high, hole_end(area)), size);
+	return fit_low(MAX(low, areas->last ? areas->last->end : 0), high, size);
+}
+
+/* --- verifying --------------------------------------------------------------- */
+
+/* Whether a subtree is sound, and has just the areas from *at on in the list; *at moves on. */
+static bool subtree_is_sound(const struct area *area, const struct area *parent,
+			     const struct area **at, unsigned depth)
+{
+	struct area copy;
+
+	if (!area)
+		return true;
+	if (area->parent != parent || !depth)
+		return false;
+	if (!subtree_is_sound(area->left, area, at, depth - 1) || *at != area)
+		return false;
+	*at = area->next;
+	if (!subtree_is_sound(area->right, area, at, depth - 1))
+		return false;
+	copy = *area;
+	sum_up(&copy);
+	return copy.best == area->best && copy.height == area->height &&
+	       height_of(area->left) <= height_of(area->right) + 1 &&
+	       height_of(area->right) <= height_of(area->left) + 1;
+}
+
+bool areas_check(const struct areas *areas)
+{
+	const struct area *at = areas->first;
+	const struct area *previous = NULL;
+	uint32_t count = 0;
+
+	for (; at; previous = at, at = at->next, count++) {
+		if (count > areas->count || at->previous != previous || at->start >= at->end ||
+		    !IS_ALIGNED(at->start | at->end, PAGE_SIZE) ||
+		    (previous && previous->end > at->start))
+			return false;
+	}
+	if (count != areas->count || areas->last != previous)
+		return false;
+	at = areas->first;
+	return subtree_is_sound(areas->root, NULL, &at, 64) && !at;
+}
