@@ -34,7 +34,7 @@ __attribute__((unused)) static bool is_kgen(void)
 {
 	struct utsname name;
 
-	return !uname(&name) && !strcmp(name.sysname, "kgen");
+	return !uname(&name) && !strcmp(name.version, "kgen");
 }
 
 __attribute__((format(printf, 2, 3), unused)) static void check(bool holds, const char *format,

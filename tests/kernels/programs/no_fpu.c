@@ -9,6 +9,6 @@ static void use(void *unused)
 
 int main(void)
 {
-	check_killed(use, NULL, SIGILL, "an x87 instruction");
+	check_killed(use, NULL, SIGFPE, "an x87 instruction");
 	return verdict();
 }
