@@ -282,8 +282,12 @@ def _counts(said: Transcript) -> list[str]:
             reasons.append(f"the end marker says {name}={claimed}, the report has {counted}")
     if end.status == "pass" and end.fail:
         reasons.append(f"the end marker says status=pass with fail={end.fail}")
-    if end.status == "fail" and not end.fail:
+    if end.status == "fail" and not end.fail and not (said.exit and said.exit.status):
         reasons.append("the end marker says status=fail with fail=0")
+    if end.status == "pass" and said.exit and said.exit.status:
+        reasons.append(
+            f"the end marker says status=pass, and process {said.exit.pid} {said.exit.how}"
+        )
     return reasons
 
 

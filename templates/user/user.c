@@ -5,6 +5,7 @@
  * Concurrency: none; one CPU, interrupts off but for ring 3 and timer_wait().
  */
 #include <arch/timer.h>
+#include <arch/usermode.h>
 #include <kernel/cmdline.h>
 #include <kernel/printk.h>
 #include <user/exec.h>
@@ -96,6 +97,8 @@ uint32_t user_run(const char *path, const char *const arguments[])
 		goto no_processes;
 	//% if cpu.fpu == "x87"
 	fpu_init();
+	//% else
+	refuse_fpu();
 	//% endif
 	timer_init();
 	status = processes_run(path, arguments);
