@@ -46,7 +46,7 @@ static uint32_t earliest; /* no deadline is before it */
 
 int32_t process_init(void)
 {
-	cache = kmem_cache_create("process", sizeof(struct process), 0, NULL);
+	cache = kmem_cache_create("process", sizeof(struct process), _Alignof(struct process), NULL);
 	last_pid = 0;
 	pids_were_all_used = false;
 	attention = 0;

@@ -60,6 +60,7 @@ static bool eflags_toggles(uint32_t flag)
 #define CPUID_PGE (1u << 13)
 //% if features.user_space
 #define CPUID_APIC (1u << 9)
+#define CPUID_FXSR (1u << 24)
 //% endif
 
 struct cpuid {
@@ -127,6 +128,7 @@ void cpu_init(void)
 	cpu.pse = cpu.family >= 5 && (found.features & CPUID_PSE);
 	cpu.pge = cpu.family >= 6 && (found.features & CPUID_PGE);
 	//% if features.user_space
+	cpu.fxsr = cpu.family >= 6 && (found.features & CPUID_FXSR);
 	cpu.apic = cpu.family >= 5 && (found.features & CPUID_APIC);
 	//% endif
 	if (cpu.wp)

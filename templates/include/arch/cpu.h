@@ -12,6 +12,7 @@ struct cpu {
 	bool pse; /* 4 MiB pages: Pentium and later */
 	bool pge; /* pages that survive a reload of CR3: Pentium Pro and later */
 	//% if features.user_space
+	bool fxsr; /* SSE's registers can be saved: Pentium III and later, some Pentium II */
 	bool apic; /* a local APIC stands between the 8259 and the CPU */
 	//% endif
 };
