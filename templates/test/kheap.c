@@ -1,9 +1,9 @@
 /* Tests of the heap, on the machine's own memory. */
 #include <kernel/ktest.h>
 #include <kernel/string.h>
+#include <mm/kblock.h>
 #include <mm/kheap.h>
 #include <mm/kmalloc.h>
-#include <mm/kmem.h>
 #include <mm/large.h>
 #include <mm/page.h>
 

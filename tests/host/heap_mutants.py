@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from tests.mutation import Edit
 
-KMALLOC_C, CHECK_C, KREALLOC_C, KMEM_C, SLAB_C, KHEAP_C, KHEAP_CHECK_C, LARGE_C = (
+KMALLOC_C, CHECK_C, KREALLOC_C, KBLOCK_C, SLAB_C, KHEAP_C, KHEAP_CHECK_C, LARGE_C = (
     f"mm/{name}.c"
     for name in (
-        *("kmalloc", "kmalloc_check", "krealloc", "kmem", "slab", "kheap", "kheap_check"),
+        *("kmalloc", "kmalloc_check", "krealloc", "kblock", "slab", "kheap", "kheap_check"),
         "large_vmap",
     )
 )
@@ -19,7 +19,7 @@ VMALLOC_CHECK_C = "mm/vmalloc_check.c"
 RECLAIM_C = "mm/reclaim.c"
 SLAB_H = "include/mm/slab.h"
 KHEAP_BLOCK_H = "include/mm/kheap_block.h"
-KMEM_H = "include/mm/kmem.h"
+KBLOCK_H = "include/mm/kblock.h"
 
 _EDITS = {
     # --- slabs
@@ -155,10 +155,10 @@ _EDITS = {
         KREALLOC_C, "if (__builtin_mul_overflow(n, size, &bytes))", "bytes = n * size; if (0)"
     ),
     "kmalloc: a slot grows": Edit(KREALLOC_C, "if (size > room ||", "if ("),
-    "kmem: any block of pages is a slab": Edit(
-        KMEM_H, "if (addr - KERNEL_BASE >= DIRECT_MAP_LIMIT) return false;", "return true;"
+    "kblock: any block of pages is a slab": Edit(
+        KBLOCK_H, "if (addr - KERNEL_BASE >= DIRECT_MAP_LIMIT) return false;", "return true;"
     ),
-    "kmem: pages not counted": Edit(KMEM_C, "kmalloc_account(-(1l << order));", ""),
+    "kblock: pages not counted": Edit(KBLOCK_C, "kblock_account(-(1l << order));", ""),
     # --- pages of their own
     "large: a page too few": Edit(
         LARGE_C, "(size % PAGE_SIZE + offset + PAGE_SIZE - 1)", "(size % PAGE_SIZE + offset)"
@@ -181,7 +181,7 @@ _EDITS = {
         "if (pages_of(pointer, size) != pages_of(pointer, header_of(pointer)->size)) return false;",
         "",
     ),
-    "large: pages not counted": Edit(LARGE_C, "kmalloc_account(-(long)pages);", ""),
+    "large: pages not counted": Edit(LARGE_C, "kblock_account(-(long)pages);", ""),
     # --- vmalloc
     "vmalloc: frames freed without a flush": Edit(VMALLOC_C, "flush(); for", "for"),
     "vmalloc: flushed in part": Edit(

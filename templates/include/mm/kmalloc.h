@@ -94,9 +94,6 @@ struct kmalloc_stats {
 /* Counters at this moment; the caches' are added up. */
 void kmalloc_stats_read(struct kmalloc_stats *stats);
 
-/* Pages were taken from the page allocator, or returned if negative. */
-void kmalloc_account(long pages);
-
 /* Verify slabs, heap and mappings. NULL, or what is wrong. */
 const char *kmalloc_check(void);
 
