@@ -285,8 +285,8 @@ BITMAP_MUTANTS = {
         "search bitmaps",
         Edit(
             INDEX_H,
-            "bit = bit * 32 + __builtin_ctz(b->bits[order][level][bit]);",
-            "bit = bit * 32 + 31 - __builtin_clz(b->bits[order][level][bit]);",
+            "bit = bit * 32 + lowest_bit(b->bits[order][level][bit]);",
+            "bit = bit * 32 + highest_bit(b->bits[order][level][bit]);",
         ),
     ),
     "bits check: range": ("access bitmaps", Edit(INDEX_H, "bit >= bits ||", "")),

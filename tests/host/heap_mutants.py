@@ -81,8 +81,8 @@ _EDITS = {
     "kheap: an emptied list's bit believed": Edit(KHEAP_C, "if (likely(block)) break;", "break;"),
     "kheap: rows of lists not looked through": Edit(
         KHEAP_C,
-        "list = likely(bits) ? list + __builtin_ctz(bits) : list_beyond(list);",
-        "list = bits ? list + __builtin_ctz(bits) : 0;",
+        "list = likely(bits) ? list + lowest_bit(bits) : list_beyond(list);",
+        "list = bits ? list + lowest_bit(bits) : 0;",
     ),
     "kheap: smaller ones of the same row taken": Edit(
         KHEAP_C, "(UINT32_MAX << 1 << (list / 32))", "(UINT32_MAX << (list / 32))"
