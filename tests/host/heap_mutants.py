@@ -204,6 +204,9 @@ _EDITS = {
     "vmalloc: a spare range handed out twice": Edit(
         VMALLOC_C, "vm.spare[reach] = vm.entries[found - 1] >> ENTRY_NEXT_SHIFT;", ""
     ),
+    "vmalloc: a link passes for a frame": Edit(
+        VMALLOC_C, "vm.entries[found - 1] = ENTRY_SPARE; /* a link", "/* a link"
+    ),
     "vmalloc: spare addresses for any alignment": Edit(VMALLOC_C, "if (align == 1) found", "found"),
     "vmalloc: half a mapping stays": Edit(
         VMALLOC_C, "retire((struct vm_range){ page_of(virt), done, pages + guard, kind });", ""
@@ -252,6 +255,7 @@ ALWAYS = frozenset(
         "large: no guard page",
         "vmalloc: frames lost",
         "vmalloc: frames that wait are not waited for",
+        "vmalloc: a link passes for a frame",
     )
 )
 """Their changes once had a boot each. The walk stands for it, so it is in every run."""
