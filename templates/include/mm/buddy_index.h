@@ -244,7 +244,16 @@ static inline void add_free(buddy_t *b, size_t frame, unsigned order)
 	b->free_count[order]++;
 }
 
-/* Release single cached frames one by one; b->max_order must be MAX_ORDER. */
+/*
+ * Whether the unrolled form serves this buddy: it has code for the orders of the kernel's
+ * zones, while buddy.c goes by b->max_order alone. Small buddies of tests have a lower one.
+ */
+static inline bool is_unrolled_for(const buddy_t *b)
+{
+	return b->max_order == MAX_ORDER;
+}
+
+/* Release single cached frames one by one; only if is_unrolled_for(b). */
 void buddy_give_unrolled(buddy_t *b, const phys_addr_t *frames, size_t count);
 
 #endif /* MM_BUDDY_INDEX_H */
