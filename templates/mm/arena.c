@@ -25,6 +25,9 @@
  * their neighbours: O(log n), however long the run. The one exception is stated at
  * find_aligned().
  *
+ * It needs no memory but what it has from the start, so addresses can be had when no page
+ * is left for a slab: then slabs and heap fall back to mappings.
+ *
  * Guard pages are the caller's: it asks for more than it maps.
  *
  * Invariants, verified by arena_check(): a node whose children are not stale
