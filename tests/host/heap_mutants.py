@@ -112,6 +112,11 @@ _EDITS = {
         "if (unlikely(block->magic != kmalloc_magic(pointer, block->size)))",
         "if (0)",
     ),
+    "slab: an empty one beside the spare is forgotten": Edit(
+        SLAB_C,
+        "if (cache->spare) return_slab(slab); else cache->spare = slab;",
+        "cache->spare = slab;",
+    ),
     # --- kmalloc
     "kmalloc: magic unchecked when a slab's is freed": Edit(
         CHECK_C,
@@ -194,6 +199,11 @@ _EDITS = {
         "if (vm.lazy.count == VMALLOC_LAZY) vm_purge();",
         "",
     ),
+    "vmalloc: more wait than are remembered": Edit(
+        VMALLOC_C,
+        "if (vm.lazy.count == VMALLOC_LAZY) vm_purge();",
+        "if (vm.lazy.count == 2 * VMALLOC_LAZY) vm_purge();",
+    ),
     "vmalloc: frames lost": Edit(VMALLOC_C, "if (frame) free_pages(frame, 0);", ""),
     "vmalloc: guards lost": Edit(
         VMALLOC_C, "vm.entries[page + reach] == ENTRY_GUARD) reach++;", "0) reach++;"
@@ -243,6 +253,7 @@ ALWAYS = frozenset(
         "slab: a full one never comes back",
         "slab: an empty one stays partial",
         "slab: another cache's object accepted",
+        "slab: an empty one beside the spare is forgotten",
         "kheap: not merged with the block behind",
         "kheap: not merged with the block before",
         "kheap: tag at the end forgotten",
@@ -256,6 +267,7 @@ ALWAYS = frozenset(
         "vmalloc: frames lost",
         "vmalloc: frames that wait are not waited for",
         "vmalloc: a link passes for a frame",
+        "vmalloc: more wait than are remembered",
     )
 )
 """Their changes once had a boot each. The walk stands for it, so it is in every run."""
