@@ -106,7 +106,7 @@ static inline uint32_t *word_of(struct arena *arena, size_t leaf)
 }
 
 /* First page of a node of `span` pages. */
-static inline size_t page_of(const struct arena *arena, size_t node, size_t span)
+static inline size_t first_page(const struct arena *arena, size_t node, size_t span)
 {
 	return node * span - arena->leaves * ARENA_WORD;
 }
@@ -258,11 +258,11 @@ static inline size_t descend(const struct arena *arena, size_t node, size_t span
 			continue;
 		node++;
 		if ((size_t)nodes[node - 1].tail + nodes[node].head >= pages)
-			return page_of(arena, node, span) - nodes[node - 1].tail;
+			return first_page(arena, node, span) - nodes[node - 1].tail;
 	}
 	if (nodes[node].best == span)
-		return page_of(arena, node, span);
-	return page_of(arena, node, span) +
+		return first_page(arena, node, span);
+	return first_page(arena, node, span) +
 	       lowest_bit(starts_of(~arena->bits[node - arena->leaves], pages));
 }
 
@@ -300,7 +300,7 @@ static size_t find_from(struct arena *arena, size_t from, size_t pages)
 		if (node & 1)
 			continue;
 		if (run + next->head >= pages)
-			return page_of(arena, node + 1, span) - run;
+			return first_page(arena, node + 1, span) - run;
 		if (next->best >= pages)
 			return descend(arena, node + 1, span, pages);
 		run = next->best == span ? run + span : next->tail;
