@@ -35,7 +35,8 @@ FOLDERS = {
 
 KERNEL_HEADERS = {
     **dict.fromkeys(
-        ("cmdline", "console", "fail", "ktest", "panic", "printk", "string", "types"), "base"
+        ("bits", "cmdline", "console", "fail", "ktest", "panic", "printk", "string", "types"),
+        "base",
     ),
     "boot_info": "mm",
 }
