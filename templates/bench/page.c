@@ -4,7 +4,7 @@
 #include <kernel/bench.h>
 #include <mm/page.h>
 
-/* A pair before, not counted, fills the hot list: the first of many is not typical. */
+/* An uncounted pair first fills the hot list, which is not typical of a pair. */
 bool bench_page_hot(struct bench *bench)
 {
 	phys_addr_t page = alloc_pages(ZONE_ANY, 0);

@@ -1,6 +1,6 @@
 /*
- * kmalloc's rare side: what is wrong with a pointer, what lies where, what was
- * counted, what to do when memory runs out, and whether all is well.
+ * kmalloc's slow paths: checking and describing pointers, counting, reporting failures,
+ * and verifying everything.
  *
  * To find a pointer's owner, start from the page map (mm/page.h), which knows
  * which blocks of pages are allocated and how large they are, so a slab's or a
@@ -43,7 +43,7 @@ size_t kmalloc_shrink(void)
 
 /* --- running out ------------------------------------------------------------------- */
 
-/* Count a failure; whether it deserves a line, as one that came so many `times`. */
+/* Count a failure, in `times` as well. Returns whether it is to be logged. */
 static bool failure_is_news(unsigned long *times)
 {
 	kmalloc_counts.failures++;
@@ -91,7 +91,7 @@ void *bad_product(size_t n, size_t size, const void *site)
 
 	if (!failure_is_news(&times))
 		return NULL;
-	printk("kcalloc(%u, %u): so many bytes can't be counted", n, size);
+	printk("kcalloc(%u, %u): the product overflows 32 bits", n, size);
 	print_caller(site);
 	printk("\n");
 	return NULL;
@@ -132,14 +132,17 @@ static const char *small_fault(const void *pointer)
 }
 
 //% endif
-/* A block of the page allocator's in the direct map. */
+/* An allocated block of the page allocator in the direct map. */
 struct block {
 	uintptr_t start;
 	unsigned pages;
 	bool is_free;
 };
 
-/* The block in which an address lies; false if it is in none: the image, the arena. */
+/*
+ * Find the block of an address. Returns false if it is in no block, but in the image or
+ * the arena, for example.
+ */
 static bool find_block(const void *pointer, struct block *block)
 {
 	for (unsigned order = 0; order <= MAX_ORDER; order++) {
@@ -159,7 +162,7 @@ static bool find_block(const void *pointer, struct block *block)
 	return false;
 }
 
-/* Inside of a live block of the heap everything looks overwritten. */
+/* Bytes inside a live block of the heap would look like an overwritten header. */
 static const char *heap_fault(const void *pointer, enum kheap_error error)
 {
 	struct kheap_place place;
@@ -185,13 +188,13 @@ static const char *pages_fault(const void *pointer)
 	size_t offset = (uintptr_t)pointer % PAGE_SIZE;
 	const char *fault = large_fault(pointer);
 
-	/* The header is in front of a multiple of the alignment, at the first there is room. */
+	/* The header is in front of the first multiple of the alignment that leaves room for it. */
 	if (!fault)
 		return offset & (offset - 1) ? "not the start of an allocation" : NULL;
 	return mapping_fault(pointer) ?: fault;
 }
 
-/* What is in no slab, no chunk, and not known to be large. */
+/* An address outside of slabs, chunks and large allocations. */
 static const char *stray_fault(const void *pointer)
 {
 	struct block block;
@@ -229,7 +232,7 @@ const char *kmalloc_fault(const void *pointer)
 	return tier_lookup(pointer).fault;
 }
 
-/* A place in a slab whose cache is one. */
+/* A place in a slab whose cache is valid. */
 static void describe_object(const void *pointer, char *text, size_t size)
 {
 	const struct slab *slab = slab_of(pointer);

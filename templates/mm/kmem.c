@@ -93,7 +93,7 @@ static void *bad_cache(const char *name, size_t size, size_t align, const char *
 	return NULL;
 }
 
-/* There is not enough: count it, say what was free, but not each time. */
+/* Out of memory: count it, and log the free memory, but not each time. */
 static COLD void *no_memory(const char *name)
 {
 	if (!is_news(++kmem_failures))

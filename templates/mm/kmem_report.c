@@ -1,4 +1,4 @@
-/* What the caches say of themselves: those from which something was allocated. */
+/* The report of the caches that have been used. */
 #include <kernel/printk.h>
 #include <mm/report.h>
 #include <mm/slab.h>

@@ -239,7 +239,7 @@ out:
 	KTEST_EXPECT_EQ(test, kheap_check(), KHEAP_OK);
 }
 
-/* kheap_check() sees what a write to free memory has broken. */
+/* kheap_check() detects the damage of a write to free memory. */
 KTEST(kheap, notices_overwritten_free_blocks)
 {
 	char *wall = heap_alloc(1000);

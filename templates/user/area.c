@@ -53,17 +53,25 @@ static inline uint32_t hole_end(const struct area *area)
 }
 
 /* Bytes of the hole in front of an area. */
-static inline uint32_t hole_of(const struct area *area)
+static inline uint32_t measure(const struct area *area)
 {
 	uint32_t room = area->start - hole_start(area);
 
 	return room > area->guard ? room - area->guard : 0;
 }
 
+/* The end of one area has moved, or what is in front of the next: both holes are others. */
+static inline void measure_both(struct area *area)
+{
+	area->hole = measure(area);
+	if (area->next)
+		area->next->hole = measure(area->next);
+}
+
 /* What a node's best is by its children and its own hole. */
 static inline uint32_t best_below(const struct area *area)
 {
-	uint32_t best = hole_of(area);
+	uint32_t best = area->hole;
 
 	if (area->left)
 		best = MAX(best, area->left->best);
@@ -199,6 +207,7 @@ static void hang(struct areas *areas, struct area *area, struct area *parent)
 	else
 		parent->right = area;
 	area->height = 0; /* it counts as changed */
+	measure_both(area);
 	settle(areas, area, area->next);
 }
 
@@ -320,6 +329,8 @@ void area_remove(struct areas *areas, struct area *area)
 	struct area *from;
 
 	unlink_area(areas, area);
+	if (area->next)
+		area->next->hole = measure(area->next);
 	if (areas->recent == area)
 		areas->recent = NULL;
 	if (area->left && area->right) {
@@ -336,6 +347,7 @@ void area_resize(struct area *area, uint32_t start, uint32_t end)
 	area->use.offset += start / PAGE_SIZE - area->start / PAGE_SIZE; /* modulo 2^32 */
 	area->start = start;
 	area->end = end;
+	measure_both(area);
 	if (area->right) /* of two neighbours, one is above the other: begin with the lower */
 		refresh(area->next, area);
 	else
@@ -385,7 +397,7 @@ static const struct area *highest(const struct area *at, uint32_t size)
 	for (;;) {
 		if (best_of(at->right) >= size)
 			at = at->right;
-		else if (hole_of(at) >= size)
+		else if (at->hole >= size)
 			return at;
 		else
 			at = at->left;
@@ -397,7 +409,7 @@ static const struct area *lowest(const struct area *at, uint32_t size)
 	for (;;) {
 		if (best_of(at->left) >= size)
 			at = at->left;
-		else if (hole_of(at) >= size)
+		else if (at->hole >= size)
 			return at;
 		else
 			at = at->right;
@@ -412,7 +424,7 @@ static const struct area *lower(const struct area *at, uint32_t size)
 	for (; at->parent; at = at->parent) {
 		if (at == at->parent->left)
 			continue;
-		if (hole_of(at->parent) >= size)
+		if (at->parent->hole >= size)
 			return at->parent;
 		if (best_of(at->parent->left) >= size)
 			return highest(at->parent->left, size);
@@ -428,7 +440,7 @@ static const struct area *higher(const struct area *at, uint32_t size)
 	for (; at->parent; at = at->parent) {
 		if (at == at->parent->right)
 			continue;
-		if (hole_of(at->parent) >= size)
+		if (at->parent->hole >= size)
 			return at->parent;
 		if (best_of(at->parent->right) >= size)
 			return lowest(at->parent->right, size);
@@ -502,7 +514,7 @@ static bool subtree_is_sound(const struct area *area, const struct area *parent,
 	copy = *area;
 	sum_up(&copy);
 	return copy.best == area->best && copy.height == area->height &&
-	       height_of(area->left) <= height_of(area->right) + 1 &&
+	       area->hole == measure(area) && height_of(area->left) <= height_of(area->right) + 1 &&
 	       height_of(area->right) <= height_of(area->left) + 1;
 }
 

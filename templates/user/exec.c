@@ -245,8 +245,6 @@ void process_set_name(struct process *process, const char *path)
 static void commit_to(struct space *former, struct node *node, const char *path)
 {
 	if (former) {
-		if (!current->shares_space)
-			user_account(former);
 		space_put(former);
 		process_release_lender(current);
 	}

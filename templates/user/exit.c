@@ -119,8 +119,6 @@ static void leave_space(struct process *process)
 		word_to_user(process->clear_tid, 0); /* fails if it is no address: its own loss */
 		process_wake((const void *)process->clear_tid);
 	}
-	if (!process->shares_space)
-		user_account(process->space);
 	if (process == current)
 		space_switch(NULL);
 	space_put(process->space);
@@ -155,6 +153,7 @@ void process_end(struct process *process, uint32_t status)
 		return; /* it has ended already */
 	process->state = PROCESS_ENDED;
 	process->status = status;
+	user_account(process);
 	give_back(process);
 	if (process->pid == 1) {
 		init_status = status;

@@ -22,19 +22,16 @@
 
 /* --- tables ----------------------------------------------------------------- */
 
-uint32_t *entry_make(struct space *space, uint32_t addr)
+COLD uint32_t *table_make(struct space *space, uint32_t addr)
 {
-	uint32_t *pde = directory_entry(space->directory, addr);
+	uint32_t *table = table_alloc();
 
-	if (unlikely(!*pde)) {
-		uint32_t *table = table_alloc();
-
-		if (!table)
-			return NULL;
-		space->tables++;
-		*pde = VIRT_TO_PHYS((uintptr_t)table) | PTE_PRESENT | PTE_WRITE | PTE_USER;
-	}
-	return (uint32_t *)phys_to_virt(*pde & PTE_FRAME) + pte_index(addr);
+	if (!table)
+		return NULL;
+	space->tables++;
+	*directory_entry(space->directory, addr) =
+		VIRT_TO_PHYS((uintptr_t)table) | PTE_PRESENT | PTE_WRITE | PTE_USER;
+	return table + pte_index(addr);
 }
 
 static void table_unhook(struct space *space, uint32_t *pde)

@@ -6,7 +6,7 @@
  */
 #include <arch/timer.h>
 #include <arch/usermode.h>
-#include <kernel/panic.h>
+#include <kernel/cmdline.h>
 #include <kernel/printk.h>
 #include <user/exec.h>
 #include <user/report.h>
@@ -73,6 +73,7 @@ uint32_t processes_run(const char *path, const char *const arguments[])
 	current = init;
 	process_join(init);
 	user_totals.processes = user_totals.most = 1;
+	user_totals.tells_all = boot_word("stats");
 	error = start(path, arguments);
 	if (error) {
 		log_line("user: %s can't be process 1: error %d", path, -error);

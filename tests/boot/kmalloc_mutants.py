@@ -194,7 +194,7 @@ KMALLOC_MUTANTS = [
         "done = populate(page_of(virt), pages, kind);",
         "done = populate(page_of(virt), pages + guard, kind) - guard;",
         PANIC,
-        "kfree.*: its header has a size that its pages do not",
+        "kfree.*: the size in its header does not match its pages",
     ),
     Mutant(
         "mapping_without_a_guard",

@@ -87,7 +87,7 @@ def free_blocks(result: Result, when: str) -> dict[str, int]:
     return {key.removeprefix(start): stats[key] for key in stats if key.startswith(start)}
 
 
-@pytest.mark.parametrize("times", [1, 0], ids=["alone", "and all behind it"])
+@pytest.mark.parametrize("times", [1, 0], ids=["alone", "and all after it"])
 def test_no_request_of_the_boot_breaks_anything(
     user_kernel: UserKernel, boot: Boot, times: int
 ) -> None:

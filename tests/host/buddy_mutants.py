@@ -92,7 +92,7 @@ BUDDY_MUTANTS = {
         "search",
         Edit(BUDDY_C, "frame >= b->pages || !IS_ALIGNED(addr, PAGE_SIZE))", "frame >= b->pages)"),
     ),
-    "page behind the region accepted": (
+    "page past the region accepted": (
         "search",
         Edit(BUDDY_C, "addr < b->base || frame >= b->pages", "addr < b->base || frame > b->pages"),
     ),
@@ -115,7 +115,7 @@ BUDDY_MUTANTS = {
         "search",
         Edit(BUDDY_C, "memset(map, BUDDY_NOTHING, b->map_size);", ""),
     ),
-    "map behind the last page believed to be clear": (
+    "map past the last page believed to be clear": (
         "search",
         Edit(BUDDY_C, "memset(map, BUDDY_NOTHING, b->map_size);", "memset(map, 0xff, b->pages);"),
     ),
@@ -127,7 +127,7 @@ BUDDY_MUTANTS = {
         "search",
         Edit(BUDDY_C, "IS_ALIGNED(frame, block_pages(order + 1)) &&", ""),
     ),
-    "pages behind the region given": (
+    "pages past the region given": (
         "search",
         Edit(BUDDY_C, "end < start || last > b->pages ||", "end < start ||"),
     ),
@@ -191,7 +191,7 @@ BUDDY_MUTANTS = {
         "corruption",
         Edit(BUDDY_C, "b->map[buddy] == b->map[frame])", "b->map[buddy] == 1)"),
     ),
-    "check: map behind the last page": (
+    "check: map past the last page": (
         "corruption",
         Edit(BUDDY_C, "for (; frame < b->map_size; frame++)", "for (; 0; frame++)"),
     ),

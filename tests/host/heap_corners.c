@@ -28,7 +28,7 @@ void try_corners(void)
 	if (kcalloc(0x10000, 0x10001) || kcalloc(0xffffffff, 0xffffffff))
 		wrong("kcalloc overflows");
 	if (kmalloc_aligned(8, 3) || kmalloc_aligned(8, 0) || kmalloc_aligned(8, 24))
-		wrong("kmalloc_aligned accepts an alignment that is none");
+		wrong("kmalloc_aligned accepts an invalid alignment");
 	if (kmalloc(0xffffffff) || kmalloc(0xfffff000) || kmalloc(0x80000000) ||
 	    kmalloc_aligned(64, 0x80000000))
 		wrong("kmalloc gives more than there is");
@@ -38,7 +38,7 @@ void try_corners(void)
 	check("corners");
 }
 
-/* A view of a device, right behind RAM. */
+/* A view of a device, right after RAM. */
 void try_device(void)
 {
 	phys_addr_t phys = model.ram_pages * PAGE_SIZE + 0x123;
@@ -103,7 +103,7 @@ void try_flush_of_few(void)
 	vm_purge();
 }
 
-/* What looks like a slab, but lies in pages that are none. */
+/* A forged slab, in pages that are not a slab's. */
 void try_forged_slab(void)
 {
 	char *object = kmem_cache_alloc(model.caches[0]);
@@ -133,7 +133,7 @@ void try_refill(void)
 	}
 }
 
-/* The most that addresses and frames have room for can be had at once. */
+/* The largest size for which there are addresses and frames can be allocated at once. */
 void try_largest(void)
 {
 	size_t pages = MIN(model.arena_pages - KMALLOC_GUARD_PAGES, free_page_count());

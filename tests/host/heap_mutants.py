@@ -55,7 +55,7 @@ _EDITS = {
     "slab: lent slab stays in its list": Edit(SLAB_H, "cache->partial.next = link->next;", ""),
     "slab: current one never returned": Edit(SLAB_C, "cache->current->used == SLAB_HELD", "0"),
     # --- the heap
-    "kheap: not merged with the block behind": Edit(
+    "kheap: not merged with the block after it": Edit(
         KHEAP_C, "if (tag_is_free(tag) && likely(", "if (0 && likely("
     ),
     "kheap: not merged with the block before": Edit(
@@ -104,7 +104,7 @@ _EDITS = {
     "kheap: large alignment ignored": Edit(
         KHEAP_C, "aligned = (char *)ALIGN_UP((uintptr_t)pointer, align);", "aligned = pointer;"
     ),
-    "kheap: bytes behind unchecked": Edit(
+    "kheap: bytes past the end unchecked": Edit(
         KHEAP_CHECK_C, "if (unlikely(*tail_before(next) != (KHEAP_LIVE | granules)))", "if (0)"
     ),
     "kheap: magic unchecked": Edit(
@@ -240,12 +240,12 @@ ALWAYS = frozenset(
         "slab: a full one never comes back",
         "slab: an empty one stays partial",
         "slab: another cache's object accepted",
-        "kheap: not merged with the block behind",
+        "kheap: not merged with the block after it",
         "kheap: not merged with the block before",
         "kheap: tag at the end forgotten",
         "kheap: rest of a block lost",
         "kheap: magic unchecked",
-        "kheap: bytes behind unchecked",
+        "kheap: bytes past the end unchecked",
         "kheap: large alignment ignored",
         "large: magic unchecked",
         "large: alignment ignored",

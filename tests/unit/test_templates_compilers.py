@@ -23,7 +23,7 @@ def used(text: str) -> set[str]:
 
 
 def asked_for(text: str) -> set[str]:
-    """Attributes that stand behind a question whether there are any."""
+    """Attributes that are used only after a test that they exist."""
     return set(re.findall(r"#if __has_attribute\((\w+)\)", text))
 
 

@@ -9,9 +9,9 @@
 #include <kernel/types.h>
 
 /*
- * A block of 2^order pages; NULL if there is none. What it holds is not defined. Before
- * it fails, objects of any slab and blocks of any chunk may be freed, and slabs and
- * chunks that have none be returned.
+ * A block of 2^order pages. Its content is undefined. Before this fails, it may free
+ * objects of any slab and blocks of any chunk, and return slabs and chunks that are
+ * empty. Returns NULL if there is no block.
  */
 void *kblock_alloc(unsigned order);
 
@@ -19,9 +19,10 @@ void *kblock_alloc(unsigned order);
 void kblock_free(void *block, unsigned order);
 
 /*
- * The heap's last words, so that its quick paths need not come back to a caller:
- * no chunk can be had for so many bytes (the result is kheap_alloc()'s); and
- * kheap_free() was given what kheap_fault() finds wrong (nothing was changed).
+ * Two functions that the heap's user provides. The heap tail-calls them, so its fast
+ * paths need no stack frame. kheap_exhausted() is called when no chunk can be allocated;
+ * kheap_alloc() returns its result. kheap_refused() is called when kheap_free() was given
+ * a pointer in which kheap_fault() finds an error; nothing was changed.
  */
 void *kheap_exhausted(size_t size);
 void kheap_refused(void *pointer);

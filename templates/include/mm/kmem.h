@@ -6,15 +6,15 @@
 #include <mm/page.h>
 #include <mm/slab.h>
 
-/* Add a cache to the list of those that are verified, counted and shrunk. */
+/* Add a cache to the list of caches that are verified, counted and shrunk. */
 void kmem_register(struct kmem_cache *cache);
 
 /* Whether there is such a cache. */
 bool kmem_is_cache(const struct kmem_cache *cache);
 
 /*
- * Whether a block of 2^order pages that is allocated begins where such a block
- * with this address in it would: the page map knows.
+ * Whether the address, rounded down to 2^order pages, is the start of an allocated block
+ * of that order. The page map tells.
  */
 static inline bool kblock_is(const void *pointer, unsigned order)
 {

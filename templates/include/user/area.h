@@ -39,7 +39,8 @@ struct area {
 
 	struct area *left, *right, *parent; /* the tree */
 	struct area *next, *previous; /* by address */
-	uint32_t best; /* the largest hole in front of any area of its subtree, in bytes */
+	uint32_t hole; /* bytes that are free in front of it, the guard not counted */
+	uint32_t best; /* the largest hole in its subtree */
 	uint32_t height; /* of its subtree; 1 for a leaf */
 
 	struct area_use use;

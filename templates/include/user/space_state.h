@@ -76,8 +76,18 @@ void range_enter(struct space *space, uint32_t start, uint32_t end, const struct
 
 /* --- pages in the tables: user/pages.c ----------------------------------------------- */
 
+/* Make the table for an address. The entry there; NULL: no memory. */
+uint32_t *table_make(struct space *space, uint32_t addr);
+
 /* The entry for an address, in a table that is made if it is not there; NULL: no memory. */
-uint32_t *entry_make(struct space *space, uint32_t addr);
+static inline uint32_t *entry_make(struct space *space, uint32_t addr)
+{
+	uint32_t pde = space->directory[pde_index(addr)];
+
+	if (unlikely(!pde))
+		return table_make(space, addr);
+	return (uint32_t *)phys_to_virt(pde & PTE_FRAME) + pte_index(addr);
+}
 
 /* The entry for an address, NULL if there is no table. */
 static inline uint32_t *entry_find(const struct space *space, uint32_t addr)
