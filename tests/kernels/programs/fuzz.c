@@ -3,6 +3,8 @@
  * this process must be able to go on: children make the calls, and may die of anything.
  */
 #include "check.h"
+#include <sched.h>
+#include <time.h>
 
 static uint32_t state;
 
@@ -116,6 +118,29 @@ static void play(uint32_t seed, uint32_t count)
 	_exit(0);
 }
 
+/* Seconds that a player may take: it may have jumped into code that does not end. */
+#define PATIENCE 2
+
+/* Wait for a player, then end all that it has left; whether it died of a signal. */
+static bool is_killed(pid_t child)
+{
+	struct timespec begin;
+	struct timespec now;
+	int status = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	while (!waitpid(child, &status, WNOHANG)) {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (now.tv_sec > begin.tv_sec + PATIENCE)
+			kill(child, SIGKILL);
+		sched_yield();
+	}
+	kill(-1, SIGKILL); /* all but process 1, which we are */
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	return WIFSIGNALED(status);
+}
+
 int main(int argc, char **argv)
 {
 	uint32_t seed = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 0) : 1;
@@ -130,7 +155,6 @@ int main(int argc, char **argv)
 
 	for (uint32_t done = 0; done < count; done += each) {
 		pid_t child = fork();
-		int status;
 
 		if (!child)
 			play(seed + done * 2654435761u, each);
@@ -138,11 +162,7 @@ int main(int argc, char **argv)
 			check(false, "fork: %s", strerror(errno));
 			break;
 		}
-		while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-			;
-		ended[WIFSIGNALED(status)]++;
-		while (waitpid(-1, NULL, WNOHANG) > 0)
-			;
+		ended[is_killed(child)]++;
 	}
 	check(ended[0] + ended[1] == (count + each - 1) / each,
 	      "%u calls with seed %u: %u players went "
