@@ -82,6 +82,7 @@ void range_enter(struct space *space, uint32_t start, uint32_t end, const struct
 
 	if (previous && area_continues(previous, start, use)) {
 		use_put(use);
+		space->areas.recent = previous; /* it is touched next */
 		area_resize(previous, previous->start, end);
 		if (next && next->start == end)
 			area_join(space, previous);
@@ -89,6 +90,7 @@ void range_enter(struct space *space, uint32_t start, uint32_t end, const struct
 	}
 	if (next && area_follows(next, start, end, use)) {
 		use_put(use);
+		space->areas.recent = next;
 		area_resize(next, start, next->end);
 		return;
 	}
@@ -97,6 +99,7 @@ void range_enter(struct space *space, uint32_t start, uint32_t end, const struct
 	area->end = end;
 	area->guard = use->flags & AREA_GROWS ? STACK_GUARD : 0;
 	area->use = *use;
+	space->areas.recent = area;
 	area_insert(&space->areas, area);
 }
 
