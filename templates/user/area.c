@@ -173,7 +173,7 @@ static void settle(struct areas *areas, struct area *area, struct area *until)
  * The hole in front of an area is another, and no node has moved. A larger one is the best of all
  * above up to one that has a better; a smaller one matters up to where it was not the best.
  */
-static void measure_again(struct area *area)
+static HOT_LEAF void measure_again(struct area *area)
 {
 	uint32_t hole = measure(area);
 	bool larger = hole >= area->hole;
@@ -277,7 +277,7 @@ static void unlink_area(struct areas *areas, struct area *area)
 
 /* --- the interface ----------------------------------------------------------- */
 
-struct area *area_above(struct areas *areas, uint32_t addr)
+HOT_LEAF struct area *area_above(struct areas *areas, uint32_t addr)
 {
 	struct area *found = areas->recent;
 	struct area *at = areas->root;

@@ -118,7 +118,7 @@ static inline uint32_t area_pages(const struct area *area)
 bool range_is_free(struct space *space, uint32_t start, uint32_t end);
 
 /* Where `size` bytes are free; 0 if nowhere. */
-uint32_t range_find(struct space *space, uint32_t hint, uint32_t size);
+uint32_t range_find(struct space *space, uint32_t size);
 
 /* Take everything out of a range. Takes an area. */
 void range_clear(struct space *space, uint32_t start, uint32_t end);
