@@ -1,5 +1,5 @@
 # Two commands bring everything up on a fresh machine: `make boot` and `make test`.
-# The tools behind them are plain: .venv/bin/kgen and .venv/bin/pytest.
+# The tools that they run are ordinary commands: .venv/bin/kgen and .venv/bin/pytest.
 
 BIN := .venv/bin
 

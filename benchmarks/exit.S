@@ -1,6 +1,6 @@
 /*
  * The shortest kernel that QEMU can boot and leave: tells the debug-exit port
- * that it passed. What running it takes is QEMU's own time.
+ * that it passed. Its run time is QEMU's own.
  */
 	.text
 	.balign 4

@@ -1,4 +1,4 @@
-"""What a session with kgen costs, as ratios to what it cannot do without.
+"""The cost of a session with kgen, as ratios to the unavoidable cost.
 
     .venv/bin/python benchmarks/session.py            five runs of each
     .venv/bin/python benchmarks/session.py -n 15 --json

@@ -20,7 +20,7 @@ kernel = Kernel(
         # The last 256 freed allocations are not used again yet: stale pointers hit nobody, and
         # what they wrote is seen. On a machine with little memory take less.
         quarantine=256,
-        # Who allocated it, and who freed it, is in each message.
+        # Each message names the call sites that allocated and freed.
         track=True,
         # At the end of the boot: what is still allocated, by whom.
         leaks=True,

@@ -2,7 +2,7 @@
 
     kgen build examples/minimal.py && kgen boot
 
-A description is a Python file that binds ``kernel``. What it does not say has a default:
+A description is a Python file that binds ``kernel``. Fields that it leaves out have defaults:
 ``kgen describe examples/minimal.py`` lists every field, and docs/description.md explains them.
 """
 

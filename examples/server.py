@@ -2,7 +2,7 @@
 
     kgen build examples/server.py && kgen boot --memory 4G
 
-What is scarce on such a machine is addresses and the TLB, not memory:
+On such a machine addresses and the TLB are scarce, not memory:
 
 - ``kernel_base`` 0x80000000 gives the kernel half of the addresses, and so 1536 MiB of RAM are
   mapped directly, with 4 MiB pages that are global (``minimum``: a Pentium Pro has them).

@@ -3,7 +3,7 @@
     kgen build examples/split_2g.py && kgen boot --memory 2G
 
 With the customary base of 0xc0000000 the kernel owns 1 GiB of addresses, of which 896 MiB can
-map RAM one to one. What a machine has beyond is high memory: it must be mapped before each use.
+map RAM one to one. Any RAM beyond is high memory: it must be mapped before each use.
 A base of 0x80000000 leaves room to map 1792 MiB directly; programs pay with addresses. Linux
 knows the same choice as VMSPLIT_2G.
 

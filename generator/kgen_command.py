@@ -111,7 +111,7 @@ def _leave() -> NoReturn:
 
 
 def _unraisable(unraisable: Any) -> None:
-    """An interrupt that Python could not raise is told in the end, and not by a traceback."""
+    """An interrupt that Python could not raise is reported in the end, and not by a traceback."""
     if not isinstance(unraisable.exc_value, KeyboardInterrupt):
         sys.__unraisablehook__(unraisable)
 
@@ -124,7 +124,7 @@ def _open_streams() -> None:
 
 
 def _write_anything() -> None:
-    """What the terminal's encoding lacks, and bytes of a name that are no text, are no error."""
+    """Make characters that the terminal lacks, and undecodable bytes of a name, no error."""
     codecs.register_error("kgen", _as_far_as_possible)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)

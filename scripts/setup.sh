@@ -107,7 +107,7 @@ missing_options() {
 	have_grub || echo grub-common grub-pc-bin xorriso
 }
 
-# What lacks where those packages are missing, or where there are none.
+# The features that are missing without those packages.
 say_lacking() {
 	[ "$(uname -sm)" != 'Darwin arm64' ] ||
 		say "iced-x86 has no wheel for this machine: pip compiles it, which takes Rust (brew install rust)"
@@ -156,7 +156,7 @@ install_packages() {
 		"mend what it says above, then run make again"
 }
 
-# What is optional is tried once, when .venv is made, and told if it cannot be had.
+# Optional packages are tried once, when .venv is made, and reported if they are not available.
 install_options() {
 	packages=$(missing_options | tr '\n' ' ')
 	# shellcheck disable=SC2086  # one word each

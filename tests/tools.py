@@ -1,8 +1,8 @@
 """What tests need of the machine that they run on, looked for as kgen does, or skipped by name.
 
 Programs for i386 are made by the compiler that kgen itself finds there: a machine whose only gcc is
-i686-linux-gnu-gcc runs these tests as well. What cannot be had on every machine (GRUB, a gcc for
-programs of the machine's own, an x86 processor, pseudo-terminals) is a skip that says what lacks.
+i686-linux-gnu-gcc runs these tests as well. Tools that are not on every machine (GRUB, a gcc for
+native programs, an x86 processor, pseudo-terminals) cause a skip that names what is missing.
 """
 
 from __future__ import annotations
@@ -113,4 +113,4 @@ def terminal() -> tuple[int, int]:
     try:
         return pty.openpty()
     except OSError as error:
-        pytest.skip(f"no pseudo-terminal can be had here (is devpts mounted?): {error.strerror}")
+        pytest.skip(f"no pseudo-terminal is available here (is devpts mounted?): {error.strerror}")

@@ -3,8 +3,9 @@
     .venv/bin/python examples/classroom/sweep.py      builds and boots it with several values
 
 workload.c is the ``kernel_main()``: it fills the memory with single pages, frees them one by one
-in random order, and asks after each eighth how large a block could be had. The random numbers
-come from a fixed seed and no clock is read, so each boot of one kernel gives the same numbers.
+in random order, and measures after each eighth the largest block that can be allocated. The random
+numbers come from a fixed seed and no clock is read, so each boot of one kernel gives the same
+numbers.
 
 Try also ``--set kmalloc.guard_pages=4``, another seed (``--append seed=7``), or a strategy of
 your own in workload.c.

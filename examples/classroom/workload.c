@@ -1,5 +1,5 @@
 /*
- * How large a block can be had when so much memory is free?
+ * How large is the largest block when a given part of memory is free?
  *
  *   1. Allocate all memory as single pages; remember them in a table.
  *   2. Shuffle the table (Fisher-Yates).

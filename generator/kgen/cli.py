@@ -1,7 +1,8 @@
 """The command line: verbs, their help, and what becomes of errors. The work is done elsewhere.
 
-Whatever a verb needs is imported when it runs, so that ``kgen --help`` and a build with nothing to
-do cost little more than Python itself. Exit codes are the contract's (:class:`kgen.errors.Exit`).
+The modules of a verb are imported when it runs, so that ``kgen --help`` and a build with nothing
+to do cost little more than Python itself. Exit codes are the contract's
+(:class:`kgen.errors.Exit`).
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ def check(description: Path | None, sets: tuple[str, ...], as_json: bool) -> Non
         kgen check examples/tiny.py --set layout.kernel_base=0x80000000
 
     The proof holds for every RAM size that it admits. Prints the address map that follows, or all
-    problems (exit code 2). How large the image is, only a build can tell: what it may take is said.
+    problems (exit code 2). Only a build knows the size of the image: its limit is printed.
     """
     from kgen.load import load, prove
     from kgen.units import KiB, show_address
@@ -421,7 +422,7 @@ def bench(**options: Any) -> None:
     "most",
     metavar="COUNT",
     type=click.IntRange(min=1),
-    help="At most so many classes.  [default: as many as there are]",
+    help="The most classes to propose.  [default: the present number]",
 )
 @answering
 def tune(
@@ -434,8 +435,8 @@ def tune(
         kgen tune trace.txt examples/server.py --classes 12
 
     TRACE is the log of a kernel with debug.trace, or text with lines `a SIZE ID` (allocated), `f
-    ID` (freed), or `SIZE COUNT` (that many live); # begins a remark. The proposal wastes the least
-    inside objects that so few classes can.
+    ID` (freed), or `SIZE COUNT` (that many live); # begins a remark. The proposal wastes least
+    inside objects of all choices with at most that number of classes.
     """
     from kgen.tune import report
 

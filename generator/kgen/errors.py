@@ -1,4 +1,4 @@
-"""What can go wrong, with the exit code that says so.
+"""Errors, with their exit codes.
 
 Every error that a user sees is a :class:`KgenError`: what is wrong, where, and what to
 change. The command line prints it and exits with ``exit_code``; nothing else does.

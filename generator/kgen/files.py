@@ -47,7 +47,7 @@ def write_whole(path: Path, data: bytes) -> None:
 def write_together(contents: Mapping[Path, bytes]) -> None:
     """Replace several files, in order, once all their contents are on disk.
 
-    What takes room comes first, so a full disk changes none of them.
+    All temporary files are written first, so a full disk changes none of them.
     """
     temporaries = {path: path.with_name(f".{path.name}.tmp") for path in contents}
     try:

@@ -1,4 +1,4 @@
-"""How much memory the kernel's own data takes, as a function of the machine's RAM.
+"""The memory that the kernel's own data takes, as a function of the machine's RAM.
 
 The kernel computes the same numbers at boot from what it finds; ``kgen.check`` needs them
 before there is a kernel, to prove that they fit on every machine that a description admits,
@@ -21,9 +21,9 @@ So the room is least at ``ram.minimum``, a page past the first step from there o
 ``ram.maximum``: :func:`tight_sizes`. A test compares them with every page of RAM.
 
 **What it assumes of a machine.** RAM is in one piece from the load address to its end or the end
-of the direct map. What a firmware keeps of its end (SeaBIOS: 128 KiB) is not subtracted; what there
-is below the load address (a PC has 500 KiB and more below 1 MiB) is not added, and is more. Modules
-take what they take.
+of the direct map. The part at its end that a firmware keeps (SeaBIOS: 128 KiB) is not subtracted.
+RAM below the load address is not added; it is more than that (a PC has 500 KiB below 1 MiB).
+Modules are not counted.
 """
 
 from __future__ import annotations

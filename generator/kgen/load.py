@@ -2,8 +2,8 @@
 
 A description is a program: it is run, and what it binds to ``kernel`` is the kernel. Its folder
 is on ``sys.path`` meanwhile, so it can import neighbours, and no ``__pycache__`` is left there.
-What is wrong with *running* it ends here, with file and line; what is wrong with the kernel that
-it describes is gathered by :func:`prove`, all problems together.
+An error in *running* it ends here, with file and line. Problems of the described kernel are
+gathered by :func:`prove`, and reported together.
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ def output(verb: Body) -> Body:
 
 
 def told(verb: Body) -> Body:
-    """Add the options that say what a kernel is told and given by its loader."""
+    """Add the options for a kernel's command line and modules."""
     verb = click.option(
         "--init",
         metavar="FILE",

@@ -1,6 +1,6 @@
 """``kgen build`` from end to end: described → rendered → built → verified, then installed.
 
-What was built before stays whole until its successor is verified: the linker writes
+The former kernel stays whole until its successor is verified: the linker writes
 ``unverified.elf``; only when every rule holds does it become ``kernel.elf``, and the manifest,
 which vouches for it, is written last. If nothing changed, all of this is skipped.
 """

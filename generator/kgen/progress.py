@@ -1,4 +1,4 @@
-"""What a person sees of a build in the works: which of its steps is under way.
+"""Shows a person the progress of a build: the step that is under way.
 
 ``described → rendered → built → verified`` on a terminal, nothing at all in a pipe. rich is
 imported only where it draws, and only once there is work to show.

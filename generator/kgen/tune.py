@@ -1,6 +1,6 @@
 """``kgen tune``: which size classes serve a recorded trace of allocations best.
 
-An object takes the smallest class that holds it; the rest of the class is waste. For sizes
+An object takes the smallest class in which it fits; the rest of the class is waste. For sizes
 ``s1 < s2 < … < sn`` with weights (how many of each are live, on average), a class is worth having
 only where it equals some size, and serves a run of neighbours. So with ``W(j, c)`` the least waste
 that ``c`` classes can make of the first ``j`` sizes, and ``w(i, j)`` the waste of one class of size
@@ -18,7 +18,8 @@ A trace is text, a line for each event; ``#`` begins a remark::
     64 1200       1200 objects of 64 bytes, live all the time
 
 Or it is the log of a kernel with ``debug.trace``, whose machine lines have the events, numbered
-from ``i`` on: an allocation's size, or ``-n`` for the end of what was allocated n events before::
+from ``i`` on: an allocation's size, or ``-n`` for the free of the allocation made n events
+before::
 
     # kgen:trace i=120 ops=64,400,-1,24,-4
 """
@@ -276,7 +277,7 @@ def efficiency(weights: Mapping[int, float], classes: Sequence[int]) -> float:
 def best_classes(weights: Mapping[int, float], most: int) -> tuple[int, ...]:
     """Ascending classes, at most ``most``, of which the last is the largest size's.
 
-    They waste as little as any so many classes do, and no more of them than that takes.
+    No choice of at most ``most`` classes wastes less, and no smaller one wastes as little.
     """
     tops = sorted({align_up(size, STEP) for size in weights})
     counts = dict.fromkeys(tops, 0.0)

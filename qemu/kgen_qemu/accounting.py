@@ -1,9 +1,9 @@
-"""Where a machine's memory goes, predicted to the byte and held against the kernel's own accounts.
+"""Predicts a machine's use of memory to the byte, and checks the kernel's own accounts.
 
 From the memory map and modules that a kernel reports, and the numbers of its
 manifest, everything up to the first page handed out by the buddies follows.
-``predict()`` computes it by the kernel's steps, in Python and by other means
-than the C code: ranges are lists, what is free is a difference of lists.
+``predict()`` computes it by the kernel's steps, but with other data structures than the C
+code: ranges are lists, free memory is a difference of lists.
 
     the map             available, less what a stricter entry takes back, in whole pages
     memblock            of them what zones cover, without 640 KiB to 1 MiB; the image, the
@@ -11,8 +11,8 @@ than the C code: ranges are lists, what is free is a difference of lists.
     the buddies         what is left, in each zone, in the largest aligned blocks
     the page directory  tables, large pages, pages of the direct map
 
-``compare()`` then goes through the figures that the kernel has said. They also
-have to add up, which holds whether or not they were foreseen:
+``compare()`` then compares the kernel's figures. Their sum must also be right, whatever
+was predicted:
 
     available = kernel + modules + early + free + all waste
 """
@@ -81,7 +81,7 @@ def account(said: Transcript, model: MemoryModel | None) -> Accounting | None:
 
 
 def _sum(stats: dict[str, int]) -> Iterator[Mismatch]:
-    """Available memory is the sum of all that became of it."""
+    """Available memory is the sum of all its uses."""
     parts = ("kernel", "modules", "early", "free", *(f"waste.{name}" for name in WASTE))
     total = sum(stats.get(f"mem.{part}", 0) for part in parts)
     available = stats.get("mem.available")

@@ -1,13 +1,13 @@
 """Every instruction that ran in the kernel, and the CPU that brought it.
 
-QEMU has no 386. Its 486 is told to the kernel as one, and then watched:
-``-d in_asm`` writes each block of instructions to a file when it is about to be
-run for the first time, with its raw bytes. Those are decoded here (not the text
-beside them, which depends on how QEMU was built) and looked up in ``i386``.
+QEMU has no 386. The kernel is told that QEMU's 486 is a 386, and its instructions are
+recorded: ``-d in_asm`` writes each block of instructions to a file when it is about to be
+run for the first time, with its raw bytes. Those are decoded here (not the text beside
+them, which depends on how QEMU was built) and looked up in ``i386``.
 
-A block ends at the first jump; an exception may leave it earlier. So what stands
-after the faulting instruction of a block is logged and did not run. The exact
-form makes every instruction a block of its own. (How QEMU is told: ``trace``.)
+A block ends at the first jump; an exception may leave it earlier. So instructions after
+the faulting one of a block are logged, but did not run. The exact form makes every
+instruction a block of its own. (How QEMU is told: ``trace``.)
 
 A log in QEMU's formats, with a disassembler and without::
 
@@ -16,12 +16,12 @@ A log in QEMU's formats, with a disassembler and without::
     0xc0100435:  c3         retl                       OBJD-T: 0f0138c3
 
 An instruction of more than eight bytes goes on in a line of its own, with an
-address and no text. In all formats a block's bytes are contiguous, and that is
-all that is relied on.
+address and no text. In all formats a block's bytes are contiguous; the parser relies on
+nothing else.
 
 A kernel leaves through the exit port, and there its log ends. From QEMU 9.1 on the
-machine goes on for a moment after that, now and then long enough for another block:
-what is logged there is cut off, or no two runs would give the same log.
+machine runs on for a moment after that, sometimes long enough for another block. These
+blocks are cut off, so that two runs give the same log.
 """
 
 import os
@@ -63,7 +63,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Audit:
-    """What a log came to.
+    """The result of reading a log.
 
     ``instructions`` were logged, at ``distinct`` addresses; ``families`` counts
     those by the family that brought them, ``newer`` are the names of all that a
@@ -111,7 +111,7 @@ def audit(file: Path, image: Path | bytes, kernel_base: int, trace: Trace) -> Au
     found: dict[int, tuple[int, str]] = {}
     instructions = 0
     for block, times in Counter(ran).items():
-        here = dict(_decode(block))
+        here = dict(_decode(block, trace.x87))
         instructions += times * len(here)
         found |= here
     newer = {at: what for at, what in sorted(found.items()) if what[0] != 3}
@@ -181,13 +181,13 @@ def _leaves(block: Block) -> bool:
     )
 
 
-def _decode(block: Block) -> Iterator[tuple[int, tuple[int, str]]]:
+def _decode(block: Block, x87: bool) -> Iterator[tuple[int, tuple[int, str]]]:
     """(address, (family, text)) of each instruction; no text where a 386 has it."""
     from iced_x86 import Decoder
 
     start, code = block
     for instruction in Decoder(32, code, ip=start):
-        family = i386.first_family(instruction)
+        family = i386.first_family(instruction, x87=x87)
         if not family:
             at = instruction.ip32 - start
             yield instruction.ip32, (0, code[at : at + 8].hex(" "))

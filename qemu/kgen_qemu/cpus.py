@@ -1,6 +1,6 @@
 """The CPU ladder: which processors a boot may name, and what each can do.
 
-What matters to a memory subsystem, oldest first:
+The features that matter to a memory subsystem, oldest first:
 
     INVLPG  drop one page from the TLB (486); without it CR3 is reloaded and all go
     WP      ring 0 obeys read-only pages (486)
@@ -13,8 +13,8 @@ its 486 has CPUID and announces PSE. The boot tests hold the table to the
 machine.
 
 QEMU has no 386 at all. The 486 plays it: the kernel's command line says that it
-is one, and an audit (``kgen_qemu.audit``) sees to it that nothing runs which a
-386 lacks.
+is one, and an audit (``kgen_qemu.audit``) verifies that no instruction runs which a 386
+lacks.
 """
 
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ def model(name: str, *, above_4g: bool = False) -> str:
 
 
 def told(name: str, append: str) -> str:
-    """The kernel's command line ``append``, with what it must be told of its CPU."""
+    """The kernel's command line ``append``, with the word for its CPU."""
     return f"{append} cpu={name}".lstrip() if name in _PLAYED_BY else append
 
 

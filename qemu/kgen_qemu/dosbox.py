@@ -1,8 +1,8 @@
 """DOSBox-X in QEMU's place: a machine that *is* a 386, in software.
 
-Told ``cputype=386, core=normal`` it has no INVLPG, AC and ID do not toggle, and
-CR0.WP is without effect; so the kernel's own detection of a 386 is at work here,
-which QEMU's 486 has to be spared (``cpus``). What differs from a boot under QEMU:
+With ``cputype=386, core=normal`` it has no INVLPG, AC and ID do not toggle, and CR0.WP is
+without effect. So the kernel's own detection of a 386 is tested here; under QEMU it is
+bypassed (``cpus``). The differences from a boot under QEMU:
 
     loading     from a floppy: DOSBox-X knows no Multiboot
     serial      COM1 writes to a "file", which is a pipe of ours
@@ -11,8 +11,8 @@ which QEMU's 486 has to be spared (``cpus``). What differs from a boot under QEM
                 ended at its second ``hello``
 
 DOSBox-X boots what its autoexec says, without a window (SDL's dummy drivers).
-The options are as in its reference configuration (2026.01.02) and wiki. A floppy of
-its own accord is as slow as a real one, which is half the time of a boot; ours is not.
+The options are as in its reference configuration (2026.01.02) and wiki. By default its
+floppy is as slow as a real one, which takes half the time of a boot; ours is not.
 """
 
 import os

@@ -1,7 +1,7 @@
 """Files that a boot writes: whole or not at all, and only where a plain file may stand.
 
-Something else may stand there: a folder, a pipe at which one would wait for ever, a
-device. That, a full disk and a folder of somebody else's are faults with a name.
+In the place of a file there may be a folder, a device, or a pipe on which one would wait
+for ever. These, a full disk and a folder of another user are reported by name.
 """
 
 import errno
@@ -33,7 +33,7 @@ _KINDS = (
 
 
 def unwritable(what: str, error: OSError) -> BootError:
-    """The error (usage) for what could not be written: ``what`` and why, and what to do."""
+    """The error (usage) for a file that cannot be written: ``what``, reason, and remedy."""
     reason = error.strerror or str(error)
     return usage(f"{what} cannot be written: {reason}", _HINTS.get(error.errno or 0, ""))
 

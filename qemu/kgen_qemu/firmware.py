@@ -25,7 +25,7 @@ def firmware(name: str, *, machine: str, via: str, binary: str) -> Path | None:
     """The file for QEMU's ``-bios``, None for QEMU's own choice.
 
     ``name`` is ``seabios``, ``qboot``, a file, or ``auto``: qboot where it serves
-    and is there. Raises BootError for what is not there or cannot serve.
+    and is there. Raises BootError for a file that is missing or unusable.
     """
     if name == "seabios":
         return None

@@ -1,9 +1,9 @@
-"""What former boots left: kept in ``boot/former``, each once.
+"""Results of former boots, kept in ``boot/former``, each once.
 
 ``boot/MACHINE.log`` and its kin are those of the last boot on that machine. The next
 one, of another kernel or with other options, moves them here; their name then has a
-digest of what was said and of what it was said by. So a boot that only repeats a
-former one, which gives the same log to the byte, adds nothing.
+digest of log and record. So a boot that only repeats a former one, which gives the same
+log to the byte, adds nothing.
 """
 
 import hashlib

@@ -1,8 +1,8 @@
 """Which CPU brought an instruction: the generations of the i386, as data.
 
 Families are numbered as CPUID does: 3 a 386, 4 a 486, 5 a Pentium, 6 a Pentium
-Pro. 7 stands for what no family promises: floating point, MMX, SSE, and
-whatever else has a CPUID flag of its own.
+Pro. 7 stands for features that no family promises: floating point, MMX, SSE, and all
+others with a CPUID flag of their own.
 
 iced-x86 tags each decoded instruction with the feature that introduced it;
 ``FAMILY`` says which family has that feature. Two readers rest on it: the

@@ -1,8 +1,8 @@
 """Ctrl-C, SIGTERM and SIGHUP: each ends us in good order, once.
 
 A signal becomes an exception, so that every block that has something to clean up is
-left. Those that follow are passed over: the first one has been heard, and a second one
-in the middle of the cleaning up would leave things. Who cannot wait has SIGKILL.
+left. Later signals are ignored: the first one has been handled, and a second one during
+the clean-up would leave things. SIGKILL ends kgen at once.
 
 A signal that was ignored when we were started stays ignored: that is what ``nohup``
 does with SIGHUP, and a shell with the SIGINT of what it runs in the background.
@@ -46,7 +46,7 @@ def handle(numbers: Sequence[signal.Signals] = (signal.SIGINT, *TERMINATION)) ->
 def termination_raises() -> Iterator[None]:
     """Within the block SIGTERM and SIGHUP raise Terminated, where they would kill us.
 
-    Whoever handles or ignores them already is left alone. Only the main thread can do
+    A signal that is handled or ignored already is left alone. Only the main thread can do
     this; elsewhere the block changes nothing.
     """
     if threading.current_thread() is not threading.main_thread():

@@ -19,14 +19,14 @@ them up. Indentation alone says which level a line belongs to: two spaces, four
 or a tab. Diagnostics (``# …``) belong to the result that follows them. Linux may
 put the time before each line, ``[    0.060000] ``, and the CPU or task after it.
 
-A test may print anything, other tests' reports too. A kernel that announces its
-tests is not misunderstood: after ``announced()`` all is the test's own output, until
-its result comes, which has the indentation, the number and the name that are due.
+A test may print anything, other tests' reports too. A kernel that announces its tests
+avoids misreadings: after ``announced()`` all lines are the test's own output, until a
+result with the expected indentation, number and name.
 
 Nothing here raises: a report that contradicts itself yields ``problems``, for
-the caller to judge. The grammar is Documentation/dev-tools/ktap.rst in Linux; what
-it leaves open is taken strictly: a plan must be there, and of the directives only
-SKIP changes what ``ok`` and ``not ok`` say.
+the caller to judge. The grammar is Documentation/dev-tools/ktap.rst in Linux; where it
+leaves a choice, this parser is strict: a plan is required, and of the directives only
+SKIP changes the meaning of ``ok`` and ``not ok``.
 """
 
 import re
@@ -54,7 +54,7 @@ _BAIL_OUT = re.compile(r"Bail out!\s*(.*)$")
 
 @dataclass(frozen=True)
 class CaseResult:
-    """One leaf: ``name`` is ``suite.test``; ``message`` what was said of it."""
+    """One leaf: ``name`` is ``suite.test``; ``message`` the text about it."""
 
     name: str
     outcome: Outcome

@@ -1,11 +1,11 @@
-"""What an emulator starts ends with its boot, and with us, however either comes about.
+"""All processes of an emulator end with its boot, and with us, however either ends.
 
 An emulator may be a script that starts the real one. It may fork, ignore signals, and
 leave others when it ends; and we may be killed at any moment, with no time
 to clean up. So a boot has a *watcher*: a shell that does nothing but read from a pipe of
 ours. The pipe closes when we close it, or when we die; the watcher then kills all that
-belongs to the boot, and itself. There is no moment at which nobody would notice: a
-child of ours that has not yet become the emulator holds the pipe's end as well.
+belongs to the boot, and itself. There is no gap: a child of ours that has not yet become
+the emulator holds the pipe's end as well.
 
 Two things say what belongs to a boot:
 
@@ -102,7 +102,7 @@ def leash() -> Iterator[Leash]:
 
 
 def answer(argv: Sequence[str], seconds: float, most: int = 1 << 20) -> tuple[int | None, bytes]:
-    """What a program prints, at most so much of it, and its exit status.
+    """The output of a program, up to a limit, and its exit status.
 
     No status (None) if it has not ended after ``seconds``. OSError if it cannot be started.
     """

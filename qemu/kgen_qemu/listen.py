@@ -5,7 +5,7 @@ One deadline covers everything; pexpect's own clock starts anew with each
 
 Two things end together with a sound QEMU, the process and its end of the line. One that
 is a script, or broken, may end and leave a process that holds the line, or close
-the line and live on: whichever comes first is noticed, and the other is not waited for.
+the line and live on: the first of the two ends the wait.
 """
 
 import re
@@ -43,7 +43,7 @@ _LONGEST_WAIT = 3600.0
 
 @dataclass(frozen=True)
 class Heard:
-    """What came of listening.
+    """The result of listening.
 
     ``status`` is QEMU's exit status, None if we ended it; ``timed_out`` if that
     was for the deadline, ``deaf`` if QEMU had closed the line and lived on.
@@ -82,7 +82,7 @@ class Listener:
         """The log is unbuffered."""
 
     def finish(self) -> Transcript:
-        """The line is dead: what was said on it."""
+        """The line is dead. Returns all that it received."""
         transcript, rest = self.parser.finish()
         self._pass_on(rest)
         return transcript
@@ -162,7 +162,7 @@ def _exit_status(qemu: Qemu, deadline: float, in_grace: bool) -> _End:
 
 
 def _drain(console: fdspawn) -> None:
-    """Read what stands in the pipe. Who still writes has escaped us, and is heard no longer."""
+    """Read the rest of the pipe. A process that still writes has escaped us, and is not read."""
     for _ in range(_PIPE // _READ):
         if _await(console, [_ANYTHING], LOOK) != _FOUND:
             break

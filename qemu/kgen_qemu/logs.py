@@ -2,8 +2,7 @@
 
 The name tells the machine. A repeated boot writes the same file, and what a former one
 left is kept (``former``). A boot of the same machine that is still running keeps its
-log: the next one writes ``-2``. The lock that says so goes with the process, whatever
-becomes of it.
+log: the next one writes ``-2``. The lock ends with the process, however it ends.
 """
 
 import fcntl

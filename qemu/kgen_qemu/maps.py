@@ -12,8 +12,8 @@ whatever else people want to say of it. Types are those of E820: 1 available, 2
 reserved, 3 ACPI reclaimable, 4 ACPI NVS, 5 bad; others mean reserved.
 
 The kernel gets it as a module of lines ``0xBASE 0xLENGTH TYPE``, named so that
-it recognises it (``kernel/replay.c``), and marks as reserved whatever the
-machine beneath does not have.
+it recognises it (``kernel/replay.c``), and marks as reserved all memory that the machine
+lacks.
 """
 
 import hashlib

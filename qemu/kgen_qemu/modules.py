@@ -1,8 +1,8 @@
-"""Modules as a boot is asked for them: where they are, what the kernel is told, what fits.
+"""Modules of a request: their files, their command lines, and the checks that they fit.
 
-A kernel keeps so many bytes of a module's command line, and would cut the rest; a
-loader hands over addresses at which there is no RAM. Both boots could pass and prove
-nothing, so they are refused here.
+A kernel keeps a limited number of bytes of a module's command line, and would cut the
+rest; a loader may pass addresses without RAM. Both boots could pass and prove nothing, so
+they are refused here.
 """
 
 import hashlib

@@ -9,9 +9,9 @@ at all. A newer QEMU takes it for a shutdown like any other (``guest-shutdown``)
 and keeps the status for its own end. A kernel that stands still is asked where,
 just before its end (``locate``).
 
-What comes on this socket is believed no further than its form goes: a program in
-QEMU's place may say anything, of any length. The first thing that is not QMP ends the
-dialogue, and is kept for the report (``nonsense``).
+Data on this socket is checked for its form: a program in QEMU's place may send anything,
+of any length. The first thing that is not QMP ends the dialogue, and is kept for the
+report (``nonsense``).
 
 qemu.qmp speaks all of QMP, but importing it takes longer than a boot.
 """

@@ -81,7 +81,7 @@ def _audit(request: Request, logs: Logs) -> Audit | None:
 
 
 def _findings(audited: Audit | None, accounts: Accounting | None) -> tuple[str, ...]:
-    """What neither the kernel nor QEMU found wrong, and is."""
+    """Errors that neither the kernel nor QEMU found."""
     differences = () if accounts is None else tuple(map(str, accounts.mismatches))
     return (() if audited is None else audited.reasons) + differences
 

@@ -102,7 +102,7 @@ def _panic(result: Result) -> list[tuple[str, str]]:
 
 
 def _leaks(result: Result) -> list[tuple[str, str]]:
-    """What was never freed, by call site: no failure by itself, but to be seen."""
+    """Leaks, by call site. They are reported, but are no failure by themselves."""
     leaks = result.leaks
     if not leaks:
         return []

@@ -1,4 +1,4 @@
-"""What the user asked of a boot, checked before anything starts.
+"""The user's request for a boot, checked before anything starts.
 
 ``boot_request()`` takes the command's options as typed and gives a ``Request``,
 or raises BootError: usage (exit 2) for what cannot be, emulator (exit 6) when
@@ -67,7 +67,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Options:
-    """What may be asked of a boot: the options of ``kgen boot``, as typed.
+    """A request for a boot: the options of ``kgen boot``, as typed.
 
     ``memory`` is a SIZE such as ``64M``; None is 64 MiB, or what ``map`` (a JSON
     file) takes, or the nearest that the kernel admits. ``cpu`` None is a 386 for
@@ -131,7 +131,7 @@ def boot_request(directory: Path = Path("kernel_out"), **options: Any) -> Reques
 
 
 def check(asked: Options) -> None:
-    """Raise BootError (usage) for what can be told of the options by themselves."""
+    """Raise BootError (usage) for options that are wrong by themselves."""
     _one_of("--engine", asked.engine, ENGINES)
     _one_of("--accel", asked.accel, ACCELS)
     _one_of("--via", asked.via, LOADERS)
@@ -198,7 +198,7 @@ def _dosbox(asked: Options, manifest: Manifest, size: int) -> tuple[str, Machine
 
 
 def _command(asked: Options, directory: Path, size: int) -> str:
-    """``kgen boot`` as one would type it; CPU, memory and machine are said in any case."""
+    """``kgen boot`` as one would type it, always with CPU, memory and machine."""
     plain = Options()
     always = {"cpu", "memory", "machine"} if asked.engine == "qemu" else {"cpu", "memory"}
     typed = ["kgen", "boot"]

@@ -1,12 +1,11 @@
 """The boot session: QEMU runs, pexpect listens and answers, a verdict comes out.
 
 The order of ``boot()`` is the order of events: open the log, start QEMU, listen
-until it ends or has to be ended, judge. What the serial line says goes to the
-log before anything else looks at it, so the log is whole up to the very byte at
-which a machine, or we, may die.
+until it ends or has to be ended, judge. Serial data goes to the log before anything else
+looks at it, so the log is whole up to the very byte at which a machine, or we, may die.
 
-QEMU takes about 40 ms to reach a kernel. Whatever is not needed to start it
-(pexpect, the parser, the judge) is imported meanwhile, and so costs nothing.
+QEMU takes about 40 ms to reach a kernel. Modules that are not needed to start it
+(pexpect, the parser, the judge) are imported meanwhile, and so cost nothing.
 """
 
 import time

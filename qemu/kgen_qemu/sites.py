@@ -34,7 +34,7 @@ class CodeSite:
 
 @dataclass(frozen=True)
 class LeakSite:
-    """What one call site allocated and nobody freed."""
+    """Allocations of one call site that nobody freed."""
 
     frame: Frame
     count: int
@@ -45,7 +45,7 @@ class LeakSite:
 
 
 def amount(count: int, size: int) -> str:
-    """So many allocations of so many bytes, in words."""
+    """A number of allocations and of bytes, in words."""
     return f"{size} bytes in {count} allocation{'s' if count != 1 else ''}"
 
 

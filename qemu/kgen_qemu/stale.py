@@ -1,8 +1,8 @@
 """Whether a kernel is still what its sources would make.
 
-A boot takes what was built, and judges that. Who edited a file and forgot to
-build, or whose build failed, reads a verdict on the kernel from before: so it is
-said. The manifest lists what the kernel was made from, with hashes.
+A boot judges the kernel that was built. If a file was edited and not built, or the build
+failed, the verdict is on the former kernel, and the report says so. The manifest lists
+what the kernel was made from, with hashes.
 """
 
 import hashlib
@@ -41,10 +41,10 @@ CURRENT = Stale()
 
 
 def staleness(manifest: Manifest) -> Stale:
-    """What has changed.
+    """The changed files.
 
-    A kernel may have been taken elsewhere without its sources: where all that
-    lay beside it are gone, or all in its folder, or all others, nothing is said of those.
+    A kernel may have been taken elsewhere without its sources: if all files beside it are
+    gone, or all in its folder, or all others, these are not reported.
     """
     groups: dict[str, list[tuple[Path, str]]] = {"beside": [], "elsewhere": [], "inside": []}
     for name, digest in manifest.inputs.items():

@@ -1,8 +1,8 @@
 """Addresses to function, file and line, from a kernel's symbol table and DWARF.
 
-A kernel prints raw addresses, in a panic or of who allocated what: they are cheap
-and cannot fail, and the names are put to them here. Whatever the ELF lacks is left
-out of the frame; no ELF, however odd, makes this raise.
+A kernel prints raw addresses, in a panic or as call sites: they are cheap and cannot
+fail. This module adds the names. Fields that the ELF lacks are left out of the frame; no
+ELF, however odd, makes this raise.
 
 The address of a fault is exact. All others are return addresses, which point
 *after* a call; the line wanted is that of the byte before.

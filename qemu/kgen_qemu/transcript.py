@@ -11,11 +11,11 @@ then ``key=value`` fields (integers decimal or 0x, ``msg`` last and quoted):
     # kgen:exit pid=1 status=0
     # kgen:end status=pass ok=41 fail=0 skip=2
 
-What precedes ``hello`` is firmware noise, wherever on its line hello begins. Text
-is UTF-8; what of it can't be printed, or is no UTF-8, is shown as ``\x1b``. A
-guest may say anything, so nothing here raises, memory is bounded however much
-comes, and a machine line that cannot be read is a *problem* on record. Machine
-words that this version does not know are left alone: they may be added freely.
+Output before ``hello`` is firmware noise, wherever on its line hello begins. Text is
+UTF-8; bytes that are not UTF-8 or not printable are shown as ``\x1b``. A guest may say
+anything, so nothing here raises, memory is bounded however much comes, and a machine line
+that cannot be read is a *problem* on record. Machine words that this version does not
+know are left alone: they may be added freely.
 
 A line counts when its newline has come. The exception is a panic: a machine
 that dies while saying so has still panicked.
@@ -90,7 +90,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Leak:
-    """What the code that returns to ``site`` allocated and nobody freed."""
+    """Allocations of the code that returns to ``site``, never freed."""
 
     site: int
     count: int
@@ -107,7 +107,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Panic:
-    """The kernel's last words. Fields that it did not give are None."""
+    """The kernel's panic. Fields that it did not give are None."""
 
     message: str
     vector: int | None = None
@@ -238,7 +238,7 @@ class TranscriptParser:
         return lines
 
     def finish(self) -> tuple[Transcript, list[Line]]:
-        """End of the serial line: what was said, and the line that was cut short, if any."""
+        """End of the serial line. Returns the transcript, and a line that was cut short."""
         lines: list[Line] = []
         if self._partial:
             self._take_cut_line(lines)

@@ -1,4 +1,4 @@
-"""What the kernel said and how the machine ended, to one verdict. Pure.
+"""One verdict from the kernel's log and the end of the machine. Pure.
 
 A pass is the conjunction of everything: QEMU's status for pass, ``status=pass``,
 every stage in order, a complete plan, no panic, every ``--expect`` seen and no
@@ -9,7 +9,7 @@ being the nearest to a cause:
     reset     the machine reset itself: a triple fault
     emulator  QEMU could not start, failed, or was killed
     timeout   the deadline passed
-    protocol  what was said is incomplete, or contradicts itself or the exit code
+    protocol  the log is incomplete, or contradicts itself or the exit code
     fail      a test failed, --expect was not seen or --forbid was; process 1 ended with anything
               but status 0; an instruction ran that this CPU lacks; the accounts are wrong
     pass
@@ -53,9 +53,9 @@ class Ending:
 
 @dataclass(frozen=True)
 class Expected:
-    """What the manifest says of a kernel, as far as judging it goes.
+    """The part of a kernel's manifest that a verdict needs.
 
-    ``process``: it runs process 1, and says how that ended.
+    ``process``: it runs process 1, and reports how that ended.
     """
 
     stages: tuple[str, ...]
@@ -282,8 +282,12 @@ def _counts(said: Transcript) -> list[str]:
             reasons.append(f"the end marker says {name}={claimed}, the report has {counted}")
     if end.status == "pass" and end.fail:
         reasons.append(f"the end marker says status=pass with fail={end.fail}")
-    if end.status == "fail" and not end.fail:
+    if end.status == "fail" and not end.fail and not (said.exit and said.exit.status):
         reasons.append("the end marker says status=fail with fail=0")
+    if end.status == "pass" and said.exit and said.exit.status:
+        reasons.append(
+            f"the end marker says status=pass, and process {said.exit.pid} {said.exit.how}"
+        )
     return reasons
 
 

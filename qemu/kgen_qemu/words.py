@@ -1,9 +1,8 @@
-"""The kernel's command line: what can be told of it before the boot.
+"""The kernel's command line: checks of it before the boot.
 
-A kernel passes over words that it does not know, and keeps no more than it has
-room for. Who mistypes an option, or gives it to a kernel that was built without,
-would see a boot that passes and proves nothing; so ``fail.``, which is kgen's,
-is looked at here.
+A kernel ignores words that it does not know, and keeps no more than it has room for. With
+a mistyped option, or one that the kernel was built without, a boot would pass and prove
+nothing; so the ``fail.`` options, which are kgen's, are checked here.
 """
 
 from kgen_qemu.errors import BootError, did_you_mean, usage

@@ -7,7 +7,7 @@
  */
 #include <kernel/types.h>
 
-/* Which of the three gcc calls depends on what a function needs: quotient, rest or both. */
+/* gcc calls one of the three: for the quotient, for the remainder, or for both. */
 uint64_t __udivmoddi4(uint64_t n, uint64_t d, uint64_t *remainder);
 uint64_t __udivdi3(uint64_t n, uint64_t d);
 uint64_t __umoddi3(uint64_t n, uint64_t d);

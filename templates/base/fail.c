@@ -8,10 +8,10 @@
  *     cache ──────┘  ┌─────────▶ page
  *     vmalloc ───────┴─────────▶ address ◀──── ioremap
  *
- * Each asks here first. Requests of the kinds that count are numbered from 1, and
- * some fail: the nth, and as many after it as are wanted; those of one call site;
- * or one in so many, by a seeded sequence. Either the command line says which, or a
- * sweep (kernel/sweep.c), which tries them all.
+ * Each asks here first. Requests of the selected kinds are numbered from 1. These fail:
+ * the nth and a number of requests after it; those of one call site; or one in N, chosen
+ * by a seeded sequence. The command line selects them, or a sweep (kernel/sweep.c), which
+ * tries them all.
  *
  * Concurrency: none; one CPU, interrupts off.
  */
@@ -34,11 +34,11 @@ static const char *const kind_names[FAIL_KINDS] = {
 static struct {
 	uint32_t kinds; /* that count: bit 1 << kind */
 	unsigned long nth; /* fail this request, counted from 1; 0: none */
-	unsigned long times; /* and so many in all from there on; 0: all */
+	unsigned long times; /* number of requests that fail from there on; 0: all */
 	bool its_kind; /* of these, only those of the nth's kind */
 	enum fail_kind kind; /* of the nth, once it was made */
 	uintptr_t site; /* fail requests from here */
-	uint32_t rate; /* fail one in so many */
+	uint32_t rate; /* fail one in this many */
 	uint32_t seed;
 	bool until_tests;
 } fail;

@@ -12,10 +12,10 @@
  *     ok 1 buddy
  *     …
  *
- * A test may print what it likes, text in the form of a report too. So a line for programs
- * says where the report begins, and where each test does: from there on, the first line
- * that is indented as a test's result, and has its number and name, is the result. Each
- * line of the report begins on a line of its own.
+ * A test may print any text, even text that looks like a report. So machine lines mark
+ * the start of the report and of each test. After that mark, the first line with the
+ * indentation, number and name of the test is its result. Each line of the report begins
+ * on a line of its own.
  *
  * The linker gathers the cases of all files in one table. Cases of one suite need
  * not stand together: each suite is run where its first case stands.
@@ -24,7 +24,7 @@
 #include <kernel/printk.h>
 #include <kernel/string.h>
 
-/* Of longer names the line that announces a test has the beginning: it must fit. */
+/* Longer names are cut in the line that announces a test, so that it fits. */
 #define SUITE_SHOWN 70
 #define NAME_SHOWN 90
 

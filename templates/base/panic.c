@@ -27,8 +27,8 @@ void panic_add_note(struct panic_note *note)
 }
 
 /*
- * `# kgen:bt` with "0x…" for each caller. `where` is the instruction that faulted, NULL
- * if none did and the first caller says it all.
+ * Print `# kgen:bt` with "0x…" for each caller. `where` is the instruction that faulted,
+ * NULL if the panic is not a fault.
  */
 static void print_backtrace(const uint32_t *where, uintptr_t frame)
 {
@@ -54,7 +54,7 @@ static void end(const char *status, uint8_t code)
 	machine->exit(code);
 }
 
-/* A panic while panicking says no more: whatever it prints might fail again. */
+/* A panic within a panic prints nothing more: printing might fail again. */
 void panic_enter(void)
 {
 	static bool panicking;

@@ -1,6 +1,6 @@
 /*
- * The log: all of it goes to the consoles that take lines for programs (the serial
- * line), text for people to the others (the screen), too.
+ * The log. Consoles that take lines for programs (the serial line) get all of it, the
+ * others (the screen) only text for people.
  *
  * Text is written as it is formatted, a byte at a time, so it may be of any length. Lines
  * for programs, and those that must be read as they are, begin on a line of their own:
@@ -41,7 +41,7 @@ static void put_for_programs(char c)
 	}
 }
 
-/* Whoever wrote last may have left a line without its end. */
+/* The last writer may have left a line without a newline. */
 static void end_lines(bool for_people)
 {
 	for (struct console *console = consoles; console; console = console->next) {
@@ -104,7 +104,7 @@ struct protocol_line {
 	bool quoted; /* within a msg="…" */
 };
 
-/* What is cut within quotes ends with one, or nobody could read the rest. */
+/* A line that is cut within quotes ends with a quote, or no parser could read it. */
 static void put_protocol(void *to, char c)
 {
 	struct protocol_line *line = to;

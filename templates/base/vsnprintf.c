@@ -7,8 +7,9 @@
  *
  * A directive that is not supported is written as it stands, so that it can be seen.
  * One whose argument has a known size (%f, %n, %ls) takes it, and those after it are
- * read from the right place. With any other nobody can tell where the next argument
- * lies: the rest of the format is written as it stands, and no more are read.
+ * read from the right place. After any other directive the position of the next argument
+ * is not known: the rest of the format is written as it stands, and no more arguments are
+ * read.
  *
  * On an i386 int, long, size_t, ptrdiff_t and pointers take one word of arguments,
  * long long and intmax_t two.
@@ -75,7 +76,7 @@ static const char *parse_flags(const char *at, struct spec *spec)
 	}
 }
 
-/* A number, or `*` for the next argument. What exceeds an int counts as the largest one. */
+/* A number, or `*` for the next argument. A number beyond INT_MAX counts as INT_MAX. */
 static const char *parse_number(const char *at, int *number, va_list *args)
 {
 	if (*at == '*') {
@@ -113,7 +114,7 @@ static const char *parse_length(const char *at, struct spec *spec)
 	return at;
 }
 
-/* What follows a '%': `args` is taken by its address, as it moves on for a `*`. */
+/* Parse what follows a '%'. `args` is passed by its address, as a `*` advances it. */
 static const char *parse(const char *at, struct spec *spec, va_list *args)
 {
 	*spec = (struct spec){ .length = LENGTH_WORD, .precision = -1 };
@@ -132,7 +133,7 @@ static const char *parse(const char *at, struct spec *spec, va_list *args)
 
 #define DIGITS_MAX 64 /* of 2^64 - 1 in base 2; %#o has one more than 22 */
 
-/* The digits of `value`, as many as it has (0 has none), in front of `end`. */
+/* Write the digits of `value` in front of `end`; 0 has no digits. */
 static char *digits_of(uint64_t value, unsigned base, const char *figures, char *end)
 {
 	while (value) {
@@ -260,8 +261,8 @@ struct long_double {
 };
 
 /*
- * Take the argument of a directive that is not supported; false if it is not known how
- * much it takes. `extended` tells a long double from a double.
+ * Skip the argument of a directive that is not supported. `extended`: a double is a long
+ * double. Returns false if the argument's size is not known.
  */
 static bool skip_argument(char conversion, bool extended, va_list *args)
 {
@@ -292,7 +293,7 @@ static bool skip_argument(char conversion, bool extended, va_list *args)
 	return false;
 }
 
-/* False if the conversion is none of these, and nothing was written. */
+/* Returns false, with nothing written, for any other conversion. */
 static bool convert(struct out *out, const struct spec *spec, char conversion, va_list *args)
 {
 	switch (conversion) {

@@ -1,5 +1,5 @@
 /*
- * Runs the standard workloads and prints what they took, a line for each:
+ * Runs the standard workloads and prints their results, a line for each:
  *
  *     # kgen:bench name=page.hot ops=20000 alloc=200000 free=200000 …
  *
@@ -10,7 +10,7 @@
  *   left             page frames not given back by the end
  *   changed          orders, of all zones, of which there are not as many free blocks as before
  *
- * Each workload begins with the generator seeded anew and nothing kept at hand.
+ * Before each workload the generator is seeded anew and all kept memory is reclaimed.
  */
 #include <arch/cpu.h>
 #include <kernel/bench.h>
@@ -102,7 +102,7 @@ static void report(const char *name, const struct bench *bench, size_t left)
 		  metadata_bytes(), managed_pages(), left, changed_orders());
 }
 
-/* Free page frames when all that is merely kept at hand has been given back. */
+/* Free page frames after all kept memory was reclaimed. */
 static size_t settled(void)
 {
 	kmalloc_shrink();
@@ -128,7 +128,7 @@ static void run(const char *name, bench_fn *workload)
 		printk("bench: %s: not enough memory\n", name);
 }
 
-/* A forced CPU is newer than it is told to be. */
+/* A CPU that cpu= forces is in truth newer, and may have RDTSC. */
 static bool has_clock(void)
 {
 	return cpu.forced || cpu.family >= 5;

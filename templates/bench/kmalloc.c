@@ -1,10 +1,9 @@
 /*
  * Workloads of kmalloc() and kfree().
  *
- * Efficiency is what is live, in the bytes that were asked for, over the bytes of
- * the page frames that it takes, sampled while objects come and go. The first half
- * of a run is not sampled: what is allocated at first lies denser than what takes
- * its place.
+ * Efficiency is the live bytes, as they were requested, over the bytes of the page frames
+ * that they occupy, sampled while objects are replaced. The first half of a run is not
+ * sampled: the first objects are packed more densely than their successors.
  */
 #include <kernel/bench.h>
 #include <mm/kmalloc.h>
@@ -50,7 +49,7 @@ bool bench_pair64(struct bench *bench)
 	return first;
 }
 
-/* Objects of random sizes, replaced at random; those that are there at first don't count. */
+/* Objects of random sizes, replaced at random; the first allocations are not measured. */
 static bool mix(struct bench *bench, unsigned objects, unsigned ops, const uint32_t *sizes)
 {
 	struct bench_object *all = bench_room.objects;
@@ -79,7 +78,7 @@ bool bench_mix64k(struct bench *bench)
 	return mix(bench, BENCH_OBJECTS_64K, BENCH_OPS_64K, bench_sizes_64k);
 }
 
-/* The oldest of a queue goes, a new one comes. */
+/* Free the oldest of a queue, allocate a new one. */
 bool bench_fifo256(struct bench *bench)
 {
 	struct bench_object *queue = bench_room.objects;

@@ -1,6 +1,6 @@
 /*
- * A function of one instruction, whatever it is declared to take and to return. What
- * a call of it costs, less that one, is what measuring costs (bench/timed.c).
+ * A function of one instruction, whatever it is declared to take and to return. The ticks
+ * of a call to it, less that instruction, are the cost of measuring (bench/timed.c).
  */
 	.text
 	.globl	bench_nothing

@@ -10,8 +10,8 @@
  * Each measured call has a twin that differs in one thing, the function called:
  * bench_nothing(), a lone return. gcc compiles twins alike, so what a twin reads,
  * less one instruction, is what measuring costs: exactly, where the clock counts
- * instructions. What an inline function of the kernel's API does around its call
- * counts as the call's.
+ * instructions. Instructions that an inline function of the kernel's API adds around its
+ * call count as the call's.
  */
 #include <arch/cpu.h>
 #include <kernel/bench.h>
@@ -34,7 +34,7 @@ enum shape {
 
 static uint32_t overhead[SHAPES]; /* ticks in each reading that are not the call's */
 
-/* Where ticks are time, readings differ: the quietest of some batches counts. */
+/* If ticks are time, readings differ: the quickest of some batches counts. */
 #define BATCHES 64
 #define BATCH 64
 
@@ -51,7 +51,7 @@ uint32_t bench_clock(void)
 	return clock();
 }
 
-/* A difference fits 31 bits. Where ticks are time, a call may seem to take less than none. */
+/* A difference fits 31 bits. If ticks are time, it may be negative. */
 static inline void count(struct tally *tally, enum shape shape, uint32_t ticks)
 {
 	tally->ticks += (int32_t)(ticks - overhead[shape]);

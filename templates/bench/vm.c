@@ -1,7 +1,7 @@
 /*
  * Mapping: a page of the arena mapped, touched and unmapped. A 386 can only flush
  * the whole TLB, a 486 one page of it; `cpu=386` and `cpu=486` on the command line
- * choose. Flushes that serve for many unmappings are spread over them.
+ * choose. The cost of a flush that serves many unmappings is spread over them.
  */
 #include <kernel/bench.h>
 #include <mm/vmalloc.h>

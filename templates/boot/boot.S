@@ -7,8 +7,8 @@
  * undefined. The image is linked at KERNEL_START but runs at KERNEL_LOAD, so
  * until paging is on every address is taken through PHYS().
  *
- *   1. Fill the boot page tables: physical 0 upwards, as far as the linker found
- *      that image and early data may reach. 4 KiB pages: a 386 has no others.
+ *   1. Fill the boot page tables: physical 0 up to the end of image and early data, as
+ *      computed by the linker. The pages have 4 KiB: a 386 has no others.
  *   2. Point two stretches of the boot page directory at the same tables: one at
  *      0, where we run now, and one at KERNEL_BASE, where we are about to run.
  *   3. Turn paging on; the next instruction is fetched through the first stretch.
@@ -72,7 +72,7 @@ _start:
 	movl $(PHYS(page_map_table) + (PTE_PRESENT | PTE_WRITE)), %eax
 	movl %eax, PHYS(boot_page_directory) + PAGE_MAP_PDE * 4
 
-	/* 3. Only PG is added: a 386 reads reserved bits of CR0 as it likes. */
+	/* 3. Only PG is added: reserved bits of CR0 read as undefined on a 386. */
 	movl $PHYS(boot_page_directory), %eax
 	movl %eax, %cr3
 	movl %cr0, %eax

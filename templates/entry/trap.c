@@ -7,7 +7,7 @@
  * interrupts ring 3 does not come here: enter_user() returns (arch/i386/usermode.S). The
  * kernel runs with interrupts off, but for the HLT of timer_wait().
 //% else
- * Interrupts proper stay masked: the kernel polls what it needs.
+ * Hardware interrupts stay masked: the kernel polls.
 //% endif
  */
 #include <arch/gdt.h>

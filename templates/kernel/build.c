@@ -1,6 +1,6 @@
 /*
- * The place of the build id, in a file of its own: no compiler that reads the
- * zeros may rely on them.
+ * The place of the build id. It has a file of its own, so that no compiler sees the zeros
+ * and relies on them.
  */
 #include <kernel/build.h>
 

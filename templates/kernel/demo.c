@@ -1,7 +1,7 @@
 /*
- * The kernel_main() of a kernel without sources of its own: shows the allocators
- * at work. Start yours from it: list it in the description as
- * Kernel(sources=["hello.c"]) and this file is left out.
+ * The kernel_main() of a kernel without sources of its own: it shows the allocators at
+ * work. To write your own, start from a copy and list it in the description,
+ * Kernel(sources=["hello.c"]). This file is left out then.
  */
 #include <arch/paging.h>
 #include <arch/tlb.h>

@@ -1,9 +1,8 @@
 /*
  * kmain(): the eight steps, in order.
  *
- * Each step ends with what it claims, for people, and `# kgen:stage` for
- * programs. The first two have happened in boot.S; here they are only reported,
- * once there is a serial line to do so.
+ * Each step ends with a report for people, and `# kgen:stage` for programs. boot.S has
+ * made the first two steps; they are only reported here, as boot.S has no serial line.
  */
 #include <arch/cpu.h>
 #include <arch/io.h>
@@ -43,7 +42,7 @@ static void stage_done(enum boot_stage stage)
 	bench_stage(names[stage]);
 }
 
-/* Step 1, done by boot.S: say what the CPU uses. */
+/* Step 1, done by boot.S: print the paging structures in use. */
 static void report_boot_paging(void)
 {
 	BUG_ON(!(read_cr0() & CR0_PG));
@@ -53,7 +52,7 @@ static void report_boot_paging(void)
 	stage_done(STAGE_BOOT_PAGING);
 }
 
-/* Step 2, done by boot.S: show where we are, and burn the bridge. */
+/* Step 2, done by boot.S: print where the kernel runs, and remove the identity map. */
 static void leave_lower_half(void)
 {
 	uintptr_t eip;
@@ -66,7 +65,7 @@ static void leave_lower_half(void)
 	stage_done(STAGE_HIGHER_HALF);
 }
 
-/* Step 3: what the loader told us; multiboot_read() has copied it. */
+/* Step 3: check the loader's information, which multiboot_read() has copied. */
 static void check_boot_info(void)
 {
 	modules_check(); /* against the map of this machine */
@@ -75,13 +74,13 @@ static void check_boot_info(void)
 	stage_done(STAGE_MULTIBOOT);
 }
 
-/* Step 4: a bump allocator, and from it what must exist before the next step. */
+/* Step 4: a bump allocator, and the allocations that must exist before the next step. */
 static void start_memblock(void)
 {
 	phys_addr_t ram_end = memory_init();
 
 	memblock_regions_report();
-	zones_reserve(ram_end); /* what they are given touches others' regions, and joins them */
+	zones_reserve(ram_end); /* reported before, as allocations join adjacent regions */
 	paging_reserve(ram_end);
 	BUG_ON(memblock_check(&memblock));
 	memblock_report();
@@ -99,7 +98,7 @@ static void start_buddy(void)
 	stage_done(STAGE_BUDDY);
 }
 
-/* Step 6: the page directory that stays. */
+/* Step 6: the permanent page directory. */
 static void start_paging(void)
 {
 	const char *fault;
@@ -137,24 +136,24 @@ void kmain(uint32_t magic, phys_addr_t info)
 	//% endif
 
 	machine_init(); /* consoles: from here on there is a log */
-	trap_init(); /* faults end in a panic that names them */
+	trap_init(); /* from here on a fault ends in a panic that names it */
 	kgen_line("hello proto=%d name=%s build=%s base=i386", PROTO_VERSION, KERNEL_NAME,
 		  kernel_build_id);
 	multiboot_read(magic, info); /* copy what the loader passed: command line, map, modules */
-	cpu_init(); /* what the CPU can do, unless the command line says less */
+	cpu_init(); /* detect the CPU, or believe cpu= of the command line */
 	bench_stage(NULL); /* stages are timed from here on */
 
 	report_boot_paging(); /* 1: boot.S maps physical memory twice */
-	leave_lower_half(); /* 2: and jumps up; the lower map goes */
-	check_boot_info(); /* 3: the memory map, and what else the loader passed */
+	leave_lower_half(); /* 2: and jumps to the higher half; the identity map is removed */
+	check_boot_info(); /* 3: the memory map, and the loader's other information */
 	start_memblock(); /* 4: room for page tables and metadata */
 	start_buddy(); /* 5: page frames */
-	start_paging(); /* 6: the page directory that stays */
-	text_seal(); /* a 386 does not protect it */
-	start_kmalloc(); /* 7: any size */
-	free_profile_read(&initial); /* how the zones begin */
+	start_paging(); /* 6: the permanent page directory */
+	text_seal(); /* note the checksum of text: a 386 does not protect it */
+	start_kmalloc(); /* 7: allocations of any size */
+	free_profile_read(&initial); /* free blocks of each order at the start */
 	kernel_main(); /* 8: the user's code, or the demonstration */
-	ktrace_end(); /* tests are no load of the user's */
+	ktrace_end(); /* the tests are not part of the user's load */
 	stage_done(STAGE_ALLOCATE);
 	//% if features.user_space
 	succeeded = run_programs(); /* 9: ring 3 */
@@ -162,14 +161,14 @@ void kmain(uint32_t magic, phys_addr_t info)
 	//% endif
 
 	bench_run(); /* the standard workloads */
-	kmalloc_shrink(); /* what is kept without being in use */
-	free_profile_note(); /* the tests must leave it as it is now */
+	kmalloc_shrink(); /* free all that is kept without being in use */
+	free_profile_note(); /* free blocks now: the tests must restore them */
 	passed = run_tests(); /* in-kernel tests, or a sweep of failures through them */
-	text_verify(); /* nobody wrote to it */
+	text_verify(); /* verify the checksum of text */
 	meminfo_report(&initial); /* counters, and the table for people */
 	//% if features.user_space
-	kernel_end(passed && succeeded); /* the verdict, and off */
+	kernel_end(passed && succeeded); /* print the verdict, and exit */
 	//% else
-	kernel_end(passed); /* the verdict, and off */
+	kernel_end(passed); /* print the verdict, and exit */
 	//% endif
 }

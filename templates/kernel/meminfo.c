@@ -1,10 +1,11 @@
 /*
- * How memory is used: what the allocators count, and what can be seen by looking.
+ * The use of memory: counters of the allocators, and figures that are found by walking
+ * their data.
  *
- * Counting costs instructions on paths that are taken often, so the allocators count
- * little. The rest is found out when somebody asks, by walking what they keep anyway:
- * the arena's page-table entries, the heap's lists of free blocks, the free blocks of
- * each order. That takes as long as there is to walk.
+ * Counting costs instructions on frequent paths, so the allocators count little. All
+ * other figures are computed on demand, by walking data that exists anyway: the arena's
+ * page-table entries, the heap's lists of free blocks, the free blocks of each order. The
+ * time is proportional to the size of that data.
  *
  * Each subsystem reports of itself (mm/report.h); here the parts are put in order.
  *
@@ -19,7 +20,7 @@
 #include <mm/kmalloc.h>
 #include <mm/report.h>
 
-/* What is in use, but for the zones. */
+/* Print the use of all subsystems but the zones. */
 static void print_use(void)
 {
 	kmem_print();
@@ -53,7 +54,7 @@ void meminfo_report(const struct free_profile *initial)
 	kmalloc_report();
 	if (table)
 		print_use();
-	kmalloc_shrink(); /* what is merely kept is part of no zone's profile */
+	kmalloc_shrink(); /* memory that is merely kept must not count in the zones' profiles */
 	free_profile_read(&now);
 	pages_report(initial, &now);
 	vmalloc_report();

@@ -1,15 +1,15 @@
 /*
  * Replaying another machine's memory map.
  *
- * A module named "kgen.map" holds a map as text, a line an entry, three numbers:
+ * A module named "kgen.map" has a map as text. Each line is an entry of three numbers:
  * base and length in hexadecimal, type in decimal (`kgen boot --map` makes it):
  *
  *     0x0 0x9fc00 1
  *     0x9fc00 0x400 2
  *
- * The kernel then starts from that map instead of the firmware's. What is not
- * there can't be used, so everything that the real map does not offer joins the
- * replayed one as reserved; the normaliser lets the stricter entry win.
+ * The kernel then starts from that map instead of the firmware's. Memory that does not
+ * exist cannot be used: everything outside of the real map's available ranges is added to
+ * the replayed map as reserved, and the stricter entry wins when the map is normalised.
  */
 #include <arch/fixmap.h>
 #include <kernel/boot_info.h>
@@ -44,7 +44,10 @@ static int digit(char c)
 	return -1;
 }
 
-/* The next number, hexadecimal after "0x"; false at the end of the text or if it is not a number. */
+/*
+ * Read the next number, hexadecimal after "0x". Returns false at the end of the text, or
+ * if it is not a number.
+ */
 static bool read_number(struct reader *reader, uint64_t *value)
 {
 	unsigned base = 10;
@@ -81,7 +84,7 @@ static void reserve_what_is_not_there(const struct memmap_ranges *real)
 	memmap_add(&boot_info.map, at, UINT64_MAX - at, MEMORY_RESERVED);
 }
 
-/* Loaders differ in whether a module's name has its path, and arguments, with it. */
+/* Some loaders pass a module's path and arguments with its name, others do not. */
 static bool is_map(const char *name)
 {
 	const size_t length = strlen(REPLAY_MODULE);

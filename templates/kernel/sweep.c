@@ -1,18 +1,18 @@
 /*
  * The failure-injection sweep. For each test:
  *
- *   1. Run it as it is. It must pass.
+ *   1. Run it without failures. It must pass.
  *   2. Run it again while its k-th request for memory fails, for k = 1, 2, … until it
  *      makes fewer than k. Do so three times for each k: with that request failing
  *      alone, with all later ones of its kind, and with all later ones.
- *   3. What the test expected does not count, as it expects to get memory, but for
- *      KTEST_ALWAYS(). Nothing may panic, every allocator must be sound, and all
- *      memory must be back.
+ *   3. Failed expectations of the test do not count, as it expects to get memory; only
+ *      KTEST_ALWAYS() counts. Nothing may panic, every allocator must be sound, and all
+ *      memory must be free again.
  *
- * So a test has to free what it has, whatever it did not get.
+ * So a test has to free all that it got, whichever requests failed.
  *
- * A test that makes tens of thousands of requests would be run as often. The short
- * form tries the first ones, and then fewer and fewer:
+ * A test that makes tens of thousands of requests would be run tens of thousands of
+ * times. The short form tries the first 16 requests, then steps that grow by a quarter:
  *
  *     k        1 2 3 … 16 20 25 31 38 … 1027 1283 …
  *
@@ -40,7 +40,7 @@ static const char *const reach_names[] = {
 	[FAIL_ALL] = " and all after it",
 };
 
-/* Where it is, for the message of a panic. */
+/* The present position, for the message of a panic. */
 static struct {
 	const struct ktest_case *test;
 	unsigned long k;
@@ -75,7 +75,7 @@ struct balance {
 	size_t pages; /* that kmalloc has */
 };
 
-/* With nothing kept that is not in use. */
+/* Taken after all memory that is not in use was reclaimed. */
 static void read_balance(struct balance *balance)
 {
 	struct kmalloc_stats stats;
@@ -88,7 +88,7 @@ static void read_balance(struct balance *balance)
 	balance->mappings = vmalloc_stats.maps - vmalloc_stats.unmaps;
 }
 
-/* What is wrong after a run, or NULL. */
+/* Check everything after a run. Returns the error in words, or NULL. */
 static const char *fault_since(const struct balance *before)
 {
 	static struct balance after;
@@ -114,7 +114,7 @@ static const char *fault_since(const struct balance *before)
 
 /* --- one test -------------------------------------------------------------------- */
 
-/* Run a test while requests fail; what is wrong afterwards, or NULL. */
+/* Run a test while requests fail. Returns the error afterwards, or NULL. */
 static const char *run_failing(unsigned long k, enum fail_reach reach, const struct balance *before)
 {
 	struct ktest test = { .suite = now.test->suite, .name = now.test->name, .quiet = true };
@@ -136,7 +136,7 @@ static unsigned long next(unsigned long k)
 	return full || k < EACH_UP_TO ? k + 1 : k + k / THEN_SKIP;
 }
 
-/* All runs with the k-th request failing; false if something is wrong, or k is too high. */
+/* All runs in which the k-th request fails. Returns false after an error, or if k is too high. */
 static bool try_request(struct ktest *test, unsigned long k, const struct balance *before)
 {
 	for (unsigned reach = FAIL_ALONE; reach <= FAIL_ALL; reach++) {
@@ -198,7 +198,10 @@ static void print_place(void)
 		       now.test->name);
 }
 
-/* Run it instead of the tests, and report it as the tests are; false if one failed. */
+/*
+ * Run the sweep instead of the tests, with a report of the same form. Returns false if a
+ * test failed.
+ */
 static bool sweep_run(void)
 {
 	static struct panic_note note = { .print = print_place };

@@ -8,9 +8,9 @@
  *   2. The rest of the loader, in the sectors that follow, is read to STAGE2.
  *   3. Its sum is checked, and it is entered.
  *
- * What stage 2 needs as well is here once for both: print, number, fail,
- * read_chunk and sum. Nothing but the BIOS is used, and no instruction that a
- * 386 lacks. Messages go to the screen and to COM1.
+ * print, number, fail, read_chunk and sum are used by stage 2 as well. The loader uses
+ * nothing but the BIOS, and no instruction that a 386 lacks. Messages go to the screen
+ * and to COM1.
  *
  * Addresses are offsets into segment 0, to which DS, ES and SS point throughout.
  */
@@ -73,7 +73,7 @@ start:
 	cmpl stage2_sum, %eax
 	je stage2
 
-/* Say the string at SI, and nothing more ever. */
+/* Print the string at SI and stop for ever. */
 	.globl fail
 fail:
 	call print
@@ -135,7 +135,7 @@ putc:
 	ret
 
 /*
- * Read sectors to ES:BX: from `next` on, `left` or as many as remain of the track.
+ * Read sectors to ES:BX from `next` on: the smaller of `left` and the rest of the track.
  * Both are advanced; CX says how many were read. An error is tried again, for
  * one sector alone: that says which one is bad, and helps a BIOS that cannot
  * read several at once.
@@ -200,7 +200,8 @@ read_chunk:
 
 /*
  * EAX: the sum of ECX bytes from ESI on, as kgen computes it, too: turn left by
- * one bit, add the byte. So it matters where a byte stands. EDX is clobbered.
+ * one bit, add the byte. So the sum depends on the position of each byte. EDX is
+ * clobbered.
  */
 	.globl sum
 sum:

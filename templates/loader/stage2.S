@@ -7,9 +7,9 @@
  *      the disk does not hold of it, check its sum.
  *   4. Enter the kernel in the state that Multiboot describes (0.6.96, 3.2).
  *
- * Everything that could be computed beforehand was, on the machine that made the
- * disk: plan.S lists the extents with their addresses, and holds the Multiboot
- * information but for what only the BIOS knows.
+ * The machine that made the disk has computed everything that it could. plan.S lists the
+ * extents with their addresses, and holds the Multiboot information except for the values
+ * that only the BIOS knows.
  *
  * The BIOS runs in real mode, which reaches 1 MiB. To copy higher, `flat` enters
  * protected mode for a moment and `real` comes back (Intel 386 manual, 14.4 and
@@ -56,8 +56,9 @@ to_kernel:
 	.code16
 
 /*
- * 1. A20. With the line closed, 1 MiB and up is 0 and up. The ways to open it are
- * tried from the safest to the one that resets some machines.
+ * 1. A20. While the line is closed, addresses from 1 MiB on wrap to 0. The ways to open
+ *    it are tried in this order: the safest first, the one that resets some machines
+ *    last.
  */
 open_a20:
 	call a20_is_open
@@ -87,7 +88,7 @@ open_a20:
 	je fail
 9:	ret
 
-/* ZF is clear if A20 is open: what changes low does not show 1 MiB higher. */
+/* Clear ZF if A20 is open: a word changed at a low address is not changed 1 MiB higher. */
 a20_is_open:
 	movw $0xffff, %ax
 	movw %ax, %fs
@@ -179,7 +180,7 @@ older_calls:
 	call add_entry
 	jmp 3b
 
-/* Add ECX bytes of memory from EDX on to the map, unless there are none. */
+/* Add ECX bytes of memory from EDX on to the map, unless ECX is 0. */
 add_entry:
 	jecxz 1f
 	movl $MAP_ENTRY - MAP_BASE, MAP_SIZE(%di)
@@ -193,9 +194,9 @@ add_entry:
 1:	ret
 
 /*
- * How much memory there is below 640 KiB, and from 1 MiB to the first hole: EDX
- * climbs to the end of the entry that holds it, until none does. What the plan
- * needs must be there.
+ * Compute the size of memory below 640 KiB, and from 1 MiB to the first hole: EDX moves
+ * to the end of the entry that contains it, until no entry does. Fail if the plan needs
+ * more memory.
  */
 measure_memory:
 	int $0x12

@@ -3,7 +3,7 @@
  *
  * A leaf is a word of the bitmap, 32 pages. A node sums up the free runs of the
  * pages below it: how many are free at its start, how many at its end, how many in
- * the longest run. Two children are enough to tell: the longest run of a node is
+ * the longest run. A node's summary follows from its two children: its longest run is
  * that of a child, or the left one's end and the right one's start together.
  *
  *     node 1                  head 0    tail 9      best 30
@@ -14,7 +14,7 @@
  *                         ^ 21 free, and 9 more: a run of 30
  *
  * To allocate:
- *   1. The root knows whether there is a run long enough.
+ *   1. The root tells whether there is a run long enough.
  *   2. Go down: to the left if a run is there, else to where both children meet if
  *      they have one together, else to the right. This finds the lowest.
  *   3. Mark its pages, and sum up again from there to the root.
@@ -25,7 +25,10 @@
  * their neighbours: O(log n), however long the run. The one exception is stated at
  * find_aligned().
  *
- * Guard pages are the caller's: it asks for more than it maps.
+ * It needs no memory but its own from the start, so addresses can be allocated when no page
+ * is left for a slab: then slabs and heap fall back to mappings.
+ *
+ * A caller that wants guard pages allocates more pages than it maps.
  *
  * Invariants, verified by arena_check(): a node whose children are not stale
  * is the sum of them; the pages past the last are taken; `used` counts
@@ -33,6 +36,7 @@
  *
  * Concurrency: none; one CPU, interrupts off.
  */
+#include <kernel/bits.h>
 #include <kernel/string.h>
 #include <mm/arena.h>
 
@@ -86,8 +90,7 @@ static inline struct arena_runs runs_of_word(uint32_t taken)
 {
 	if (!taken)
 		return (struct arena_runs){ ARENA_WORD, ARENA_WORD, ARENA_WORD };
-	return (struct arena_runs){ __builtin_ctz(taken), __builtin_clz(taken),
-				    longest_run(~taken) };
+	return (struct arena_runs){ lowest_bit(taken), zeros_above(taken), longest_run(~taken) };
 }
 
 /* --- the tree --------------------------------------------------------------- */
@@ -103,7 +106,7 @@ static inline uint32_t *word_of(struct arena *arena, size_t leaf)
 }
 
 /* First page of a node of `span` pages. */
-static inline size_t page_of(const struct arena *arena, size_t node, size_t span)
+static inline size_t first_page(const struct arena *arena, size_t node, size_t span)
 {
 	return node * span - arena->leaves * ARENA_WORD;
 }
@@ -123,7 +126,7 @@ static inline bool same(struct arena_runs a, struct arena_runs b)
 	return a.head == b.head && a.tail == b.tail && a.best == b.best;
 }
 
-/* What two neighbours of `span` pages each are together. */
+/* Combine the summaries of two neighbours of `span` pages each. */
 static inline struct arena_runs sum_of(const struct arena_runs pair[2], size_t span)
 {
 	size_t head = pair[0].head;
@@ -139,7 +142,7 @@ static inline struct arena_runs sum_of(const struct arena_runs pair[2], size_t s
 	return (struct arena_runs){ head, tail, best };
 }
 
-/* Make a node the sum of its children of `span` pages each; false if it was already. */
+/* Recompute a node from its children of `span` pages each. Returns false if nothing changed. */
 static inline bool sum_up(struct arena *arena, size_t node, size_t span)
 {
 	struct arena_runs sum = sum_of(&arena->nodes[2 * node], span);
@@ -150,12 +153,12 @@ static inline bool sum_up(struct arena *arena, size_t node, size_t span)
 	return true;
 }
 
-/* Let all nodes above a leaf hand down what they know, so that the leaf is true. */
+/* Push the state of all nodes above a leaf down to it, so that the leaf is valid. */
 static void settle(struct arena *arena, size_t leaf)
 {
 	size_t span = arena->leaves * ARENA_WORD;
 
-	for (unsigned up = __builtin_ctz(arena->leaves); up; up--) {
+	for (unsigned up = lowest_bit(arena->leaves); up; up--) {
 		size_t node = leaf >> up;
 		size_t best = arena->nodes[node].best;
 
@@ -188,10 +191,11 @@ static void mark_word(struct arena *arena, size_t leaf, uint32_t pages, bool tak
 }
 
 /*
- * Mark [from, to), and sum up the paths from its first and last leaf until nothing
- * changes any more: not before they meet, as the end of all that is on the left path
- * changes, and the start of all on the right. Between those leaves lies what is below
- * the siblings that hang on the inside of the paths. Both leaves are settled.
+ * Mark [from, to), and recompute the nodes on the paths from its first and last leaf
+ * upwards until nothing changes. That cannot happen before the paths meet: on the left
+ * path the end of each node changes, on the right path the start. The leaves between are
+ * below the inner siblings of the two paths, and those are marked as a whole. Both leaves
+ * are settled.
  */
 static void mark(struct arena *arena, size_t from, size_t to, bool taken)
 {
@@ -219,7 +223,10 @@ static void mark(struct arena *arena, size_t from, size_t to, bool taken)
 	}
 }
 
-/* Whether all pages of [from, to) are taken, by the same siblings. Both leaves are settled. */
+/*
+ * Whether all pages of [from, to) are taken: looks at the same inner siblings. Both
+ * leaves are settled.
+ */
 static bool all_taken(struct arena *arena, size_t from, size_t to)
 {
 	size_t left = leaf_of(arena, from);
@@ -255,12 +262,12 @@ static inline size_t descend(const struct arena *arena, size_t node, size_t span
 			continue;
 		node++;
 		if ((size_t)nodes[node - 1].tail + nodes[node].head >= pages)
-			return page_of(arena, node, span) - nodes[node - 1].tail;
+			return first_page(arena, node, span) - nodes[node - 1].tail;
 	}
 	if (nodes[node].best == span)
-		return page_of(arena, node, span);
-	return page_of(arena, node, span) +
-	       __builtin_ctz(starts_of(~arena->bits[node - arena->leaves], pages));
+		return first_page(arena, node, span);
+	return first_page(arena, node, span) +
+	       lowest_bit(starts_of(~arena->bits[node - arena->leaves], pages));
 }
 
 /* First page of the lowest run of `pages`; NOWHERE if there is none. */
@@ -272,8 +279,9 @@ static inline size_t find(const struct arena *arena, size_t pages)
 }
 
 /*
- * The same, from page `from` on: up from its word, with the free run that ends where
- * the next node on the right begins, until that has the run or completes it.
+ * The same, from page `from` on. Go up from the word of `from` and track the free run
+ * that ends where the next node on the right begins, until that node contains a run or
+ * completes this one.
  */
 static size_t find_from(struct arena *arena, size_t from, size_t pages)
 {
@@ -289,15 +297,15 @@ static size_t find_from(struct arena *arena, size_t from, size_t pages)
 	taken = *word_of(arena, node) | ~mask(from % ARENA_WORD, ARENA_WORD);
 	starts = pages <= ARENA_WORD ? starts_of(~taken, pages) : 0;
 	if (starts)
-		return ALIGN_DOWN(from, ARENA_WORD) + __builtin_ctz(starts);
-	run = taken ? __builtin_clz(taken) : ARENA_WORD;
+		return ALIGN_DOWN(from, ARENA_WORD) + lowest_bit(starts);
+	run = taken ? zeros_above(taken) : ARENA_WORD;
 	for (; node > 1; node /= 2, span *= 2) {
 		const struct arena_runs *next = &arena->nodes[node + 1];
 
 		if (node & 1)
 			continue;
 		if (run + next->head >= pages)
-			return page_of(arena, node + 1, span) - run;
+			return first_page(arena, node + 1, span) - run;
 		if (next->best >= pages)
 			return descend(arena, node + 1, span, pages);
 		run = next->best == span ? run + span : next->tail;
@@ -305,7 +313,7 @@ static size_t find_from(struct arena *arena, size_t from, size_t pages)
 	return NOWHERE;
 }
 
-/* Where a run that may begin at `page` can begin so that its page `skew` is aligned. */
+/* The first page at or after `page` where a run has its page `skew` aligned. */
 static inline size_t align_page(const struct arena *arena, size_t page, size_t align, size_t skew)
 {
 	size_t base = arena->base / PAGE_SIZE; /* alignment is that of addresses */
@@ -314,9 +322,9 @@ static inline size_t align_page(const struct arena *arena, size_t page, size_t a
 }
 
 /*
- * The lowest aligned run, when no hole is so large that it must have one: looks at
- * the holes one after the other, O(log n) each. Only for align > 1, and only when
- * the arena is nearly full, or in pieces.
+ * The lowest aligned run, when no hole is large enough to contain one for certain. Looks
+ * at one hole after the other, O(log n) each. Needed for align > 1 only, when the arena
+ * is nearly full or fragmented.
  */
 static size_t find_aligned(struct arena *arena, size_t pages, size_t align, size_t skew)
 {
@@ -389,7 +397,7 @@ bool arena_is_taken(const struct arena *arena, uintptr_t addr)
 	size_t leaf = leaf_of(arena, page);
 	size_t span = arena->leaves * ARENA_WORD;
 
-	for (size_t up = __builtin_ctz(arena->leaves); up; up--, span /= 2) {
+	for (size_t up = lowest_bit(arena->leaves); up; up--, span /= 2) {
 		size_t best = arena->nodes[leaf >> up].best;
 
 		if (!best || best == span)
@@ -398,7 +406,7 @@ bool arena_is_taken(const struct arena *arena, uintptr_t addr)
 	return arena->bits[page / ARENA_WORD] >> page % ARENA_WORD & 1;
 }
 
-/* Whether the node is the sum of its children, and so are those, where they matter. */
+/* Whether the node is the sum of its children, recursively, except where children are stale. */
 static bool node_is_sound(const struct arena *arena, size_t node, size_t span)
 {
 	const struct arena_runs *runs = &arena->nodes[node];

@@ -16,31 +16,31 @@
  *   3. Hence no two buddies are ever both free, and freeing all leaves just the
  *      blocks with which everything began.
  *
- * The worst case is every such allocator's. For programs that have at most M pages live,
- * in blocks of up to n pages, Robson showed that none can promise to serve them all from
- * fewer than M * (1 + log2(n) / 2) - n + 1 pages (JACM 21(3), 1974, 491-499): with blocks
- * of up to 1024 pages a hostile one sees a failure with a sixth of the memory live.
+ * The worst case holds for every allocator that does not move blocks. If programs have at
+ * most M pages live, in blocks of up to n pages, no allocator can serve all of them from
+ * fewer than M * (1 + log2(n) / 2) - n + 1 pages (Robson, JACM 21(3), 1974, 491-499).
+ * With blocks of up to 1024 pages, a hostile program can cause a failure with a sixth of
+ * the memory live.
  *
- * Nothing is written to the frames: they need not even be mapped. The data is
- * beside them. The map has a byte for each frame that says what block begins
- * there; for a region of 8 frames of which 2..3 and 5 are allocated:
+ * Nothing is written to the frames: they need not even be mapped. The metadata is out of
+ * band. The map has a byte for each frame that says what block begins there; for a region
+ * of 8 frames of which 2..3 and 5 are allocated:
  *
  *     frame      0     1     2     3     4     5     6     7
  *     blocks     [ order 1 ] [#order 1#] [ 0 ] [#0#] [ order 1 ]
  *     map        F|1   -     A|1   -     F|0   A|0   F|1   -
  *
- * One byte answers both questions that matter: whether the buddy is free as a
- * whole (its byte is F|k), and whether a free is right (the byte is A|k).
+ * One comparison of a byte decides whether the buddy is free as a whole (its byte is
+ * F|k), and one whether a free is valid (the byte is A|k).
  *
  * A separate index records which blocks of each order are free. It has three
  * operations: add, remove, take.
 //% if buddy.index == "lists"
  * This kernel's is a doubly linked list for each order, with
- * a node for each frame (buddy_index.h). The other choice are bitmaps.
+ * a node for each frame (buddy_index.h). The alternative is bitmaps.
 //% else
- * This kernel's are bitmaps, a few bits for each frame, of which the
- * lowest address is taken first (buddy_index.h). The other choice are
- * linked lists.
+ * This kernel's index is bitmaps, a few bits for each frame; the block at the lowest
+ * address is taken first (buddy_index.h). The alternative is linked lists.
 //% endif
  *
  * Invariants, all verified by buddy_check(): every byte of the map is one of enum
@@ -54,14 +54,14 @@
 #include <mm/buddy.h>
 #include <mm/buddy_index.h>
 
-/* The buddy of a block lies in the same largest block, so within the map. */
+/* The buddy of a block is in the same block of the largest order, so its byte is within the map. */
 static inline bool buddy_is_free(const buddy_t *b, size_t frame, unsigned order)
 {
 	return (uint8_t)order < b->max_order &&
 	       b->map[frame ^ block_pages(order)] == (uint8_t)(BUDDY_FREE | order);
 }
 
-/* Rule 2 for a block whose buddy is free: merge as often as that is so. */
+/* Rule 2 for a block whose buddy is free: merge as long as the buddy is free. */
 static HOT_LEAF NOINLINE void merge(buddy_t *b, size_t frame, unsigned order)
 {
 	uint8_t *map = b->map;
@@ -87,7 +87,7 @@ static inline void free_and_merge(buddy_t *b, size_t frame, unsigned order)
 		add_free(b, frame, order);
 }
 
-/* The same for frames [frame, last), in the largest blocks that they make. */
+/* The same for frames [frame, last), in the largest blocks that they form. */
 static void release_range(buddy_t *b, size_t frame, size_t last)
 {
 	while (frame < last) {
@@ -152,15 +152,13 @@ static HOT_LEAF NOINLINE uintptr_t alloc_by_halving(buddy_t *b, unsigned order)
 	unsigned from = order;
 	size_t frame;
 
-	if (!MAX_ORDER) /* known to gcc, which else sees a block beyond the largest */
-		return PHYS_NONE;
 	do {
 		if (++from > b->max_order)
 			return PHYS_NONE;
 	} while (!b->free_count[from]);
 	frame = index_take(b, from);
 	b->free_count[from]--;
-	do { /* the lower half is ours */
+	do { /* keep the lower half */
 		from--;
 		add_free(b, frame + block_pages(from), from);
 	} while (from > order);
@@ -195,7 +193,7 @@ static inline bool state_is_free(uint8_t byte)
 	return (byte & ~BUDDY_ORDER_MASK) == BUDDY_FREE;
 }
 
-/* Why no allocated block of this order begins at the frame. */
+/* The reason why no allocated block of this order begins at the frame. */
 static enum buddy_error diagnose(const buddy_t *b, size_t frame)
 {
 	/* The block that holds the frame begins at one of these. */
@@ -251,7 +249,7 @@ size_t buddy_take_cached(buddy_t *b, phys_addr_t *frames, size_t count)
 	return block_pages(order);
 }
 
-/* Give back the run of neighbours at the beginning; how many they are. */
+/* Free the run of adjacent frames at the beginning. Returns its length. */
 static size_t give_run(buddy_t *b, const phys_addr_t *frames, const phys_addr_t *end)
 {
 	size_t first = (*frames - b->base) / PAGE_SIZE;
@@ -268,11 +266,11 @@ void buddy_give_cached(buddy_t *b, const phys_addr_t *frames, size_t count)
 {
 	const phys_addr_t *end = frames + count;
 
-	/* Where one run begins, there are often more. */
+	/* If the first frames form a run, others probably do, too. */
 	if (count > 1 && frames[1] == frames[0] + PAGE_SIZE) {
 		while (frames < end)
 			frames += give_run(b, frames, end);
-	} else if (b->max_order == MAX_ORDER) {
+	} else if (is_unrolled_for(b)) {
 		buddy_give_unrolled(b, frames, count);
 	} else {
 		for (; frames < end; frames++)
@@ -282,7 +280,7 @@ void buddy_give_cached(buddy_t *b, const phys_addr_t *frames, size_t count)
 
 /* --- verifying --------------------------------------------------------- */
 
-/* Whether a byte of the map can be one. */
+/* Whether a byte of the map is valid. */
 static bool is_state(const buddy_t *b, uint8_t byte)
 {
 	switch (byte & ~BUDDY_ORDER_MASK) {
@@ -336,7 +334,7 @@ static enum buddy_error check_counts(const buddy_t *b, const size_t *count, size
 
 enum buddy_error buddy_check(const buddy_t *b)
 {
-	size_t count[MAX_ORDER + 1] = { 0 };
+	size_t count[BUDDY_ORDERS] = { 0 };
 	size_t allocated = 0;
 	size_t frame = 0;
 
@@ -382,7 +380,7 @@ const char *buddy_strerror(enum buddy_error error)
 	case BUDDY_BAD_OVERLAP:
 		return "two blocks overlap";
 	case BUDDY_BAD_MAP:
-		return "the map holds what can't be";
+		return "the map holds an invalid byte";
 	case BUDDY_BAD_UNMERGED:
 		return "two buddies are both free";
 	}

@@ -1,5 +1,6 @@
 /*
- * Rule 2 of buddy.c for single frames, unrolled: what freeing in random order costs.
+ * Rule 2 of buddy.c for single frames, unrolled: it dominates the cost of freeing in
+ * random order.
  *
  * The plain algorithm is free_and_merge() in buddy.c, called with order 0:
  *
@@ -17,10 +18,10 @@
 #include <mm/buddy.h>
 #include <mm/buddy_index.h>
 
-/* As in Linux: gcc forgets how a variable came about, and keeps it in a register. */
+/* As in Linux: gcc must not assume anything about the value, and keeps it in a register. */
 #define OPTIMIZER_HIDE_VAR(var) __asm__("" : "+r"(var))
 
-/* Whether the buddy, whose first frame is noted, is free as a whole. */
+/* Compute the buddy's first frame. Returns whether the buddy is free as a whole. */
 static inline bool finds_free_buddy(const uint8_t *map, size_t frame, unsigned order, size_t *buddy)
 {
 	*buddy = frame ^ block_pages(order);

@@ -1,15 +1,15 @@
 /*
  * From the loader's memory map to a filled memblock, and allocations from it.
  *
- *   1. Normalise the map (memmap.c); all further steps see whole pages only.
+ *   1. Normalise the map (memmap.c). All further steps deal with whole pages.
  *   2. Add every available range that some zone covers; count all others. The page
  *      below 4 GiB is left alone, so that the end of a range fits 32 bits.
  *   3. Reserve what is in use: the image and the modules. The loader's own
  *      tables have been copied (multiboot.c).
  *
- * The boot page tables map the image and, past it, room for early data. Where
- * modules occupy that room, or no RAM is there, early_alloc() takes memory anywhere in
- * the direct map, and a page for each page table that it takes to reach it.
+ * The boot page tables map the image and, past it, room for early data. If modules occupy
+ * that room, or no RAM is there, early_alloc() takes memory anywhere in the direct map,
+ * and one page for each page table needed to map it.
  */
 #include <arch/mmu.h>
 #include <arch/paging.h>
@@ -25,7 +25,7 @@ struct memory_stats memory_stats;
 
 #define LAST_PAGE 0xfffff000u
 
-/* Where the last zone ends, if that is not at 4 GiB. */
+/* The end of the last zone, if it is not 4 GiB. */
 #define ZONES_END MIN((uint64_t)ZONES_END_PAGE << PAGE_SHIFT, (uint64_t)LAST_PAGE)
 
 static void add(uint64_t start, uint64_t end)
@@ -44,7 +44,7 @@ static void add_available(uint64_t start, uint64_t end)
 	add(MAX(start, (uint64_t)LEGACY_END), MIN(end, ZONES_END));
 }
 
-/* Whole pages. The last one below 4 GiB is nobody's: the end of what lies there would wrap. */
+/* Whole pages. The last one below 4 GiB is not used: the end of a range there would wrap. */
 static void reserve(const char *what, phys_addr_t start, phys_addr_t end)
 {
 	phys_addr_t first = ALIGN_DOWN(start, PAGE_SIZE);
@@ -60,7 +60,7 @@ static void reserve_modules(void)
 		reserve("a module", module_spans[i].start, module_spans[i].end);
 }
 
-/* To the byte first, then in pages, which is what can be used. */
+/* First to the byte, then in whole pages, which can be used. */
 static void read_map(struct memmap_ranges *ranges)
 {
 	struct memory_stats *stats = &memory_stats;
@@ -89,7 +89,7 @@ static void refuse_too_little(phys_addr_t image_end)
 			    boot_info.map.count);
 	if (!memory->count)
 		refuse_boot("the loader reported no usable memory");
-	/* The direct map ends with RAM: it would not show the image. */
+	/* The direct map ends where RAM does, so it would not contain the image. */
 	if (memory->regions[memory->count - 1].end < image_end)
 		refuse_boot("no usable memory above 0x%x, where the kernel's image ends (add RAM: "
 			    "%u KiB are needed)",
@@ -139,7 +139,7 @@ phys_addr_t lowmem_end(phys_addr_t ram_end)
 	return MIN(ram_end, (phys_addr_t)DIRECT_MAP_LIMIT);
 }
 
-/* Memory in the direct map, what is mapped already first. */
+/* Memory in the direct map; memory that is already mapped is tried first. */
 static phys_addr_t take(size_t size, size_t align)
 {
 	phys_addr_t found = memblock_alloc(&memblock, size, align, boot_mapped_end());

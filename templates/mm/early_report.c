@@ -1,4 +1,4 @@
-/* What there is to say of memory before the buddies: the loader's map, memblock, the account. */
+/* Reports on memory before the buddies: the loader's map, memblock, the account. */
 #include <arch/paging.h>
 #include <arch/sections.h>
 #include <kernel/boot_info.h>
@@ -37,7 +37,7 @@ void boot_info_report(void)
 		       boot_info.modules_dropped);
 }
 
-/* A reserved region, and what is in it: neighbours have been joined. */
+/* Print a reserved region and its contents: adjacent reservations were joined. */
 static void report_reserved(const struct memblock_region *region)
 {
 	phys_addr_t image = VIRT_TO_PHYS((uintptr_t)_kernel_start);

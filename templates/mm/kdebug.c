@@ -1,7 +1,7 @@
 /*
- * Watched allocations: what kmalloc() does when the description asks for debugging.
+ * Watched allocations: kmalloc() in kernels whose description asks for debugging.
  *
- * Each request is made larger, and what is around the bytes watches over them:
+ * Each request is made larger, and data around its bytes detects mistakes:
  *
  *                                            v result, aligned
  *     | the tier's block: ... | struct watch | bytes asked for | red zone |
@@ -9,20 +9,21 @@
  *
  *   1. Allocate a block that has room for all of it, fill the red zone, put the
  *      watch into the list of live ones, with the call site.
- *   2. To free: is there a live watch in front, in the list, with the magic? Is the
- *      red zone as it was? Then note who freed it. If something is wrong, the list
- *      tells whose allocation it is: not all of a watch is overwritten at once.
- *   3. With a quarantine the block waits, filled, until as many others as that has
- *      room for were freed, or as many bytes. If it is not as it was left, someone
- *      wrote to freed memory: say who had it.
- *   4. Give the block back to its tier. What the quarantine holds goes back before
- *      a request fails, whoever asks (mm/reclaim.c).
+ *   2. To free: check that a live watch is in front, in the list, with the magic, and
+ *      that the red zone is unchanged. Then note who freed it. After an error the list
+ *      tells which allocation the address belongs to: a write rarely destroys a whole
+ *      watch.
+ *   3. With a quarantine the block waits, filled with a pattern, until the quarantine's
+ *      limit of blocks or of bytes pushes it out. If the pattern has changed then,
+ *      someone wrote to freed memory: report who allocated and freed it.
+ *   4. Return the block to its tier. Before any request fails, mm/reclaim.c empties the
+ *      quarantine.
  *
  * The red zone is at least 8 bytes and starts at the first byte that was not asked
- * for, so one byte too many is noticed: when the memory is freed, or by
- * kmalloc_check(), which looks at everything.
+ * for, so even one byte too many is noticed, when the memory is freed or by
+ * kmalloc_check().
  *
- * krealloc() always moves, so that stale pointers are found out.
+ * krealloc() always moves, so that the use of stale pointers is detected.
  *
  * Concurrency: none; one CPU, interrupts off.
  */
@@ -89,7 +90,7 @@ static inline void *bytes_of(const struct watch *watch)
 	return (void *)(watch + 1);
 }
 
-/* Whether memory is mapped there, as much as a watch. */
+/* Whether memory for a whole watch is mapped there. */
 static bool is_mapped(const struct watch *watch)
 {
 	return slow_virt_to_phys(watch) && slow_virt_to_phys(&watch->header.magic);
@@ -108,7 +109,7 @@ static bool zone_is_intact(const struct watch *watch)
 	return !poison_broken((char *)bytes_of(watch) + size, zone_size(size), POISON_ZONE);
 }
 
-/* End with what is wrong, and who had to do with the allocation. */
+/* Panic with the error and the call sites that allocated and freed. */
 static void report(const char *caller, const void *pointer, const char *fault,
 		   const struct watch *watch) __attribute__((noreturn, cold));
 
@@ -125,7 +126,7 @@ static void report(const char *caller, const void *pointer, const char *fault,
 
 /* --- freeing ------------------------------------------------------------------------- */
 
-/* Whether what the header says, red zone included, lies in the tier's block. */
+/* Whether the size in the header, plus the red zone, fits into the tier's block. */
 static bool fits_its_block(const struct watch *watch)
 {
 	size_t offset = (char *)bytes_of(watch) - (char *)watch->block;
@@ -166,8 +167,8 @@ const char *kmalloc_fault(const void *pointer)
 }
 
 /*
- * The live watch with this address in it or in its bytes, NULL if there is none: as
- * far as the list is intact, which a wrong link would end.
+ * Find the live watch with this address in it or in its bytes. The search ends at a
+ * broken link. Returns NULL if it finds none.
  */
 static const struct watch *owner_of(const void *pointer)
 {
@@ -199,7 +200,7 @@ static void verify(const char *caller, const void *pointer)
 	if (is_mapped(watch_of(pointer)) && watch_of(pointer)->header.magic == DEAD &&
 	    IS_ALIGNED((uintptr_t)pointer, KMALLOC_ALIGNMENT))
 		report(caller, pointer, fault, watch_of(pointer));
-	/* Not of this layer: the tiers know what else it may be. */
+	/* Not an address of this layer: the tiers describe it. */
 	if (fault == no_magic || fault == not_there)
 		fault = tier_fault(pointer) ?: fault;
 	kmalloc_refuse(caller, pointer, fault);
@@ -215,7 +216,7 @@ static struct {
 	size_t most;
 } quarantine;
 
-/* The oldest may go, if nobody wrote to it. */
+/* Release the oldest, after checking that nobody wrote to it. */
 static void release_oldest(void)
 {
 	struct watch *watch = quarantine.ring[quarantine.oldest];
@@ -300,7 +301,7 @@ void *kmalloc_from(size_t size, size_t align, const void *site)
 		return ZERO_SIZE_PTR;
 	//% if debug.fail
 	if (fail_from(FAIL_KMALLOC, site)) {
-		kmalloc_counts.failures++;
+		kmalloc_failures++;
 		return NULL;
 	}
 	//% endif
@@ -330,7 +331,7 @@ void *kmalloc_from(size_t size, size_t align, const void *site)
 	return block + offset;
 }
 
-/* --- the functions that everyone calls ----------------------------------------------- */
+/* --- the public functions ---------------------------------------------------------- */
 
 void *kmalloc(size_t size)
 {

@@ -5,13 +5,12 @@
  * size; a *block* is a piece of one, in granules of 16 bytes; a block's *neighbours*
  * are those right before and right after it in its chunk.
  *
- *   1. To allocate n granules, look in the list for blocks of n granules, then in
- *      the next list that is not empty, which two words of bits tell. Any block
- *      there is large enough: no list is walked.
- *   2. What is more than n granules goes back to the list of its size.
- *   3. To free, merge the block with its neighbours as far as they are free, and
- *      put the result on the list of its size. Hence no two neighbours are ever
- *      both free.
+ *   1. To allocate n granules, look in the list for blocks of n granules, then in the
+ *      next list that is not empty, found with two words of bits. Any block there is
+ *      large enough: no list is walked.
+ *   2. Put the rest of the block, beyond n granules, on the list of its size.
+ *   3. To free, merge the block with its free neighbours, and put the result on the list
+ *      of its size. Hence two neighbours are never both free.
  *   4. A chunk without live blocks is kept as the spare; a second such chunk goes
  *      back to the page allocator.
  *
@@ -22,16 +21,16 @@
  *                             ^ multiple of 16
  *     tag      0x11fe if live, 0xf7ee if free (16 bits); granules (16 bits)
  *
- * The length of a live block follows from its size: 12 bytes more, rounded up. The
- * tag at its end costs 4 bytes, tells the next block that this one is not free,
- * and gives away whoever writes past the end.
+ * The length of a live block follows from its size: 12 bytes more, rounded up. The tag at
+ * its end costs 4 bytes. It tells the next block that this one is not free, and detects a
+ * write past the end.
  *
- * The lists: one for each size below 256 granules, that is 4 KiB; above, each
- * doubling has 128. With s = log2(n) - 7 the number of low bits that do not
- * matter, the list of n is s * 128 + (n >> s): 256 for 256 and 257, 257 for 258
- * and 259, … 384 for 512 to 515, and so on. Rounding n up to the next step finds
- * the first list in which every block is large enough. So up to 4 KiB the best fit
- * is found, and 1/128 more than asked for is cut at worst.
+ * The lists: one for each size below 256 granules, that is 4 KiB; above, each doubling
+ * has 128. With s = log2(n) - 7, the number of low bits that are ignored, the list of n
+ * is s * 128 + (n >> s): 256 for 256 and 257, 257 for 258 and 259, … 384 for 512 to 515,
+ * and so on. Rounding n up to the next step finds the first list in which every block is
+ * large enough. So up to 4 KiB the best fit is found, and 1/128 more than asked for is
+ * cut at worst.
  *
  * The worst case: one live block in each of many chunks keeps them all, KHEAP_CHUNK bytes
  * for each. Without that, a live block takes at most 27 bytes more than its size: 12 for
@@ -44,7 +43,7 @@
  *
  * Concurrency: none; one CPU, interrupts off.
  */
-#include <arch/bitops.h>
+#include <kernel/bits.h>
 #include <kernel/string.h>
 #include <mm/kheap_block.h>
 #include <mm/kmalloc.h>
@@ -56,7 +55,7 @@ struct kheap kheap;
 
 /* --- the index --------------------------------------------------------------- */
 
-/* The first list in which every block has at least so many granules. */
+/* The first list in which every block has at least this many granules. */
 static inline unsigned list_above(size_t granules)
 {
 	unsigned ignored;
@@ -67,7 +66,7 @@ static inline unsigned list_above(size_t granules)
 	return ignored * STEPS + ((granules + (1u << ignored) - 1) >> ignored);
 }
 
-/* Make [block, block + granules) one free block, in `list`: that of its size. */
+/* Make [block, block + granules) one free block, in `list`, the list of its size. */
 static inline void put(struct kheap_block *block, size_t granules, size_t list)
 {
 	struct kheap_block **head = &kheap.lists[list];
@@ -92,7 +91,7 @@ static inline void insert(struct kheap_block *block, size_t granules)
 	put(block, granules, list_of(granules));
 }
 
-/* Take a free block out of its list, wherever it stands. */
+/* Unlink a free block from its list. */
 static inline void take(struct kheap_block *block)
 {
 	struct kheap_block *next = block->next;
@@ -107,25 +106,25 @@ static inline void take(struct kheap_block *block)
 		next->link = link;
 }
 
-/* The first list after this one's row that may have blocks; 0 if there is no such list. */
+/* The first list in later rows that may have blocks. Returns 0 if there is no such list. */
 static NOINLINE size_t list_beyond(size_t list)
 {
 	uint32_t rows = kheap.rows & (UINT32_MAX << 1 << (list / 32));
 
 	for (; rows; rows &= rows - 1) {
-		size_t row = __builtin_ctz(rows);
+		size_t row = lowest_bit(rows);
 		uint32_t bits = kheap.filled[row];
 
 		if (likely(bits))
-			return row * 32 + __builtin_ctz(bits);
+			return row * 32 + lowest_bit(bits);
 		clear_bit(&kheap.rows, row);
 	}
 	return 0;
 }
 
 /*
- * Take the first block of the first list from `list` on that is not empty; NULL if
- * all are.
+ * Take the first block of the first non-empty list from `list` on. Returns NULL if all
+ * are empty.
  *
  * A list that take() empties keeps its bit until a search finds it empty; and so does a
  * row that loses its last bit.
@@ -138,7 +137,7 @@ static inline struct kheap_block *take_from(size_t list)
 	for (;;) {
 		uint32_t bits = kheap.filled[list / 32] >> (list % 32);
 
-		list = likely(bits) ? list + __builtin_ctz(bits) : list_beyond(list);
+		list = likely(bits) ? list + lowest_bit(bits) : list_beyond(list);
 		if (unlikely(!list))
 			return NULL;
 		block = kheap.lists[list];
@@ -220,7 +219,7 @@ static void return_chunk(struct kheap_chunk *chunk)
 	if (chunk->next)
 		chunk->next->prev = chunk->prev;
 	kheap.chunk_count--;
-	chunk->magic = 0; /* nobody takes it for a chunk any more */
+	chunk->magic = 0; /* it must not be mistaken for a chunk any more */
 	kblock_free(chunk, KHEAP_ORDER);
 }
 
@@ -229,7 +228,10 @@ static bool is_empty(const struct kheap_chunk *chunk)
 	return first_block(chunk)->tag == (KHEAP_FREE | CHUNK_GRANULES);
 }
 
-/* The chunk has no live block left: keep it, unless another is kept that has none. */
+/*
+ * The chunk has no live block left: keep it as the spare, or return it if there is an
+ * empty spare.
+ */
 static COLD void chunk_emptied(struct kheap_chunk *chunk)
 {
 	if (kheap.spare && kheap.spare != chunk && is_empty(kheap.spare))
@@ -250,7 +252,7 @@ size_t kheap_shrink(void)
 
 /* --- allocating ------------------------------------------------------------------ */
 
-/* A live block from what is free now; NULL if no free block is large enough. */
+/* Allocate from the present chunks. Returns NULL if no free block is large enough. */
 static inline __attribute__((always_inline)) void *try_alloc(size_t size)
 {
 	size_t granules = granules_for(size);
@@ -279,7 +281,7 @@ static COLD void *alloc_from_new_chunk(size_t size)
 {
 	void *pointer;
 
-	add_chunk(); /* if that fails, blocks may have been freed before */
+	add_chunk(); /* even if that fails, reclaim may have freed blocks */
 	pointer = try_alloc(size);
 	return pointer ? pointer : kheap_exhausted(size);
 }
@@ -291,7 +293,7 @@ void *kheap_alloc(size_t size)
 	return likely(pointer) ? pointer : alloc_from_new_chunk(size);
 }
 
-/* The same for blocks as large as a chunk may have: it may be empty now. */
+/* Put a block that may be as large as a chunk, which is empty then. */
 static NOINLINE void put_large(struct kheap_block *block, size_t granules)
 {
 	insert(block, granules);
@@ -319,7 +321,7 @@ static inline void merge_and_put(struct kheap_block *block, size_t granules)
 		//% if debug.poison
 		poison(next, sizeof(*next));
 		//% else
-		*tail_before(next) = 0; /* no stale tag may vouch for a wrong size */
+		*tail_before(next) = 0; /* a stale tag must not confirm a wrong size */
 //% endif
 	}
 	before = *tail_before(block);
@@ -328,7 +330,7 @@ static inline void merge_and_put(struct kheap_block *block, size_t granules)
 		//% if debug.poison
 		poison(tail_before(block), sizeof(uint32_t) + sizeof(block->tag));
 		//% else
-		block->tag = KHEAP_FREE; /* should anyone free it again */
+		block->tag = KHEAP_FREE; /* detects a second free */
 //% endif
 		granules += before & GRANULES_MASK;
 		block = block_after(block, -(size_t)(before & GRANULES_MASK));
@@ -414,7 +416,7 @@ void kheap_free(void *pointer)
 	struct kheap_block *block = kheap_block_of(pointer);
 	size_t granules = granules_for(block->size);
 
-	/* The rest of kheap_fault()'s questions are for when these are answered wrongly. */
+	/* kheap_fault() makes its other checks only if one of these fails. */
 	if (unlikely(block->size > KHEAP_MAX) ||
 	    unlikely(*tail_before(block_after(block, granules)) != (KHEAP_LIVE | granules))) {
 		kheap_refused(pointer);

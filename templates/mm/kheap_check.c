@@ -1,5 +1,5 @@
 /*
- * What is wrong with the heap: with freeing one block, or anywhere in it.
+ * Checks of the heap: of a block that is to be freed, and of the whole heap.
  *
  * kheap_fault() reads the ends of a block and of its neighbours; kheap_check() walks
  * through all chunks and lists, and verifies the invariants that kheap.c states.
@@ -96,7 +96,10 @@ static enum kheap_error check_chunk(const struct kheap_chunk *chunk, size_t *liv
 	return KHEAP_OK;
 }
 
-/* The lists have as many blocks as are free, each its own size, and the bits to find them. */
+/*
+ * Check that the lists have `free` blocks, each in the list of its size, and that the
+ * bits are right.
+ */
 static enum kheap_error check_lists(size_t free)
 {
 	for (unsigned list = 0; list < KHEAP_LISTS; list++) {

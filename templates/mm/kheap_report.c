@@ -1,4 +1,4 @@
-/* What the heap says of itself; its free blocks are found in its lists. */
+/* The heap's report; free blocks are found in its lists. */
 #include <generated/config.h>
 #include <kernel/printk.h>
 #include <mm/kheap.h>

@@ -18,10 +18,10 @@
  *                             v result
  *     | ... | size | magic | bytes asked for ...
  *
- * kfree() trusts a pointer as far as it can check at once: the magic, that the
- * size belongs to the slabs, and that the slab is one. The rest, and everything
- * rare, is in functions of its own, so that the common path is short: no frame, no
- * call. A free slot has SLOT_FREE and a link where a live one has its header.
+ * kfree() first makes the checks that cost little: the magic, that the size is one for
+ * slabs, and that the slab has its magic. Everything else is in separate functions, so
+ * that the common path has no stack frame and no call. A free slot has SLOT_FREE and a
+ * link where a live one has its header.
  *
  * Concurrency: none; one CPU, interrupts off.
  */
@@ -45,7 +45,7 @@
 //% endif
 
 //% if kmalloc.classes
-/* Where an allocation begins: with its header, or as a slot that is free. */
+/* The first bytes of an allocation: its header, or a free slot's words. */
 union front {
 	//% if kmalloc.header
 	block_header_t header;
@@ -107,13 +107,13 @@ static COLD void *alloc_large(size_t size, size_t align)
 	return pointer ? pointer : tier_exhausted(size);
 }
 
-/* There is no block for a slab or a chunk: single pages may be left. */
+/* There is no block for a slab or a chunk, but single pages may be left. */
 static COLD void *fall_back(size_t size)
 {
 	//% if kmalloc.mapping == "vmap"
 	return alloc_large(size, KMALLOC_ALIGNMENT);
 	//% else
-	return tier_exhausted(size); /* a page of the direct map would be taken for a slab's */
+	return tier_exhausted(size); /* a page of the direct map would be mistaken for a slab's */
 //% endif
 }
 
@@ -125,7 +125,7 @@ void *kheap_exhausted(size_t size)
 /* Aligned to more than the heap's granules, unless `align` is less. */
 static COLD void *alloc_aligned(size_t size, size_t align)
 {
-	/* kfree() takes smaller ones for a slab's. */
+	/* kfree() would mistake smaller ones for a slab's. */
 	size_t enough = MAX(size, KMALLOC_SLAB_LIMIT + 1ul);
 	void *pointer = NULL;
 
@@ -151,7 +151,7 @@ static NOINLINE void *alloc_middle(size_t size)
 	//% endif
 }
 
-/* Whatever kfree() does not know at first sight. */
+/* The pointers that the fast path of kfree() does not accept. */
 static COLD void free_other(void *pointer)
 {
 	struct lookup found;
@@ -174,7 +174,7 @@ static COLD void free_other(void *pointer)
 	}
 }
 
-/* What kheap_fault() finds wrong, tier_lookup() does, too: this does not return. */
+/* tier_lookup() finds every error that kheap_fault() finds: this does not return. */
 void kheap_refused(void *pointer)
 {
 	free_other(pointer);
@@ -183,7 +183,7 @@ void kheap_refused(void *pointer)
 //% if kmalloc.classes
 /* --- small ------------------------------------------------------------------------- */
 
-/* A slot is a live allocation now, whose size is in its first word: the header's. */
+/* The slot is a live allocation now; the first word of its header has the size. */
 static inline void *result_in(struct slot *slot)
 {
 	//% if kmalloc.header
@@ -235,7 +235,7 @@ static void *alloc_small(size_t size)
 
 //% endif
 //% endif
-/* --- the functions that everyone calls ----------------------------------------------- */
+/* --- the public functions ---------------------------------------------------------- */
 
 void *kmalloc(size_t size)
 {
@@ -278,7 +278,7 @@ void *kmalloc_aligned(size_t size, size_t align)
 
 //% if kmalloc.classes and derived.quick
 //% if not kmalloc.header
-/* Not in a slab: then there is a header. */
+/* Not in a slab, so there is a header. */
 static NOINLINE void free_middle(void *pointer)
 {
 	const block_header_t *header = header_of(pointer);
@@ -315,7 +315,7 @@ void kfree(void *pointer)
 		return;
 	}
 	//% else
-	/* There is nothing in front to ask: the page map and the slab know. */
+	/* There is no header: the page map and the slab are asked. */
 	if (unlikely(!kblock_is(pointer, SLAB_ORDER)) || unlikely(slab->magic != SLAB_MAGIC)) {
 		free_middle(pointer);
 		return;

@@ -1,6 +1,6 @@
 /*
- * kmalloc's rare side: what is wrong with a pointer, what lies where, what was
- * counted, what to do when memory runs out, and whether all is well.
+ * kmalloc's slow paths: checking and describing pointers, counting, reporting failures,
+ * and verifying everything.
  *
  * To find a pointer's owner, start from the page map (mm/page.h), which knows
  * which blocks of pages are allocated and how large they are, so a slab's or a
@@ -9,9 +9,9 @@
  *
  * Concurrency: none; one CPU, interrupts off.
  */
-#include <arch/paging.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
+#include <mm/kblock.h>
 #include <mm/kheap.h>
 #include <mm/kmalloc.h>
 #include <mm/kmem.h>
@@ -25,35 +25,29 @@
 #include <mm/tier_names.h>
 //% endif
 
-struct kmalloc_counts kmalloc_counts;
-
-void kmalloc_account(long pages)
-{
-	kmalloc_counts.live_pages += pages;
-	kmalloc_counts.peak_pages = MAX(kmalloc_counts.peak_pages, kmalloc_counts.live_pages);
-}
+unsigned long kmalloc_failures;
 
 size_t kmalloc_shrink(void)
 {
-	size_t before = kmalloc_counts.live_pages;
+	size_t before = kblock_stats.live_pages;
 
 	reclaim_all();
-	return before - kmalloc_counts.live_pages;
+	return before - kblock_stats.live_pages;
 }
 
 /* --- running out ------------------------------------------------------------------- */
 
-/* Count a failure; whether it deserves a line, as one that came so many `times`. */
+/* Count a failure, in `times` as well. Returns whether it is to be logged. */
 static bool failure_is_news(unsigned long *times)
 {
-	kmalloc_counts.failures++;
+	kmalloc_failures++;
 	return is_news(++*times);
 }
 
 /* The end of a line about a failure. */
 static void print_caller(const void *site)
 {
-	printk(", failure %lu", kmalloc_counts.failures);
+	printk(", failure %lu", kmalloc_failures);
 	if (site)
 		printk(", from %p", site);
 }
@@ -91,7 +85,7 @@ void *bad_product(size_t n, size_t size, const void *site)
 
 	if (!failure_is_news(&times))
 		return NULL;
-	printk("kcalloc(%u, %u): so many bytes can't be counted", n, size);
+	printk("kcalloc(%u, %u): the product overflows 32 bits", n, size);
 	print_caller(site);
 	printk("\n");
 	return NULL;
@@ -132,34 +126,7 @@ static const char *small_fault(const void *pointer)
 }
 
 //% endif
-/* A block of the page allocator's in the direct map. */
-struct block {
-	uintptr_t start;
-	unsigned pages;
-	bool is_free;
-};
-
-/* The block in which an address lies; false if it is in none: the image, the arena. */
-static bool find_block(const void *pointer, struct block *block)
-{
-	for (unsigned order = 0; order <= MAX_ORDER; order++) {
-		uintptr_t start = ALIGN_DOWN((uintptr_t)pointer, PAGE_SIZE << order);
-		uint8_t state;
-
-		if (start - KERNEL_BASE >= DIRECT_MAP_LIMIT)
-			return false;
-		state = page_map[VIRT_TO_PHYS(start) / PAGE_SIZE];
-		*block = (struct block){ start, 1u << order, false };
-		if (kblock_is(pointer, order))
-			return true;
-		block->is_free = true;
-		if (state == (BUDDY_FREE | order) || (!order && state == BUDDY_CACHED))
-			return true;
-	}
-	return false;
-}
-
-/* Inside of a live block of the heap everything looks overwritten. */
+/* Bytes inside a live block of the heap would look like an overwritten header. */
 static const char *heap_fault(const void *pointer, enum kheap_error error)
 {
 	struct kheap_place place;
@@ -185,18 +152,18 @@ static const char *pages_fault(const void *pointer)
 	size_t offset = (uintptr_t)pointer % PAGE_SIZE;
 	const char *fault = large_fault(pointer);
 
-	/* The header is in front of a multiple of the alignment, at the first there is room. */
+	/* The header is in front of the first multiple of the alignment that leaves room for it. */
 	if (!fault)
 		return offset & (offset - 1) ? "not the start of an allocation" : NULL;
 	return mapping_fault(pointer) ?: fault;
 }
 
-/* What is in no slab, no chunk, and not known to be large. */
+/* An address outside of slabs, chunks and large allocations. */
 static const char *stray_fault(const void *pointer)
 {
-	struct block block;
+	struct kblock block;
 
-	if (!find_block(pointer, &block))
+	if (!kblock_find(pointer, &block))
 		return mapping_fault(pointer) ?: "not an address of kmalloc's";
 	if (block.is_free)
 		return "nothing is allocated there: freed already?";
@@ -229,7 +196,7 @@ const char *kmalloc_fault(const void *pointer)
 	return tier_lookup(pointer).fault;
 }
 
-/* A place in a slab whose cache is one. */
+/* A place in a slab whose cache is valid. */
 static void describe_object(const void *pointer, char *text, size_t size)
 {
 	const struct slab *slab = slab_of(pointer);
@@ -246,7 +213,7 @@ static void describe_object(const void *pointer, char *text, size_t size)
 void tier_describe(const void *pointer, char *text, size_t size)
 {
 	struct kheap_place place;
-	struct block block;
+	struct kblock block;
 
 	if (in_slab(pointer) && kmem_is_cache(slab_of(pointer)->cache))
 		describe_object(pointer, text, size);
@@ -256,7 +223,7 @@ void tier_describe(const void *pointer, char *text, size_t size)
 			 place.is_live ? "live" : "free", place.size);
 	else if (kblock_is(pointer, KHEAP_ORDER) && kheap_fault(pointer) != KHEAP_ERR_NOT_HEAP)
 		snprintf(text, size, "heap");
-	else if (find_block(pointer, &block))
+	else if (kblock_find(pointer, &block))
 		snprintf(text, size, "%u bytes into %u %s pages at 0x%x",
 			 (uintptr_t)pointer - block.start, block.pages,
 			 block.is_free ? "free" : "allocated", block.start);
@@ -272,6 +239,17 @@ void kmalloc_refuse(const char *caller, const void *pointer, const char *fault)
 	panic("%s(%p): %s (%s)", caller, pointer, fault, place);
 }
 
+//% if debug.poison
+void poison_found(const void *where)
+{
+	char place[PLACE_MAX];
+
+	tier_describe(where, place, sizeof(place));
+	panic("free memory was written at %p: now 0x%02x (%s)", where, *(const uint8_t *)where,
+	      place);
+}
+
+//% endif
 void kmalloc_describe(uintptr_t addr, char *text, size_t size)
 {
 	large_describe(addr, text, size);
@@ -285,9 +263,9 @@ void kmalloc_stats_read(struct kmalloc_stats *stats)
 
 	*stats = (struct kmalloc_stats){
 		.allocs = kheap.allocs + large_stats.allocs,
-		.failures = kmalloc_counts.failures,
-		.live_pages = kmalloc_counts.live_pages,
-		.peak_pages = kmalloc_counts.peak_pages,
+		.failures = kmalloc_failures,
+		.live_pages = kblock_stats.live_pages,
+		.peak_pages = kblock_stats.peak_pages,
 	};
 	//% if kmalloc.classes
 	for (unsigned i = 0; i < KMALLOC_CLASS_COUNT; i++) {

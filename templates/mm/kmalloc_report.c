@@ -1,4 +1,4 @@
-/* What kmalloc says of itself, all tiers together. */
+/* The report of kmalloc, all tiers together. */
 #include <kernel/printk.h>
 #include <mm/kmalloc.h>
 #include <mm/report.h>

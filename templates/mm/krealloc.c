@@ -1,5 +1,5 @@
 /*
- * What follows from kmalloc() and kfree(): cleared memory, arrays, other sizes.
+ * Functions built on kmalloc() and kfree(): cleared memory, arrays, resizing.
  *
  * Concurrency: none; one CPU, interrupts off.
  */
@@ -11,7 +11,7 @@
 //% if derived.watched or debug.fail
 #include <mm/tier_names.h>
 
-/* Whoever called the function in question is whom to blame. */
+/* The call site to report is that of the public function. */
 #define KMALLOC(size) kmalloc_from(size, KMALLOC_ALIGNMENT, __builtin_return_address(0))
 //% else
 
@@ -53,7 +53,7 @@ static size_t room(const void *pointer, enum tier tier)
 	}
 }
 
-/* The tier of a pointer that must have been allocated. */
+/* The tier of a pointer; panics if it is not a live allocation. */
 static enum tier verify(const char *caller, const void *pointer)
 {
 	struct lookup found = tier_lookup(pointer);
@@ -72,7 +72,10 @@ size_t ksize(const void *pointer)
 //% if not derived.watched
 
 //% if kmalloc.classes
-/* What a slot has room for stays in it, unless its own class has one half as large. */
+/*
+ * Resize within the slot. Returns false if it is too small, or the size's own class is
+ * less than half as large.
+ */
 static bool resize_small(void *pointer, size_t size)
 {
 	size_t room = slab_of(pointer)->cache->size;
@@ -86,7 +89,7 @@ static bool resize_small(void *pointer, size_t size)
 }
 
 //% endif
-/* Change the size without moving; false if that can't be. */
+/* Change the size without moving. Returns false if that is impossible. */
 static bool resize(void *pointer, enum tier tier, size_t size)
 {
 	switch (tier) {

@@ -8,17 +8,16 @@
  *     the page map       a byte for each page frame          the image
  *     the fixmap         what the slots show                 the image
  *
- * All tables of the kernel's part exist from the beginning, for as much arena as
- * the RAM could ever fill. So its directory entries never change, and a process's
- * directory can copy them once and never miss a later one; and mapping a page
- * cannot fail for want of a table.
+ * All page tables of the kernel's part exist from the beginning, for as much arena as the
+ * RAM can fill. So the kernel's directory entries never change: a process's directory can
+ * copy them once. Mapping a page cannot fail for want of a table.
  *
  * Text and read-only data are mapped read-only; a 386 ignores that in ring 0.
  *
- * The direct map uses pages of 4 MiB, where the CPU has them, wherever 4 MiB are RAM
- * throughout and hold nothing of the image, and saves the page table. A Pentium Pro
- * keeps pages marked global in the TLB when CR3 is loaded: the direct map never
- * changes, so it is marked.
+ * If the CPU has pages of 4 MiB, the direct map uses them for every 4 MiB that are RAM
+ * throughout and contain no part of the image. That saves the page tables. A Pentium Pro
+ * keeps global pages in the TLB when CR3 is loaded. The direct map never changes, so its
+ * pages are global.
  *
  * Concurrency: none; one CPU, interrupts off.
  */
@@ -41,7 +40,7 @@ struct paging_stats paging_stats;
 
 static uint32_t *directory; /* the permanent one */
 static phys_addr_t direct_end;
-static uint32_t *spare_tables; /* reserved and not yet hung into the directory */
+static uint32_t *spare_tables; /* allocated and not yet entered in the directory */
 
 void page_map_reserve(size_t frames)
 {
@@ -62,7 +61,7 @@ void page_map_reserve(size_t frames)
 
 /* --- the permanent directory ------------------------------------------------ */
 
-/* Whether the direct map can show [start, start + 4 MiB) as one large page. */
+/* Whether the direct map can map [start, start + 4 MiB) as one large page. */
 static bool is_large(phys_addr_t start)
 {
 	phys_addr_t end = start + TABLE_SPAN;
@@ -161,18 +160,19 @@ static void build_direct_map(void)
 	}
 }
 
-/* Pages that the direct map shows. */
+/* The number of pages that the direct map maps; entries of a table past its end are absent. */
 static size_t count_direct_pages(void)
 {
 	size_t pages = 0;
 
-	for (phys_addr_t phys = 0; phys < direct_end; phys += PAGE_SIZE) {
-		if (*direct_pde(phys) & PTE_LARGE) {
+	for (phys_addr_t phys = 0; phys < direct_end; phys += TABLE_SPAN) {
+		const uint32_t *table = direct_pte(phys);
+
+		if (*direct_pde(phys) & PTE_LARGE)
 			pages += TABLE_ENTRIES;
-			phys += TABLE_SPAN - PAGE_SIZE;
-		} else {
-			pages += *direct_pte(phys) & PTE_PRESENT;
-		}
+		else
+			for (size_t i = 0; i < TABLE_ENTRIES; i++)
+				pages += table[i] & PTE_PRESENT;
 	}
 	return pages;
 }
@@ -215,16 +215,24 @@ void paging_report(void)
 
 /* --- verifying --------------------------------------------------------------- */
 
+/* Whether entries show the frames from `phys` on, those that are present. */
+static bool is_linear(const uint32_t *entries, size_t count, phys_addr_t phys)
+{
+	for (size_t i = 0; i < count; i++) {
+		if ((entries[i] & PTE_PRESENT) && (entries[i] & PTE_FRAME) != phys + i * PAGE_SIZE)
+			return false;
+	}
+	return true;
+}
+
 static const char *check_direct(void)
 {
-	for (phys_addr_t phys = 0; phys < direct_end; phys += PAGE_SIZE) {
-		uint32_t pde = *direct_pde(phys);
-		uint32_t pte = pde & PTE_LARGE ? pde : *direct_pte(phys);
+	for (phys_addr_t phys = 0; phys < direct_end; phys += TABLE_SPAN) {
+		const uint32_t *pde = direct_pde(phys);
+		bool large = *pde & PTE_LARGE;
 
-		if ((pte & PTE_PRESENT) && (pte & PTE_FRAME) != phys)
+		if (!is_linear(large ? pde : direct_pte(phys), large ? 1 : TABLE_ENTRIES, phys))
 			return "the direct map is not linear";
-		if (pde & PTE_LARGE)
-			phys += TABLE_SPAN - PAGE_SIZE;
 	}
 	if (count_direct_pages() != paging_stats.direct_pages)
 		return "the direct map has grown or shrunk";

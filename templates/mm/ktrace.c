@@ -3,11 +3,11 @@
  *
  *     # kgen:trace i=120 ops=64,400,-1,24,-4
  *
- * Events are numbered from 0 on; `i` is the first of a line. A number is an allocation
- * of so many bytes. -n frees what was allocated n events before: here event 122 frees
- * the 400 bytes, and 124, four after 120, the 64. So an address that is used again
- * can't be mistaken, a line that is lost is noticed, and what lives for a short time,
- * which most things do, takes few bytes.
+ * Events are numbered from 0 on; `i` is the first of a line. A positive number is an
+ * allocation with this number of bytes. -n frees the allocation made n events before:
+ * here event 122 frees the 400 bytes, and 124, four after 120, the 64. So reused
+ * addresses are not ambiguous, and a lost line is noticed. Allocations with a short life,
+ * which most are, take few bytes.
  *
  * Lines are printed when they are full, so a panic loses the last few dozen events. At
  * 115200 baud there is room for about 2000 events a second.
@@ -20,7 +20,7 @@
 #include <kernel/string.h>
 #include <mm/ktrace.h>
 
-#define OPS_MAX 160 /* bytes: less than LOG_LINE_MAX by what is in front of them */
+#define OPS_MAX 160 /* bytes: LOG_LINE_MAX less the text in front of them */
 
 static struct {
 	char ops[OPS_MAX + 1];

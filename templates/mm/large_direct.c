@@ -1,14 +1,14 @@
 /*
- * Large allocations as blocks of the buddy: contiguous in physical memory, and seen
- * through the direct map, so that no page table and no TLB entry changes.
+ * Large allocations as blocks of the buddy: contiguous in physical memory and accessed
+ * through the direct map, so no page table and no TLB entry changes.
  *
  *     block  |..|header| bytes asked for ............. | unused up to 2^order pages |
  *                      ^ result, aligned
  *
- * Quick, and fit for devices that know no paging; but a block is a power of two,
- * so up to half of it may be wasted, memory outside the direct map is out of reach,
- * nothing guards the end, and fragmented memory has no large blocks. An alignment of
- * a page costs a page in front; more can't be had.
+ * This is fast, and suits devices that do DMA. The costs: a block is a power of two, so
+ * up to half of it may be wasted. Memory outside of the direct map cannot be used. There
+ * is no guard page. Fragmented memory has no large blocks. An alignment of a page costs a
+ * page in front; a larger alignment is not supported.
  *
  * Concurrency: none; one CPU, interrupts off.
  */
@@ -16,7 +16,6 @@
 #include <kernel/printk.h>
 #include <mm/kblock.h>
 #include <mm/kmalloc.h>
-#include <mm/kmem.h>
 #include <mm/large.h>
 #include <mm/page.h>
 #include <mm/tiers.h>
@@ -24,7 +23,7 @@
 
 struct large_stats large_stats;
 
-/* The block in which a result with this address lies: its header is in the first page. */
+/* The block of an allocation: its header is in the block's first page. */
 static inline uintptr_t block_of(const void *pointer)
 {
 	return ALIGN_DOWN((uintptr_t)header_of(pointer), PAGE_SIZE);
@@ -35,7 +34,7 @@ static inline unsigned order_of(const void *pointer)
 	return page_map[VIRT_TO_PHYS(block_of(pointer)) / PAGE_SIZE] & BUDDY_ORDER_MASK;
 }
 
-/* The smallest order of a block that holds so many bytes. */
+/* The smallest order of a block with room for this many bytes. */
 static unsigned order_for(size_t bytes)
 {
 	unsigned order = 0;
@@ -106,7 +105,7 @@ bool large_resize(void *pointer, size_t size)
 
 	if (size > large_room(pointer))
 		return false;
-	/* A quarter of the block would do, or a smaller tier serves better: move. */
+	/* A quarter of the block would suffice, or the size belongs to a smaller tier: move. */
 	if (order_for(size + offset) + 2 <= order_of(pointer) || size <= LARGE_ABOVE)
 		return false;
 	*header_of(pointer) = (block_header_t){ size, kmalloc_magic(pointer, size) };

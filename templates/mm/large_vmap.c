@@ -2,31 +2,33 @@
  * Large allocations as mappings, in six steps.
  *
  *   1. A caller asks for bytes.
- *   2. With the header in front, that makes so many pages.
+ *   2. Add the header and round up to pages.
  *   3. The page allocator gives the frames, one by one: any free frame will do,
  *      so fragmentation of physical memory does not matter.
  *   4. The arena gives a free range of virtual addresses; the frames are mapped
  *      into it. They were absent before: no TLB flush.
- *   5. The header goes in front of the address that is
- *   6. returned.
+ *   5. The header is written in front of the result.
+ *   6. The result is returned.
  *
  *     arena  | guard |        page         |        page         | guard |
  *                    |..|header| bytes asked for .........|......|
  *                              ^ result, aligned
  *
- * Steps 3 and 4, and their undoing with one TLB flush for many, are mm/vmalloc.c's.
+ * mm/vmalloc.c does steps 3 and 4, and undoes them with one TLB flush for many mappings.
  * For an alignment of up to a page the result lies in the first page or at the
  * start of the second, so the header is always in the first: that is how
  * large_free() finds the mapping's start. For larger alignments it lies at the
  * start of the second page, and the arena aligns that.
  *
- * large_fault() trusts nothing: a mapping of this kind must begin there, the header
- * carry the magic, and its size need as many pages as the mapping has.
+ * large_fault() trusts nothing: a mapping of this kind must begin there, the header must
+ * have the magic, and the mapping must have as many pages as the header's size takes.
+ * Counting them walks the mapping.
  *
  * Concurrency: none; one CPU, interrupts off.
  */
 #include <arch/paging.h>
 #include <kernel/printk.h>
+#include <mm/kblock.h>
 #include <mm/kmalloc.h>
 #include <mm/large.h>
 #include <mm/tiers.h>
@@ -46,7 +48,7 @@ static inline uintptr_t mapping_of(const void *pointer)
 	return ALIGN_DOWN((uintptr_t)header_of(pointer), PAGE_SIZE);
 }
 
-/* Pages that an allocation of this size takes at this address; right for any size. */
+/* Pages that an allocation of this size takes at this address, without overflow for any size. */
 static inline size_t pages_of(const void *pointer, size_t size)
 {
 	size_t offset = (uintptr_t)pointer - mapping_of(pointer);
@@ -66,7 +68,7 @@ void *large_alloc(size_t size, size_t align)
 		return NULL;
 	*header_of(pointer) = (block_header_t){ size, kmalloc_magic(pointer, size) };
 	large_stats.allocs++;
-	kmalloc_account(pages);
+	kblock_account(pages);
 	return pointer;
 }
 
@@ -85,7 +87,7 @@ const char *large_fault(const void *pointer)
 	if (header_of(pointer)->magic != kmalloc_magic(pointer, header_of(pointer)->size))
 		return "its header does not have the magic: overwritten, or not a start";
 	if (pages_of(pointer, header_of(pointer)->size) != vm_locate(virt).pages)
-		return "its header has a size that its pages do not: overwritten?";
+		return "the size in its header does not match its pages: overwritten?";
 	return NULL;
 }
 
@@ -96,7 +98,7 @@ void large_free(void *pointer)
 	header_of(pointer)->magic = 0;
 	vm_unmap(mapping_of(pointer), pages);
 	large_stats.frees++;
-	kmalloc_account(-(long)pages);
+	kblock_account(-(long)pages);
 }
 
 size_t large_room(const void *pointer)
@@ -117,7 +119,7 @@ void large_describe(uintptr_t addr, char *text, size_t size)
 {
 	struct vm_place place = vm_locate(addr);
 
-	/* How far from the first page's start depends on the alignment asked for. */
+	/* The offset in the first page depends on the requested alignment: try all. */
 	for (size_t align = KMALLOC_ALIGNMENT; align <= PAGE_SIZE; align *= 2) {
 		const void *pointer = (void *)(place.virt + offset_for(align));
 

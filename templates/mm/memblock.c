@@ -1,22 +1,22 @@
 /*
  * memblock: a bump allocator over several regions, with reservations.
  *
- * Life: memory_init() fills it from the normalised memory map; a few early users
- * (page tables, allocator metadata) allocate; zones_init() takes the rest for the
- * buddy and closes it for ever.
+ * Life cycle: memory_init() fills it from the normalised memory map. A few early users
+ * (page tables, allocator metadata) allocate. zones_init() gives the rest to the buddy
+ * and closes it for ever.
  *
- * An allocation: return the pointer, bump it. The pointer skips
- * what is reserved and what lies between regions:
+ * To allocate: return the cursor and advance it. The cursor skips reserved memory and
+ * gaps between regions:
  *
  *     memory     |-------------------|      |----------------------------|
  *     reserved        |==image==|              |module|
  *     cursor                    ^ next
  *
- * What it skips because a request was too large for it is not lost: the next
- * request that finds nothing above the cursor looks from the bottom once more,
- * and at hand-over every page that is in `memory` but not in `reserved` goes to
- * the buddy. Whatever is handed out joins `reserved`; neighbours are joined, so a
- * run of allocations takes one entry of the table.
+ * Gaps that are skipped because they are too small for a request are not lost: a request
+ * that finds nothing above the cursor searches from the bottom again, and at hand-over
+ * every page that is in `memory` but not in `reserved` goes to the buddy. Allocations are
+ * added to `reserved`. Adjacent regions are joined, so a run of allocations takes one
+ * entry of the table.
  *
  * Invariants, verified by memblock_check(): each table is sorted, its regions
  * are not empty, and between two of them is a gap; page frame 0 is reserved.
@@ -53,7 +53,7 @@ static enum memblock_error join(struct memblock_table *table, phys_addr_t start,
 		last++;
 	}
 
-	/* Regions first..last-1 give way to one. */
+	/* Replace regions first..last-1 by one. */
 	if (last == first) {
 		if (table->count == MEMBLOCK_REGIONS)
 			return MEMBLOCK_ERR_FULL;

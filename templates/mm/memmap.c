@@ -4,10 +4,10 @@
  * Firmware reports entries that may be unsorted, overlapping, unaligned, of
  * unknown type, above 4 GiB or wrapping around 2^64. memmap_resolve():
  *
- *   1. rounds each entry to pages: available memory inwards, so that no page is
- *      used of which a part is not there; everything else outwards;
+ *   1. rounds each entry to pages: available memory inwards, so that only complete pages
+ *      are used; everything else outwards;
  *   2. collects all ends, sorted: between two neighbouring ends nothing changes;
- *   3. for each such stretch asks all entries that cover it; the strictest wins:
+ *   3. gives each such stretch the strictest type of all entries that cover it:
  *
  *        available      |=================|
  *        reserved                |=====|      |==|
@@ -71,7 +71,7 @@ void memmap_add(struct memmap *map, uint64_t base, uint64_t length, uint32_t typ
 			if (map->entries[i].type == MEMORY_AVAILABLE)
 				slot = &map->entries[i];
 		}
-		if (!slot) /* nothing is available: nothing can be taken by mistake */
+		if (!slot) /* no entry is available, so none can be mistaken for usable memory */
 			return;
 	}
 	*slot = (struct memmap_entry){ base, length, type };

@@ -1,13 +1,13 @@
 /*
  * The modules: files that the loader has put in memory beside the kernel.
  *
- * A loader is believed no further than can be checked. Its list is bounded before it
- * is walked, and each module must be where it can be: in memory of which the loader's
- * own map says that it is there, beside the kernel and beside each other. Whatever
- * contradicts that is refused by name, as the module's content can't be right.
+ * A loader's data is checked before it is used. The length of the list is bounded before
+ * it is walked. Each module must be in available memory of the loader's own map, and must
+ * not overlap the kernel or another module. A module that fails this is refused by name,
+ * as its content cannot be right.
  *
- * The description says how many modules are kept with their command lines. The place
- * of each other one is noted as well, so that what it occupies stays untouched.
+ * The description says how many modules are kept with their command lines. The addresses
+ * of all others are noted as well, so that their memory stays untouched.
  */
 #include <arch/fixmap.h>
 #include <arch/paging.h>

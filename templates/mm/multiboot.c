@@ -6,7 +6,8 @@
  * allocated before this has run, and it is read through a fixmap slot, byte
  * ranges at a time, whether or not the boot page tables reach it.
  *
- *   1. Test each flag before its field is used: loaders differ in what they give.
+ *   1. Test each flag before its field is used: loaders differ in the fields that they
+ *      fill.
  *   2. Walk the map by size + 4 (size does not count itself, and may grow).
  *   3. Where there is no map, make one from mem_lower and mem_upper.
  *   4. Bound each count and length before walking what it counts.
@@ -53,7 +54,7 @@ struct boot_info boot_info;
 #define UPPER_START 0x100000 /* what mem_upper counts from */
 #define LOWER_KIB 640 /* mem_lower at most: the screen follows */
 
-/* A PC starts in the ROM that ends at 4 GiB: so high no memory reaches. */
+/* A PC starts in the ROM that ends at 4 GiB: no memory reaches that far. */
 #define UPPER_KIB ((0xffff0000u - UPPER_START) >> 10)
 
 void multiboot_believe(const char *what, phys_addr_t from, uint64_t bytes, uint32_t most)

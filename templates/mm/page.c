@@ -1,15 +1,15 @@
 /*
- * Zones: which buddy an address belongs to, and where to look next.
+ * Zones: the choice of a buddy for a request, and the buddy of an address.
  *
  * A zone is a range of physical addresses that some use needs for itself: the
  * first 16 MiB for ISA DMA, what the direct map covers for page tables, the rest
  * for whatever is mapped before it is touched. A request names the highest zone
  * that suits it and falls back to lower ones, so that scarce memory goes last.
  *
- * In front of the buddies is a hot list: up to 64 single frames of the highest zone
- * that has any, last in, first out, for requests of one frame from ZONE_ANY. It
- * saves splitting and merging for what is asked for most. It is filled with 32
- * frames of one block, and when full gives its 32 oldest back:
+ * In front of the buddies is a hot list: up to 64 single frames of the highest zone that
+ * has any, last in, first out, for requests of one frame from ZONE_ANY. It saves
+ * splitting and merging for the most frequent request. An empty list is filled with 32
+ * frames of one block; a full list returns its 32 oldest frames:
  *
  *     hot.frames   [ oldest | … | newest |    64 entries of 4 bytes    ]
  *     hot.count                           ^   how far it is filled
@@ -46,7 +46,7 @@ static const struct {
 _Static_assert(sizeof(struct buddy_node) == BUDDY_NODE_SIZE, "as the description predicts it");
 
 //% endif
-/* The zone's bytes on this machine: none above the end of RAM. */
+/* The zone's size on this machine: it ends with RAM. */
 static size_t zone_size(unsigned i, phys_addr_t ram_end)
 {
 	uint32_t end = MIN(spans[i].end, ram_end / PAGE_SIZE);
@@ -222,7 +222,7 @@ bool page_request_fails(void)
 //% endif
 /* --- blocks ---------------------------------------------------------------- */
 
-/* From `zone` or, if it has no such block, from a lower one. */
+/* Allocate from `zone` or, if it has no such block, from a lower one. */
 static phys_addr_t alloc_from(struct zone *zone, unsigned order)
 {
 	for (; zone >= zones; zone--) {
@@ -234,7 +234,7 @@ static phys_addr_t alloc_from(struct zone *zone, unsigned order)
 	return PHYS_NONE;
 }
 
-/* A frame that is not to come back through the hot list: of another zone than its. */
+/* Mark a frame of another zone than the hot list's, so that it is not freed to the hot list. */
 static phys_addr_t uncached(phys_addr_t addr)
 {
 	if (addr)
@@ -246,7 +246,7 @@ phys_addr_t alloc_elsewhere(enum zone_id id, unsigned order)
 {
 	phys_addr_t addr;
 
-	if (first_zone[id] == hot_zone) /* else what the hot list has does not suit */
+	if (first_zone[id] == hot_zone) /* otherwise the hot list's frames do not suit */
 		pages_drain();
 	addr = alloc_from(first_zone[id], order);
 	for (unsigned step = 0; !addr && reclaim(&step);)
@@ -282,7 +282,7 @@ HOT_LEAF void free_block(phys_addr_t addr, unsigned order)
 	size_t frame = addr / PAGE_SIZE;
 	uint8_t state = page_map[frame];
 
-	/* The page map answers what buddy_free() would ask. */
+	/* The page map tells all that buddy_free() would check. */
 	if (state != (BUDDY_ALLOCATED | order) || addr % PAGE_SIZE || order > MAX_ORDER ||
 	    __builtin_sub_overflow(frame, hot_first, &frame))
 		free_cold(addr, order);

@@ -1,5 +1,5 @@
 /*
- * What the zones say of themselves.
+ * The report of the zones.
  *
  * Fragmentation of a zone, for a request of order k, is the part of its free memory
  * that is in blocks too small for it (Gorman and Whitcroft, "The what, the why and the

@@ -1,4 +1,4 @@
-/* What lies at an address: the address map of generated/layout.h, read backwards. */
+/* Finds the region of an address in the address map of generated/layout.h. */
 #include <arch/paging.h>
 #include <arch/sections.h>
 #include <kernel/printk.h>

@@ -1,13 +1,13 @@
 /*
- * Who gives memory back when it runs out, and in which order.
+ * Reclaim: calls the shrinkers when memory runs out.
  *
- * The order is that of enum reclaim_cost. What one shrinker frees may be kept by a
- * cheaper one: an allocation from the quarantine leaves an empty slab, a slab's pages go
- * to the hot list. So after each one that gave something the cheaper ones are asked
- * again, the cheapest last.
+ * The order is that of enum reclaim_cost. Memory that one shrinker frees may be kept by
+ * the owner of a cheaper one: an allocation from the quarantine leaves an empty slab, a
+ * slab's pages go to the hot list. So after each shrinker that freed something the
+ * cheaper ones are called again, the cheapest last.
  *
- * Nobody is passed over, whoever asks. A shrinker only frees, and a free never asks for
- * memory, so no shrinker is ever entered twice.
+ * No shrinker is exempt, whichever allocator calls reclaim(). A shrinker only frees, and
+ * freeing never allocates, so no shrinker is ever entered twice.
  *
  * Concurrency: none; one CPU, interrupts off.
  */
@@ -27,7 +27,7 @@ static size_t ask(unsigned cost)
 	return shrinkers[cost] ? shrinkers[cost]() : 0;
 }
 
-/* Ask all that are cheaper than `cost`. */
+/* Call all shrinkers that are cheaper than `cost`. */
 static void settle(unsigned cost)
 {
 	while (cost)

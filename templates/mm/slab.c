@@ -19,29 +19,29 @@
  * current one:
  *
  *   1. To allocate, take the first free slot of the current slab.
- *   2. If it has none, the longest waiting partial slab becomes current: it had
- *      most time to collect free slots, so the next allocations are quick. If none
- *      is partial, the spare slab is taken, else a new one made.
- *   3. To free, put the slot in front of its slab's list: it is still in the CPU's
- *      cache. If the slab was full, it joins the end of the partial ones. If it is
- *      empty now and not current, it is kept as the spare; a second such slab
- *      goes back to the page allocator.
+ *   2. If it has none, the longest waiting partial slab becomes current: it is likely to
+ *      have most free slots. If no slab is partial, the spare slab is taken, else a slab
+ *      of a lender (see below), else a new slab is made.
+ *   3. To free, put the slot at the head of its slab's list: it is still in the CPU's
+ *      cache. A slab that was full is appended to the partial ones. A slab that is empty
+ *      now and not current is kept as the spare; a second such slab goes back to the page
+ *      allocator.
  *
- * If there is neither a partial nor a spare slab, kmalloc's classes look into larger
- * ones before a slab is made: a *lender* gives a slot that is larger than needed.
+ * Only kmalloc's classes have *lenders*: caches of larger objects whose partial slabs
+ * they may take. A slot of such a slab is larger than needed.
  *
  * The current slab's `used` is biased by SLAB_HELD, so step 3 sees it neither as full
  * nor as empty without testing for it.
  *
  * The worst case: one object left in each of many slabs keeps them all, SLAB_SIZE bytes
- * for each; 1024 times as many as are live for objects of 8 bytes. Without that, a slab
- * wastes its header, 32 bytes, and less than a slot: 367 of 8192 bytes, 4.5 %, for slots
- * of 336.
+ * for each; with objects of 8 bytes that is 1024 times the live bytes. Without that, a
+ * slab wastes its header, 32 bytes, and less than a slot: 367 of 8192 bytes, 4.5 %, for
+ * slots of 336.
  *
  * Invariants, verified by slab_check(): every slab of the cache is in `all`;
  * those with free slots, but for current and spare, are in `partial`, and no
- * others; a slab's free slots are as many as `used` says, in the slab, at a slot's
- * start, and marked; the counters match.
+ * others; the number of a slab's free slots agrees with `used`; they are in the slab, at
+ * a slot's start, and marked; the counters match.
  *
  * Concurrency: none; one CPU, interrupts off.
  */
@@ -114,8 +114,8 @@ static inline struct slot *slot_at(const struct slab *slab, size_t i)
 
 //% if debug.poison
 /*
- * What a free slot holds after its two words. Objects with a constructor keep
- * their content, and are not poisoned.
+ * Poison for a free slot after its two words. Objects with a constructor keep their
+ * content, and are not poisoned.
  */
 static void poison_slot(const struct kmem_cache *cache, struct slot *slot)
 {
@@ -166,13 +166,16 @@ static void return_slab(struct slab *slab)
 {
 	ring_remove(&slab->all);
 	slab->cache->slabs--;
-	slab->magic = 0; /* nobody takes it for a slab any more */
+	slab->magic = 0; /* it must not be mistaken for a slab any more */
 	kblock_free(slab, SLAB_ORDER);
 }
 
 /* --- allocating ------------------------------------------------------------------ */
 
-/* A slab that the cache, which has no partial one, keeps or may borrow; or NULL. */
+/*
+ * The cache has no partial slab: its spare, or a lender's partial slab. Returns NULL if
+ * there is neither.
+ */
 static struct slab *spare_or_lent(struct kmem_cache *cache)
 {
 	struct kmem_cache *lender = cache->lender;
@@ -184,7 +187,7 @@ static struct slab *spare_or_lent(struct kmem_cache *cache)
 	return slab;
 }
 
-/* To make room for a slab, objects of this cache may have been freed: are there any? */
+/* Reclaim may have freed objects of this cache meanwhile: search again. */
 static COLD struct slab *find_again(struct kmem_cache *cache)
 {
 	struct slab *slab = slab_take_partial(cache);
@@ -201,7 +204,7 @@ struct slab *slab_find(struct kmem_cache *cache)
 	slab = make_slab(cache);
 	if (likely(!cache->current->free))
 		return likely(slab) ? slab : find_again(cache);
-	/* It is in no list: what is free in it would be lost if it were not taken. */
+	/* The current slab is in no list: its free slots would be lost if it were replaced. */
 	if (slab)
 		slab_settle(slab);
 	return cache->current;
@@ -259,7 +262,7 @@ enum slab_error slab_fault(const struct kmem_cache *cache, const void *object)
 		return SLAB_ERR_CACHE;
 	if (unlikely(!slab_has(slab, slot)))
 		return SLAB_ERR_INTERIOR;
-	/* An object may hold what looks like the mark: then the list decides. */
+	/* An object's content may look like the mark: then the list decides. */
 	if (unlikely(slot->mark == SLOT_FREE) && slot_is_free(slab, slot))
 		return SLAB_ERR_DOUBLE;
 	return SLAB_OK;

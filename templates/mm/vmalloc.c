@@ -1,37 +1,37 @@
 /*
- * vmalloc: mappings in the arena, and their lazy end.
+ * vmalloc: mappings in the arena, unmapped lazily.
  *
  * To map:
  *   1. The arena gives a run of free addresses, guard pages included.
  *   2. The page allocator gives frames, one by one: any will do.
  *   3. They are entered in the page tables. They were absent: no TLB flush.
  *
- * To unmap costs a flush before frames or addresses may serve again: else somebody
- * would write through a stale translation into memory that has another owner. A 386
- * can only flush everything. So it is done for many at once:
+ * Unmapping takes a TLB flush before frames or addresses may be reused: otherwise a write
+ * through a stale translation would reach memory that has another owner. A 386 can only
+ * flush everything. So one flush serves many mappings:
  *   1. The entries lose their present bit, and keep the frames.
  *   2. The range is noted in a ring. Its addresses stay taken.
  *   3. When VMALLOC_LAZY ranges have gathered, vm_purge() flushes once, and then
- *      frees frames and addresses of them all. It does so earlier only if frames or
- *      addresses run out: then it is one of those whom reclaim() asks.
+ *      frees frames and addresses of them all. reclaim() calls it earlier if frames or
+ *      addresses run out.
  *
  *     entries   |M1 M  M  G |S  S  G |0  0 |M2 G |S  G |P  P  P |0 ...
  *                mapped      stale    free        stale spare
  *     ring                   [range]              [range]   2 ranges, 3 pages
  *
- * Addresses of a small range do not go back to the arena at once: they are spare, in
- * a list for each size, and the next mapping of that size takes the last one. That
- * makes the common case O(1), and cheap. Where addresses run out, the arena gets them
- * all and puts together what lies together.
+ * Addresses of a small range do not go back to the arena at once. They become spare, in a
+ * list for each size, and the next mapping of that size takes the last one. So the common
+ * case is O(1), and cheap. When addresses run out, all spare ranges go back to the arena,
+ * where adjacent ones merge.
  *
- * The entries are all the bookkeeping there is (arch/arena_table.h): the first of a
- * mapping names its kind, and a mapping ends where a page is not mapped or is the
- * first of another. The ring remembers the last ranges, flushed or not, so that a
- * fault can be explained: mm/vmalloc_check.c does, and verifies.
+ * The page-table entries are the only bookkeeping (arch/arena_table.h). A mapping's first
+ * entry names its kind; the mapping ends where a page is not mapped or is the first of
+ * another one. The ring remembers the last ranges, flushed or not, so that
+ * mm/vmalloc_check.c can explain faults.
  *
- * Invariants, verified by vm_check(): an entry is 0 just where the arena's page is
- * free; the ranges in the ring that wait are stale, and nothing else is; frames are
- * mapped as often as live_pages says.
+ * Invariants, verified by vm_check(): an entry is 0 if and only if the arena's page is
+ * free; exactly the waiting ranges of the ring are stale; live_pages is the number of
+ * mapped frames.
  *
  * Concurrency: none; one CPU, interrupts off.
  */
@@ -75,19 +75,19 @@ static void put_spare(size_t page, size_t reach)
 	vm.spare[reach] = page + 1;
 }
 
-/* First page of a spare range of just this size, plus 1; 0 if there is none. */
+/* Take a spare range of exactly this size. Returns its first page plus 1, 0 if there is none. */
 static inline size_t take_spare(size_t reach)
 {
 	size_t found = reach <= SPARE_MAX ? vm.spare[reach] : 0;
 
 	if (found) {
 		vm.spare[reach] = vm.entries[found - 1] >> ENTRY_NEXT_SHIFT;
-		vm.entries[found - 1] = ENTRY_SPARE; /* a link must not pass for a frame */
+		vm.entries[found - 1] = ENTRY_SPARE; /* a link must not look like a frame */
 	}
 	return found;
 }
 
-/* Give all spare addresses back to the arena; in how many ranges. */
+/* Return all spare addresses to the arena. Returns the number of ranges. */
 static COLD size_t shrink_spares(void)
 {
 	size_t ranges = 0;
@@ -118,7 +118,7 @@ static void flush(void)
 		flush_tlb_range(address_of(range_back(i)->page), range_back(i)->pages);
 }
 
-/* Free the frames and the addresses of a range that no TLB knows any more. */
+/* Free the frames and the addresses of a range that was flushed from the TLB. */
 static void free_flushed(const struct vm_range *range)
 {
 	bool small = range->reach <= SPARE_MAX;
@@ -154,7 +154,7 @@ static size_t shrink_lazy(void)
 	return ranges;
 }
 
-/* Unmap; the frames stay in the entries unless the mapping only showed them. */
+/* Unmap. The frames stay in the entries, unless they belong to a device. */
 static void retire(struct vm_range range)
 {
 	uint32_t keep = range.kind == VM_IO ? 0 : PTE_FRAME;
@@ -184,7 +184,7 @@ static void unmap(size_t page, size_t pages, enum vm_kind kind)
 
 /* --- the beginning -------------------------------------------------------------- */
 
-/* Addresses that nobody else had for long: from the arena. 0 if there are none. */
+/* Allocate addresses from the arena. Returns 0 if there are none. */
 static NOINLINE uintptr_t take_from_arena(size_t reach, size_t align, size_t skew)
 {
 	uintptr_t virt = arena_alloc(&vm.arena, reach, align, skew);
@@ -194,7 +194,7 @@ static NOINLINE uintptr_t take_from_arena(size_t reach, size_t align, size_t ske
 	return virt;
 }
 
-/* Addresses, with the guards' entries made; 0 if there are none. */
+/* Allocate addresses and write the guards' entries. Returns 0 if there are none. */
 static uintptr_t reserve(size_t pages, size_t align, size_t skew, size_t guard)
 {
 	size_t reach = pages + guard;
@@ -220,7 +220,10 @@ static inline uint32_t mark_of(size_t i, enum vm_kind kind)
 	return i ? 0 : (uint32_t)kind << ENTRY_KIND_SHIFT;
 }
 
-/* Map fresh frames to `pages` pages from `page` on; how many there were. */
+/*
+ * Map fresh frames to `pages` pages from `page` on. Returns the number of frames that
+ * were available.
+ */
 static size_t populate(size_t page, size_t pages, enum vm_kind kind)
 {
 	size_t done = 0;
@@ -237,10 +240,10 @@ static size_t populate(size_t page, size_t pages, enum vm_kind kind)
 	return done;
 }
 
-/* Pages from which on it pays to ask first how many frames are free. */
+/* From this number of pages on, the free frames are counted first. */
 #define WORTH_ASKING 64
 
-/* Whether there are as many frames, once everyone has given back what is not in use. */
+/* Whether `pages` frames are free, if necessary after reclaim. */
 static COLD bool has_frames(size_t pages)
 {
 	bool enough = pages <= free_page_count() + vm.lazy.pages;
@@ -250,13 +253,16 @@ static COLD bool has_frames(size_t pages)
 	return enough;
 }
 
-/* A mapping of fresh frames; 0, and nothing has changed, if there is no room for it. */
+/* Make a mapping of fresh frames. Returns 0, with nothing changed, if that is impossible. */
 static uintptr_t map_fresh(size_t pages, size_t align, size_t skew, size_t guard, enum vm_kind kind)
 {
 	uintptr_t virt = 0;
 	size_t done = 0;
 
-	/* More frames than there are can't be had: don't even try. Few cost less than asking. */
+	/*
+	 * Do not start a mapping that has too few frames. For a small one, counting would
+	 * cost more.
+	 */
 	if (pages < WORTH_ASKING || has_frames(pages))
 		virt = reserve(pages, align, skew, guard);
 	if (virt)
@@ -278,7 +284,7 @@ uintptr_t vm_map(size_t pages, size_t align, size_t skew, size_t guard)
 	return map_fresh(pages, align, skew, guard, VM_PAGES);
 }
 
-/* There is not enough: say what was free, but not each time. */
+/* Out of memory: log the free memory, but not each time. */
 static COLD void *fail_vmalloc(size_t size)
 {
 	static unsigned long times;
@@ -313,8 +319,8 @@ void *vzalloc(size_t size)
 }
 
 /*
- * Whether a page of [first, last] is RAM, or was reserved though the map does not say
- * that it is: the image, a module. The page below 4 GiB never is.
+ * Whether a page of [first, last] is RAM, or is reserved outside of the map's RAM, as
+ * image and modules may be. The page below 4 GiB never is.
  */
 static bool is_memory(phys_addr_t first, phys_addr_t last)
 {
@@ -331,7 +337,7 @@ void *ioremap(phys_addr_t phys, size_t size)
 {
 	phys_addr_t first = ALIGN_DOWN(phys, PAGE_SIZE);
 	phys_addr_t last = phys + size - 1;
-	/* A 386 has no cache, and wants this bit to be 0. */
+	/* A 386 has no cache, and requires this bit to be 0. */
 	uint32_t flags = PTE_PRESENT | PTE_WRITE | (cpu.family > 3 ? PTE_CACHE_DISABLE : 0);
 	size_t pages = (last - first) / PAGE_SIZE + 1;
 	uintptr_t virt = 0;
@@ -350,7 +356,7 @@ void *ioremap(phys_addr_t phys, size_t size)
 
 /* --- refusing -------------------------------------------------------------------- */
 
-/* Whether a mapping of this kind begins at virt: what vm_fault() says, in few steps. */
+/* Whether a mapping of this kind begins at virt: the fast form of vm_fault(). */
 static inline bool is_start(uintptr_t virt, enum vm_kind kind)
 {
 	return virt >= ARENA_BASE && page_of(virt) < vm.arena.pages &&

@@ -1,6 +1,6 @@
 /*
- * vmalloc's rare side: what is wrong with an address, what lies there, and whether
- * entries, arena, ring and lists agree. mm/vmalloc.c says what they are.
+ * vmalloc's slow paths: checking and describing addresses, and verifying entries, arena,
+ * ring and lists, which mm/vmalloc.c explains.
  *
  * Concurrency: none; one CPU, interrupts off.
  */
@@ -33,7 +33,7 @@ const char *vm_fault(uintptr_t virt, enum vm_kind kind)
 
 /* --- explaining ------------------------------------------------------------------ */
 
-/* The mapping of which `page` is a part. */
+/* The mapping of a mapped page. */
 static struct vm_place place_mapped(size_t page)
 {
 	while (page && !entry_kind(vm.entries[page]))
@@ -42,7 +42,7 @@ static struct vm_place place_mapped(size_t page)
 				  pages_from(page) };
 }
 
-/* The last mapping that ended there, if it is remembered. */
+/* The last mapping that contained this page, if the ring remembers it. */
 static struct vm_place place_freed(size_t page)
 {
 	for (size_t i = 1; i <= VMALLOC_LAZY; i++) {
@@ -77,7 +77,7 @@ struct vm_place vm_locate(uintptr_t addr)
 void vm_describe(uintptr_t addr, char *text, size_t size)
 {
 	static const char *const names[] = {
-		[VM_PAGES] = "allocator's",
+		[VM_PAGES] = "kmalloc",
 		[VM_ALLOC] = "vmalloc",
 		[VM_IO] = "ioremap",
 	};
@@ -97,7 +97,7 @@ void vm_describe(uintptr_t addr, char *text, size_t size)
 
 /* --- verifying ------------------------------------------------------------------- */
 
-/* Whether the lists of spare addresses hold so many pages, and all are marked. */
+/* Whether the lists of spare addresses have `pages` pages, all marked. */
 static bool spares_are(size_t pages)
 {
 	for (size_t reach = 1; reach <= SPARE_MAX; reach++) {

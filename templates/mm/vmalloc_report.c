@@ -1,4 +1,4 @@
-/* What the arena and its mappings say of themselves; the arena's page-table entries tell. */
+/* The report of the arena and its mappings, read from the arena's page-table entries. */
 #include <kernel/printk.h>
 #include <mm/kspace.h>
 #include <mm/report.h>

@@ -283,6 +283,7 @@ int mincore(void *addr, size_t size, unsigned char *in)
 #define SET_BYTES sizeof(sigset_t)
 
 void signal_return(void);
+void signal_return_old(void);
 
 int sigaction(int number, const struct sigaction *action, struct sigaction *old)
 {
@@ -291,7 +292,7 @@ int sigaction(int number, const struct sigaction *action, struct sigaction *old)
 	if (action) {
 		with = *action;
 		with.sa_flags |= SA_RESTORER;
-		with.sa_restorer = signal_return;
+		with.sa_restorer = with.sa_flags & SA_SIGINFO ? signal_return : signal_return_old;
 		action = &with;
 	}
 	return (int)CALL(SYS_rt_sigaction, number, action, old, SET_BYTES);

@@ -61,12 +61,20 @@ vfork:
 	ret
 	.size vfork, . - vfork
 
-/* Where a handler of a signal returns to: rt_sigreturn(). */
+/*
+ * Where a handler of a signal returns to. The kernel's frame is of the old form, with the
+ * signal's number on top, unless the handler was set with SA_SIGINFO.
+ */
 	.section .text.signal_return, "ax", @progbits
-	.globl signal_return
+	.globl signal_return, signal_return_old
 	.type signal_return, @function
+	.type signal_return_old, @function
 signal_return:
-	movl	$173, %eax
+	movl	$173, %eax		/* rt_sigreturn() */
+	int	$0x80
+signal_return_old:
+	popl	%eax
+	movl	$119, %eax		/* sigreturn() */
 	int	$0x80
 	.size signal_return, . - signal_return
 

@@ -168,7 +168,7 @@ KTEST(buddy, takes_the_lowest_address)
 }
 
 //% endif
-/* The checker must see what it is there for. */
+/* buddy_check() must detect each of these errors. */
 KTEST(buddy, check_sees_corruption)
 {
 	fresh();

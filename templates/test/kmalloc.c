@@ -21,7 +21,7 @@ static bool is_filled(const unsigned char *bytes, size_t size, unsigned char val
 	return true;
 }
 
-/* Free pages once nothing is kept that is not in use. */
+/* Free pages after all kept memory was reclaimed. */
 static size_t settled_free_pages(void)
 {
 	kmalloc_shrink();
@@ -59,7 +59,7 @@ static const size_t sizes[] = {
 #define HAS_HEADER(size) ((size) > KMALLOC_SLAB_LIMIT)
 //% endif
 
-/* What an allocation may take: a slab for itself, or a block. */
+/* Pages that an allocation may take: a slab of its own, or a block. */
 static size_t cost_of(size_t size)
 {
 	return MAX(2 * size, (size_t)(size <= KMALLOC_SLAB_LIMIT ? SLAB_SIZE : PAGE_SIZE));
@@ -337,7 +337,7 @@ KTEST(kmalloc, forgets_what_its_pages_were)
 }
 
 //% endif
-/* From each size to each: as much stays as both have. */
+/* From each size to each: the content up to the smaller size stays. */
 KTEST(kmalloc, reallocates)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(sizes) * ARRAY_SIZE(sizes); i++) {
@@ -365,7 +365,7 @@ KTEST(kmalloc, reallocates)
 	KTEST_EXPECT_NULL(test, kmalloc_check());
 }
 
-/* What still fits stays where it is. */
+/* A size that still fits does not move. */
 KTEST(kmalloc, grows_in_place)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {

@@ -6,7 +6,7 @@
 #include <mm/page.h>
 #include <mm/vmalloc.h>
 
-/* Free pages once nothing is kept that is not in use. */
+/* Free pages after all kept memory was reclaimed. */
 static size_t settled_free_pages(void)
 {
 	kmalloc_shrink();
@@ -74,8 +74,8 @@ static bool has_room(size_t size)
 }
 
 /*
- * Until no object of the size is to be had (or enough on a large machine), then all
- * back: none is lost on the way. The objects are a list through their first words.
+ * Allocate objects of a size until that fails (or enough on a large machine), then free
+ * all: none may be lost. The objects are linked through their first words.
  */
 KTEST(kmalloc, survives_running_out)
 {
@@ -120,7 +120,7 @@ KTEST(kmalloc, survives_running_out)
 
 #define MANY 256 /* objects of 64 bytes: several slabs */
 
-/* So many of them fit surely, with no slabs either: each in pages of its own, with guards. */
+/* This many fit for certain, even without slabs: each in pages of its own, with guards. */
 static unsigned as_many_as_fit(void)
 {
 	size_t arena = paging_stats.arena_pages / (2 + KMALLOC_GUARD_PAGES);
@@ -147,7 +147,7 @@ static void empty(void **objects, unsigned count)
 	}
 }
 
-/* What was freed may wait in a quarantine, to go back in the middle of a request. */
+/* Freed memory may wait in a quarantine until reclaim frees it in the middle of a request. */
 KTEST(kmalloc, takes_back_while_it_allocates)
 {
 	static void *some[MANY];

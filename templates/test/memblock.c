@@ -30,7 +30,7 @@ KTEST(memblock, skips_reserved_and_holes)
 	fill();
 	KTEST_EXPECT_EQ(test, memblock_alloc(&mb, 0x90000, 0x1000, 0), 0x1000);
 	KTEST_EXPECT_EQ(test, memblock_alloc(&mb, 0x20000, 0x1000, 0), 0x180000);
-	/* What was skipped is found again when nothing is left above. */
+	/* Skipped memory is found again when nothing is left above. */
 	KTEST_EXPECT_EQ(test, memblock_alloc(&mb, 0x260000, 0x1000, 0), 0x1a0000);
 	KTEST_EXPECT_EQ(test, memblock_alloc(&mb, 0x1000, 0x1000, 0), 0x91000);
 	KTEST_EXPECT_EQ(test, memblock_check(&mb), MEMBLOCK_OK);

@@ -1,4 +1,4 @@
-/* Tests of the report on memory: what it looks up agrees with what was done. */
+/* Tests of the report on memory: its figures follow allocations and frees. */
 #include <arch/paging.h>
 #include <kernel/ktest.h>
 #include <kernel/meminfo.h>

@@ -41,7 +41,10 @@ KTEST(memmap, walks_entries_of_any_size)
 	KTEST_EXPECT_EQ(test, map.entries[3].base, 0x9000);
 	KTEST_EXPECT_EQ(test, map.entries[3].type, MEMORY_ACPI_NVS);
 
-	/* Cut short in the third entry: what is whole counts, nothing is read beyond. */
+	/*
+	 * The third entry is truncated: complete entries count, and nothing is read past
+	 * the end.
+	 */
 	memset(&map, 0, sizeof(map));
 	multiboot_read_map(slow_virt_to_phys(buffer), 24 + 28 + 10, &map);
 	KTEST_EXPECT_EQ(test, map.count, 2);
@@ -138,7 +141,7 @@ KTEST(memmap, every_byte_is_accounted_for)
 			stats->kernel + stats->modules + stats->early + stats->free + waste);
 }
 
-/* Each kind of waste is as much as its cause can make of it, and no more. */
+/* Each kind of waste is within the bound that follows from its cause. */
 KTEST(memmap, no_waste_without_a_cause)
 {
 	const struct memory_stats *stats = &memory_stats;

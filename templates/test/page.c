@@ -23,7 +23,7 @@ static bool overlaps(phys_addr_t addr, size_t size, phys_addr_t start, phys_addr
 	return start < end && addr < end && start < addr + size;
 }
 
-/* Whether a block lies in memory that is there and that nobody else uses. */
+/* Whether a block is in existing memory that has no other use. */
 static bool is_ours(phys_addr_t addr, size_t size)
 {
 	bool inside = false;
@@ -61,10 +61,10 @@ static bool holds_data(phys_addr_t addr)
 }
 
 /*
- * Take all blocks that there are, but of each zone at most so many single pages and
- * largest blocks: the cost must not grow with the machine. The blocks are chained
- * through their own first word, which shows that no two are the same. The lowest
- * zone is where image, modules and early data lie: there, every page of 16 MiB.
+ * Allocate all blocks, but a limited number of single pages and largest blocks of each
+ * zone, so that the cost does not grow with the machine. The blocks are linked through
+ * their first words, which shows that no two are the same. The lowest zone contains
+ * image, modules and early data: there every page of 16 MiB is allocated.
  */
 #define PAGES_MAX(zone) ((zone) ? 256 : 4096)
 #define BLOCKS_MAX 4
@@ -174,7 +174,7 @@ KTEST(page, refuses_what_is_too_large)
 	KTEST_EXPECT_EQ(test, page_stats.failures, failures + 1);
 }
 
-/* After all other tests: whatever they took is back, in the same blocks. */
+/* After all other tests: all that they allocated is free, in the same blocks. */
 KTEST_FINAL(end, all_memory_is_free_again)
 {
 	kmalloc_shrink(); /* what it keeps is not in use */

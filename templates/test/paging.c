@@ -164,7 +164,7 @@ struct idt {
 	uint32_t base;
 } __attribute__((packed));
 
-/* Write 2 to a word; whether that faulted. */
+/* Write 2 to a word. Returns whether that faulted. */
 static NOINLINE bool write_is_refused(volatile uint32_t *word)
 {
 	static uint32_t gates[TRAP_COUNT][2]; /* Intel SDM vol. 3, 6.11 */
@@ -189,7 +189,7 @@ static NOINLINE bool write_is_refused(volatile uint32_t *word)
 	return refused;
 }
 
-/* By what it does, not by CR0.WP: a 386 reads that bit as 1, and writes all the same. */
+/* Test the effect, not CR0.WP: a 386 reads that bit as 1, and writes all the same. */
 KTEST(paging, write_protection_follows_the_cpu)
 {
 	phys_addr_t frame = alloc_pages(ZONE_ANY, 0);
@@ -210,7 +210,7 @@ KTEST(paging, write_protection_follows_the_cpu)
 	KTEST_EXPECT_EQ(test, read, refused ? 1 : 2);
 }
 
-/* What flushes a page is what the CPU has, or what it was told to have. */
+/* A page is flushed by the instruction that the CPU has, or is told to have. */
 KTEST(paging, flushes_with_what_the_cpu_has)
 {
 	struct tlb_stats stats = tlb_stats;

@@ -46,7 +46,7 @@ static void keep_two_spare(void)
 	vm_purge();
 }
 
-/* Put free addresses together: whoever wants all of them gets the spare ones, too. */
+/* Merge free addresses: a request for all of them reclaims the spare ones, too. */
 static void join_addresses(void)
 {
 	uintptr_t virt = vm_map(1, 1, 0, paging_stats.arena_pages - 1);
@@ -56,7 +56,7 @@ static void join_addresses(void)
 	vm_purge();
 }
 
-/* Pages that wait for their flush are had when there are no others. */
+/* Pages that wait for their flush are reclaimed when there are no others. */
 KTEST(vmalloc, purges_under_pressure)
 {
 	size_t before = free_pages_purged();
@@ -89,7 +89,7 @@ KTEST(vmalloc, purges_under_pressure)
 	KTEST_EXPECT_NULL(test, vm_check());
 }
 
-/* The order of the largest block that these pages make when they are free, and alone so. */
+/* The order of the largest block that these pages form if no others are free. */
 static int largest_of(void **waiting, size_t pages)
 {
 	static struct free_profile profile;
@@ -108,7 +108,7 @@ static int largest_of(void **waiting, size_t pages)
 	return largest;
 }
 
-/* Whoever asks for frames, one or more, gets those that wait, when there are no others. */
+/* A request for frames, one or more, gets waiting frames when there are no others. */
 KTEST(vmalloc, any_request_gets_what_waits)
 {
 	size_t before = free_pages_purged();
@@ -156,7 +156,7 @@ static bool is_all_direct(void)
 	return true;
 }
 
-/* Whether so many bytes can come from `few` pages, whose largest block has `most` bytes. */
+/* Whether this many bytes can come from `few` pages, whose largest block has `most` bytes. */
 static bool can_be_had(size_t size, size_t few, size_t most)
 {
 	size_t with_header = size + 2 * MAX(KMALLOC_ALIGNMENT, 128ul);
@@ -168,7 +168,7 @@ static bool can_be_had(size_t size, size_t few, size_t most)
 	//% endif
 }
 
-/* kmalloc() as well, of all tiers: what waits may be all that there is for a slab or a chunk. */
+/* kmalloc() as well, of all tiers: a slab or a chunk may have to come from waiting pages. */
 KTEST(vmalloc, kmalloc_gets_what_waits)
 {
 	static const size_t lengths[] = { 100, 5000, LARGE_ABOVE + 1 };
@@ -232,7 +232,7 @@ KTEST(vmalloc, spare_addresses_come_back)
 	KTEST_EXPECT_NULL(test, vm_check());
 }
 
-/* Spare ones are enough: what waits is left to wait. */
+/* Spare addresses are enough: waiting ones are not flushed. */
 KTEST(vmalloc, spare_addresses_cost_no_flush)
 {
 	const size_t reach = 1 + VMALLOC_GUARD_PAGES;
@@ -260,7 +260,7 @@ KTEST(vmalloc, spare_addresses_cost_no_flush)
 	vm_purge();
 }
 
-/* Frames run out in the middle of a mapping: what it had goes back. */
+/* Frames run out in the middle of a mapping: it frees those that it had. */
 KTEST(vmalloc, fails_in_the_middle_and_leaves_nothing)
 {
 	size_t before = free_pages_purged();

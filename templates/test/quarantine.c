@@ -1,4 +1,4 @@
-/* Tests of the quarantine: it holds little, and gives all of it to whoever needs it. */
+/* Tests of the quarantine: it is limited, and is emptied before any request fails. */
 #include <arch/paging.h>
 #include <kernel/ktest.h>
 #include <mm/kdebug.h>
@@ -10,14 +10,14 @@
 
 #define SIZE (LARGE_ABOVE + 1) /* in pages of its own, or a block */
 
-/* Free pages once nothing is kept that is not in use. */
+/* Free pages after all kept memory was reclaimed. */
 static size_t settled_free_pages(void)
 {
 	kmalloc_shrink();
 	return free_page_count();
 }
 
-/* What one allocation takes of the machine, and of the quarantine: pages. */
+/* Pages that one allocation takes, also while it is in quarantine. */
 static size_t pages_of_one(void)
 {
 	size_t before = settled_free_pages();
@@ -28,7 +28,7 @@ static size_t pages_of_one(void)
 	return pages;
 }
 
-/* Allocate and free until it is full: pages that it holds then. */
+/* Allocate and free until it is full. Returns the pages that it holds then. */
 static size_t fill(size_t before)
 {
 	for (unsigned i = 0; i < DEBUG_QUARANTINE; i++)
@@ -77,7 +77,10 @@ KTEST(quarantine, gives_way_to_alloc_pages)
 
 	if (!held)
 		KTEST_SKIP(test, "it holds nothing so large");
-	/* Each that is held has guards, and may leave a hole: else it gives way to vmalloc(). */
+	/*
+	 * Each held allocation has guards, and may leave a hole: otherwise vmalloc()
+	 * empties the quarantine.
+	 */
 	if (before + VMALLOC_GUARD_PAGES + 2 * held * KMALLOC_GUARD_PAGES >
 	    paging_stats.arena_pages)
 		KTEST_SKIP(test, "there are too few addresses for all pages and what it holds");
@@ -92,7 +95,7 @@ KTEST(quarantine, gives_way_to_alloc_pages)
 	KTEST_EXPECT_EQ(test, settled_free_pages(), before);
 }
 
-/* Addresses as well: what is in it has some in the arena. */
+/* Addresses as well: allocations in quarantine occupy some of the arena. */
 KTEST(quarantine, gives_way_to_whoever_wants_addresses)
 {
 	size_t before = settled_free_pages();
@@ -109,7 +112,10 @@ KTEST(quarantine, gives_way_to_whoever_wants_addresses)
 	KTEST_EXPECT_EQ(test, settled_free_pages(), before);
 }
 
-/* Allocate `size` bytes as the new head of a list; false, and the list as it was, if there are none. */
+/*
+ * Allocate `size` bytes as the new head of a list. Returns false, with the list
+ * unchanged, if that fails.
+ */
 static bool push(void ***list, size_t size)
 {
 	void **object = kmalloc(size);
@@ -122,8 +128,8 @@ static bool push(void ***list, size_t size)
 }
 
 /*
- * A slab or a chunk that finds no pages has a place again once the quarantine has given
- * way: in the current slab, or in one that was full.
+ * When a slab or a chunk finds no pages, reclaim empties the quarantine, and there is
+ * room again in the current slab, or in one that was full.
  */
 static void gives_way(struct ktest *test, size_t size, size_t more)
 {

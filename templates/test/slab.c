@@ -38,7 +38,7 @@ static void release(struct kmem_cache *cache, unsigned count)
 	}
 }
 
-/* The end of a test, however far it got. */
+/* Clean up after a test, however far it got. */
 static void clean_up(struct kmem_cache *cache)
 {
 	release(cache, OBJECTS);
@@ -72,7 +72,7 @@ out:
 	KTEST_EXPECT_EQ(test, settled_free_pages(), before);
 }
 
-/* Of all that becomes empty, the current slab and one spare are kept. */
+/* Of the slabs that become empty, the current one and one spare are kept. */
 KTEST(slab, returns_empty_slabs)
 {
 	struct kmem_cache *cache = kmem_cache_create("test", 200, 0, NULL);
@@ -166,7 +166,7 @@ out:
 	kmem_cache_destroy(NULL);
 }
 
-/* slab_check() sees what a write to free memory has broken. */
+/* slab_check() detects the damage of a write to free memory. */
 KTEST(slab, notices_overwritten_free_slots)
 {
 	struct kmem_cache *cache = kmem_cache_create("test", 48, 0, NULL);
@@ -206,7 +206,7 @@ static bool has_block(unsigned order)
 	return found;
 }
 
-/* Put free addresses together: whoever wants all of them gets the spare ones, too. */
+/* Merge free addresses: a request for all of them reclaims the spare ones, too. */
 static void join_addresses(void)
 {
 	uintptr_t virt = vm_map(1, 1, 0, paging_stats.arena_pages - 1);
@@ -216,7 +216,7 @@ static void join_addresses(void)
 	vm_purge();
 }
 
-/* Pages that wait for a flush are had before a request fails. */
+/* Pages that wait for a flush are reclaimed before a request fails. */
 KTEST(slab, takes_what_waits_for_a_flush)
 {
 	size_t pages = settled_free_pages();
@@ -252,7 +252,7 @@ KTEST(slab, takes_what_waits_for_a_flush)
 
 #define LENT (SLAB_SIZE / 32) /* bytes: a slab has few such objects, however large it is */
 
-/* A slab that was lent counts when it goes back, whosever it is. */
+/* A lent slab is counted when it is returned, whichever cache owns it. */
 KTEST(slab, counts_what_it_returns)
 {
 	struct kmem_cache *lender = kmem_cache_create("lender", LENT, 0, NULL);
@@ -304,7 +304,7 @@ KTEST(slab, takes_back_from_kfree_what_looks_free)
 	KTEST_EXPECT_NULL(test, kmalloc_check());
 }
 
-/* Whatever the caller writes there: a large block of a slab's order stays one. */
+/* A large block of a slab's order is not mistaken for a slab, whatever the caller writes there. */
 KTEST(slab, is_not_seen_in_what_others_write)
 {
 	size_t beyond = MAX(KMALLOC_SLAB_LIMIT, KMALLOC_HEAP_LIMIT); /* the slabs, and the heap */

@@ -22,7 +22,7 @@ static unsigned long flushes(void)
 	return tlb_stats.flush_all + tlb_stats.flush_page;
 }
 
-/* What the machine has room for, if it is less than wanted. */
+/* Limit a number of pages to the machine's room. */
 static size_t at_most(size_t pages)
 {
 	return MIN(pages, MIN(free_page_count(), paging_stats.arena_pages) / 4);
@@ -219,7 +219,7 @@ out:
 	vfree(many);
 }
 
-/* What is unmapped is nobody's until it is flushed: neither the frame nor the address. */
+/* Neither frame nor address of an unmapped page is reused before the flush. */
 KTEST(vmalloc, nothing_is_reused_before_its_flush)
 {
 	char *first = vmalloc(1);

@@ -194,6 +194,11 @@ void console_poll(void)
 	pollers_wake();
 }
 
+bool console_is_awaited(void)
+{
+	return console.somebody_waits || somebody_polls;
+}
+
 int32_t console_wait(void)
 {
 	console.somebody_waits = true;

@@ -261,7 +261,7 @@ static int32_t seek(uint32_t fd, int64_t offset, uint32_t whence, uint32_t *resu
 		return -EBADF;
 	if (!file_can_seek(file))
 		return -ESPIPE;
-	target = seek_target(file, offset, whence);
+	target = file->node->kind == NODE_DEVICE ? 0 : seek_target(file, offset, whence);
 	if (target < 0)
 		return (int32_t)target;
 	if (target > FILE_SIZE_MAX)

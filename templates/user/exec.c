@@ -127,8 +127,9 @@ static int32_t find_program(const char *path, struct program_arguments *argument
 			wrong = parse_elf(*node, image);
 			if (!wrong)
 				return 0;
-			log_line("user: %s: %s (%s[%d])", path, elf_strerror(wrong), current->name,
-				 current->pid);
+			if (wrong != ELF_ERR_MAGIC) /* a shell reads it as a script then */
+				log_line("user: %s: %s (%s[%d])", path, elf_strerror(wrong),
+					 current->name, current->pid);
 			node_put(*node);
 			return elf_errno(wrong);
 		}
@@ -245,8 +246,6 @@ void process_set_name(struct process *process, const char *path)
 static void commit_to(struct space *former, struct node *node, const char *path)
 {
 	if (former) {
-		if (!current->shares_space)
-			user_account(former);
 		space_put(former);
 		process_release_lender(current);
 	}

@@ -119,8 +119,6 @@ static void leave_space(struct process *process)
 		word_to_user(process->clear_tid, 0); /* fails if it is no address: its own loss */
 		process_wake((const void *)process->clear_tid);
 	}
-	if (!process->shares_space)
-		user_account(process->space);
 	if (process == current)
 		space_switch(NULL);
 	space_put(process->space);
@@ -155,6 +153,7 @@ void process_end(struct process *process, uint32_t status)
 		return; /* it has ended already */
 	process->state = PROCESS_ENDED;
 	process->status = status;
+	user_account(process);
 	give_back(process);
 	if (process->pid == 1) {
 		init_status = status;
@@ -234,6 +233,8 @@ static int32_t write_usage(uint32_t to, uint32_t ticks)
 static int32_t wait_for_child(int32_t pid, uint32_t status, uint32_t options, uint32_t usage)
 {
 	struct process *child;
+	uint32_t ticks;
+	uint32_t how;
 	bool any;
 	int32_t told;
 
@@ -246,19 +247,18 @@ static int32_t wait_for_child(int32_t pid, uint32_t status, uint32_t options, ui
 		return -ECHILD;
 	if (!child)
 		return options & WNOHANG ? 0 : process_wait(current);
-	if (write_usage(usage, child->ticks))
-		return -EFAULT;
 	told = child->pid;
+	ticks = child->ticks;
 	if (child->state != PROCESS_ENDED) {
-		if (status && word_to_user(status, child->stop_status))
-			return -EFAULT;
+		how = child->stop_status;
 		child->stop_status = 0;
-		return told;
+	} else { /* it is gone, even if nobody can be told how it ended */
+		how = child->status;
+		current->children_ticks += ticks + child->children_ticks;
+		forget(child);
 	}
-	if (status && word_to_user(status, child->status))
+	if ((status && word_to_user(status, how)) || write_usage(usage, ticks))
 		return -EFAULT;
-	current->children_ticks += child->ticks + child->children_ticks;
-	forget(child);
 	return told;
 }
 

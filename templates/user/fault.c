@@ -32,6 +32,7 @@
 #include <arch/fixmap.h>
 #include <arch/tlb.h>
 #include <kernel/string.h>
+#include <user/process.h>
 #include <user/space_state.h>
 
 #define ENTRY_READ (PTE_PRESENT | PTE_USER)
@@ -312,8 +313,14 @@ enum fault_result space_make_writable(struct space *space, uint32_t addr, uint32
 
 bool user_kernel_fault(uint32_t addr, uint32_t error)
 {
-	return addr < USER_END && space_active &&
-	       space_fault(space_active, addr, error, 0) == FAULT_RESOLVED;
+	enum fault_result result;
+
+	if (addr >= USER_END || !space_active)
+		return false;
+	result = space_fault(space_active, addr, error, 0);
+	if (unlikely(result == FAULT_OOM))
+		process_out_of_memory(addr);
+	return result == FAULT_RESOLVED;
 }
 
 int32_t space_populate(struct space *space, uint32_t start, uint32_t end, bool write)

@@ -165,6 +165,20 @@ size_t node_read(struct node *node, uint32_t offset, void *to, size_t n)
 	return done;
 }
 
+/* Copy what one look shows; `part` bytes are less than that if a later page is not there. */
+static int32_t piece_to_user(uint32_t to, phys_addr_t at, uint32_t *part)
+{
+	for (;;) {
+		const char *window = at ? window_open(at) : NULL;
+		int32_t error = window ? copy_to_user(to, window, *part) : zero_user(to, *part);
+
+		if (window)
+			window_close(window);
+		if (!error || !cut_at_page(to, part))
+			return error;
+	}
+}
+
 int32_t node_to_user(struct node *node, uint32_t offset, uint32_t to, uint32_t n)
 {
 	uint32_t done = 0;
@@ -172,16 +186,8 @@ int32_t node_to_user(struct node *node, uint32_t offset, uint32_t to, uint32_t n
 	while (done < n && has_content(node, offset)) {
 		phys_addr_t at = place(node, offset);
 		uint32_t part = piece(node, offset, at, n - done);
-		int32_t error;
+		int32_t error = piece_to_user(to + done, at, &part);
 
-		if (at) {
-			const char *window = window_open(at);
-
-			error = copy_to_user(to + done, window, part);
-			window_close(window);
-		} else {
-			error = zero_user(to + done, part);
-		}
 		if (error)
 			return done ? (int32_t)done : error;
 		done += part;

@@ -78,6 +78,8 @@ static int32_t check_open(const struct walk *walk, uint32_t flags)
 
 	if ((flags & O_CREAT) && (flags & O_EXCL))
 		return -EEXIST;
+	if (node->kind == NODE_LINK && (flags & O_DIRECTORY))
+		return -ENOTDIR;
 	if (node->kind == NODE_LINK)
 		return flags & O_PATH ? 0 : -ELOOP;
 	if (node_is_directory(node))

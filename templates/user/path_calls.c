@@ -132,6 +132,8 @@ static int32_t remove_folder(uint32_t fd, uint32_t path)
 	struct entry *entry;
 	int32_t error = walk_to_remove(0, fd, path, &walk, &entry);
 
+	if (error == -EINVAL && walk.length == 2)
+		return -ENOTEMPTY; /* ".." */
 	if (error)
 		return error;
 	if (!node_is_directory(walk.node))

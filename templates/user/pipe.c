@@ -222,6 +222,48 @@ int32_t pipe_wait_to_write(struct pipe *pipe)
 	return wait_for(&pipe->writers_wait);
 }
 
+/*
+ * The common cases, short: all of it is in one page that is there, or there is nothing to
+ * read yet. Else -EAGAIN, with nothing done: pipe_write() and pipe_read() know what is to be
+ * done then.
+ */
+int32_t pipe_write_few(struct pipe *pipe, uint32_t from, uint32_t n)
+{
+	uint32_t at = pipe->written % PIPE_SIZE;
+	char *page = pipe->pages[at / PAGE_SIZE];
+
+	if (n > PAGE_SIZE - at % PAGE_SIZE || !page || !pipe->readers || n > pipe_room(pipe))
+		return -EAGAIN;
+	if (copy_from_user(page + at % PAGE_SIZE, from, n))
+		return -EFAULT;
+	pipe->written += n;
+	if (pipe->readers_wait || somebody_polls)
+		wake_readers(pipe);
+	return (int32_t)n;
+}
+
+int32_t pipe_read_few(struct file *file, uint32_t to, uint32_t n)
+{
+	struct pipe *pipe = file->pipe;
+	uint32_t at = pipe->read % PIPE_SIZE;
+	uint32_t there = pipe_bytes(pipe);
+
+	if (!there && n && pipe->writers && !(file->flags & O_NONBLOCK) && user_range(to, n))
+		return pipe_wait_to_read(pipe);
+	n = MIN(n, there);
+	if (!n || n > PAGE_SIZE - at % PAGE_SIZE)
+		return -EAGAIN;
+	if (copy_to_user(to, pipe->pages[at / PAGE_SIZE] + at % PAGE_SIZE, n))
+		return -EFAULT;
+	if (n == pipe->written && at < PAGE_SIZE)
+		pipe->read = pipe->written = 0; /* empty, and its first page stays */
+	else
+		advance(pipe, n);
+	if (pipe->writers_wait || somebody_polls)
+		wake_writers(pipe);
+	return (int32_t)n;
+}
+
 unsigned pipe_poll(const struct file *file)
 {
 	const struct pipe *pipe = file->pipe;

@@ -46,7 +46,7 @@ static uint32_t earliest; /* no deadline is before it */
 
 int32_t process_init(void)
 {
-	cache = kmem_cache_create("process", sizeof(struct process), 0, NULL);
+	cache = kmem_cache_create("process", sizeof(struct process), _Alignof(struct process), NULL);
 	last_pid = 0;
 	pids_were_all_used = false;
 	attention = 0;
@@ -154,7 +154,7 @@ static void link_before(struct process *process, struct process *next)
 	next->previous = process;
 }
 
-void process_join(struct process *process)
+static inline void join(struct process *process)
 {
 	process->state = PROCESS_READY;
 	if (ready) {
@@ -165,7 +165,12 @@ void process_join(struct process *process)
 	}
 }
 
-void process_leave(struct process *process)
+void process_join(struct process *process)
+{
+	join(process);
+}
+
+static inline void leave(struct process *process)
 {
 	if (process == ready)
 		ready = process->next == process ? NULL : process->next;
@@ -173,6 +178,11 @@ void process_leave(struct process *process)
 	process->previous->next = process->next;
 	if (process == current)
 		attention |= ATTEND_SWITCH;
+}
+
+void process_leave(struct process *process)
+{
+	leave(process);
 }
 
 struct process *process_choose(void)
@@ -197,7 +207,7 @@ void process_suspend(struct process *process, const void *channel)
 {
 	struct process **head = waiting_for(channel);
 
-	process_leave(process);
+	leave(process);
 	process->state = PROCESS_WAITING;
 	process->channel = channel;
 	process->woken_by_deadline = false;
@@ -208,10 +218,9 @@ void process_suspend(struct process *process, const void *channel)
 	*head = process;
 }
 
-void process_remove(struct process *process)
+/* Out of the list of those that wait. */
+static inline void take_out(struct process *process)
 {
-	if (process->state != PROCESS_WAITING)
-		return;
 	if (process->next)
 		process->next->previous = process->previous;
 	if (process->previous)
@@ -222,7 +231,12 @@ void process_remove(struct process *process)
 		timed--;
 	process->timed = false;
 	process->deaf = false;
-	process->channel = NULL;
+}
+
+void process_remove(struct process *process)
+{
+	if (process->state == PROCESS_WAITING)
+		take_out(process);
 }
 
 void process_resume(struct process *process)
@@ -273,7 +287,8 @@ unsigned process_wake_some(const void *channel, unsigned most)
 		struct process *next = process->next;
 
 		if (process->channel == channel) {
-			process_resume(process);
+			take_out(process);
+			join(process);
 			count++;
 		}
 		process = next;

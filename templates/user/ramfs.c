@@ -84,23 +84,25 @@ phys_addr_t ramfs_page(struct node *node, uint32_t page, bool grow)
 	return grow ? make_page(node, page) : PHYS_NONE;
 }
 
-/* Write within one page. 0, -ENOSPC or -EFAULT. */
-static int32_t write_page(struct node *node, uint32_t offset, uint32_t from, uint32_t n,
+/* Write within one page: *part bytes, or fewer if the program has no more. 0, -ENOSPC, -EFAULT. */
+static int32_t write_page(struct node *node, uint32_t offset, uint32_t from, uint32_t *part,
 			  bool kernel)
 {
 	phys_addr_t frame = make_page(node, offset / PAGE_SIZE);
+	uint32_t kept = node->size > offset ? node->size - offset : 0;
+	uint32_t whole = *part;
 	char *window;
 	int32_t error;
 
 	if (!frame)
 		return -ENOSPC;
 	window = window_open(frame + offset % PAGE_SIZE);
-	error = bytes_in(window, from, n, kernel);
-	if (error && offset + n > node->size) {
-		uint32_t kept = node->size > offset ? node->size - offset : 0;
-
-		memset(window + kept, 0, n - kept); /* of which some may have been copied */
-	}
+	do
+		error = bytes_in(window, from, *part, kernel);
+	while (error && cut_at_page(from, part));
+	kept = MAX(kept, error ? 0 : *part);
+	if (kept < whole)
+		memset(window + kept, 0, whole - kept); /* of which some may have been copied */
 	window_close(window);
 	return error;
 }
@@ -116,7 +118,7 @@ int32_t ramfs_write(struct node *node, uint32_t offset, uint32_t from, uint32_t 
 	while (done < n && !error) {
 		uint32_t part = MIN(n - done, PAGE_SIZE - offset % PAGE_SIZE);
 
-		error = write_page(node, offset, from + done, part, kernel);
+		error = write_page(node, offset, from + done, &part, kernel);
 		if (!error) {
 			done += part;
 			offset += part;

@@ -10,8 +10,9 @@
  * The kernel runs with interrupts off, and another process is chosen in attend() alone: no
  * process ever sees another one in the middle of the kernel.
  *
- * If nobody can run, the CPU halts until a tick makes a deadline true. If nobody waits for
- * a deadline either, nothing will ever happen: that is said, and process 1 ends.
+ * If nobody can run, the CPU halts until a tick makes a deadline true, or something comes in
+ * at the console. If nobody waits for either, nothing will ever happen: that is said, and
+ * process 1 ends.
  *
  * Concurrency: none; one CPU, interrupts off.
  */
@@ -146,15 +147,25 @@ static void exception(uint32_t vector, uint32_t error)
 	}
 }
 
+static void tick(void)
+{
+	const char *fault = process_check(current);
+
+	if (unlikely(fault))
+		panic("process %d (%s): %s", current->pid, current->name, fault);
+	timer_tick();
+	current->ticks++;
+	process_tick();
+	console_poll();
+	attention |= ATTEND_SWITCH;
+}
+
 static void trapped(uint32_t vector, uint32_t error)
 {
 	if (vector == VECTOR_PAGE_FAULT) {
 		page_fault(error);
 	} else if (vector == VECTOR_TIMER) {
-		timer_tick();
-		current->ticks++;
-		process_tick();
-		attention |= ATTEND_SWITCH;
+		tick();
 	} else if (vector < VECTOR_IRQ) {
 		exception(vector, error);
 	} /* else an interrupt that was gone when the CPU asked which */
@@ -207,12 +218,13 @@ static void take_turns(void)
 	struct process *next;
 
 	while (!(next = process_choose()) && !init_has_ended) {
-		if (!process_is_awaited()) {
+		if (!process_is_awaited() && !console_is_awaited()) {
 			nobody_left();
 			continue;
 		}
 		timer_wait(); /* the tick is counted as it comes: entry/trap.c */
 		process_tick();
+		console_poll();
 	}
 	if (!next)
 		return;
@@ -220,7 +232,11 @@ static void take_turns(void)
 	attention = next->has_signal ? ATTEND_SIGNAL : 0;
 }
 
-static COLD void attend(void)
+/*
+ * Something asks for attention: another's turn, or a signal. A system call that is to be
+ * made again is made from here, as soon as nothing does: ring 3 would only trap at once.
+ */
+static NOINLINE void attend(void)
 {
 	if (attention & ATTEND_SWITCH) {
 		take_turns();
@@ -228,6 +244,10 @@ static COLD void attend(void)
 		attention = 0;
 		if (current->has_signal)
 			signal_deliver();
+	}
+	if (!attention && current->late & LATE_AGAIN && !init_has_ended) {
+		current->frame.trap.eip += SYSCALL_SIZE;
+		syscall();
 	}
 }
 

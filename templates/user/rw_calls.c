@@ -136,6 +136,16 @@ static int32_t write_stopped(struct file *file, uint32_t done, int32_t error)
 	return done ? (int32_t)done : error;
 }
 
+static NOINLINE int32_t read_at_length(struct file *file, uint32_t to, uint32_t n)
+{
+	int32_t result = check_range(to, &n);
+
+	if (result)
+		return result;
+	result = file_read_some(file, to, n, &file->offset);
+	return result == -EAGAIN ? file_wait_to_read(file) : result;
+}
+
 int32_t sys_read(uint32_t fd, uint32_t to, uint32_t n)
 {
 	struct file *file = file_to_read(fd);
@@ -143,22 +153,18 @@ int32_t sys_read(uint32_t fd, uint32_t to, uint32_t n)
 
 	if (!file)
 		return -EBADF;
-	result = check_range(to, &n);
-	if (result)
-		return result;
-	result = file_read_some(file, to, n, &file->offset);
-	return unlikely(result == -EAGAIN) ? file_wait_to_read(file) : result;
+	if (file->kind == FILE_PIPE && n <= PIPE_ATOMIC) {
+		result = pipe_read_few(file, to, n);
+		if (likely(result != -EAGAIN))
+			return result;
+	}
+	return read_at_length(file, to, n);
 }
-
-int32_t sys_write(uint32_t fd, uint32_t from, uint32_t n)
+static NOINLINE int32_t write_at_length(struct file *file, uint32_t from, uint32_t n)
 {
-	struct file *file = file_to_write(fd);
+	int32_t result = check_range(from, &n);
 	uint32_t done;
-	int32_t result;
 
-	if (!file)
-		return -EBADF;
-	result = check_range(from, &n);
 	if (result)
 		return result;
 	done = MIN(current->progress, n);
@@ -170,6 +176,21 @@ int32_t sys_write(uint32_t fd, uint32_t from, uint32_t n)
 	} while (done < n && result > 0);
 	current->progress = 0;
 	return (int32_t)done;
+}
+
+int32_t sys_write(uint32_t fd, uint32_t from, uint32_t n)
+{
+	struct file *file = file_to_write(fd);
+	int32_t result;
+
+	if (!file)
+		return -EBADF;
+	if (file->kind == FILE_PIPE && n <= PIPE_ATOMIC) { /* so it has made no progress yet */
+		result = pipe_write_few(file->pipe, from, n);
+		if (likely(result != -EAGAIN))
+			return result;
+	}
+	return write_at_length(file, from, n);
 }
 
 /* --- many pieces --------------------------------------------------------------------- */

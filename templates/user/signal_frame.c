@@ -34,7 +34,7 @@ struct context {
 	uint32_t edi, esi, ebp, esp, ebx, edx, ecx, eax;
 	uint32_t vector, error;
 	uint32_t eip, cs, eflags, esp_at_signal, ss;
-	uint32_t fpu; /* address of struct fpu_frame; 0 if the x87 is not used */
+	uint32_t fpu; /* address of struct fpu_state; 0 if the x87 is not used */
 	uint32_t mask; /* low word */
 	uint32_t cr2;
 };
@@ -71,43 +71,41 @@ static const uint8_t plain_code[8] = { 0x58, 0xb8, 119, 0, 0, 0, 0xcd, 0x80 };
 static const uint8_t rt_code[8] = { 0xb8, 173, 0, 0, 0, 0xcd, 0x80, 0 };
 
 //% if cpu.fpu == "x87"
-struct fpu_frame {
-	struct fpu_state state; /* struct _fpstate_32 without what SSE has */
-	uint16_t status, magic; /* 0xffff: that is all */
-};
-
 /* What the x87 has goes below *top, if the program has used it; 0 or an address. */
 static int32_t push_fpu(uint32_t *top, uint32_t *address)
 {
-	struct fpu_frame frame;
+	struct fpu_state *state = &current->fpu;
+	size_t size = fpu_is_extended() ? sizeof(*state) : FPU_PLAIN_SIZE;
 
 	*address = 0;
 	if (!current->uses_fpu)
 		return 0;
-	fpu_sync(&current->fpu);
-	frame.state = current->fpu;
-	frame.status = current->fpu.words[1];
-	frame.magic = 0xffff;
-	*top = ALIGN_DOWN(*top - sizeof(frame), 16);
+	fpu_sync(state);
+	state->status = state->words[1];
+	state->magic = fpu_is_extended() ? FPU_EXTENDED : FPU_PLAIN;
+	*top = ALIGN_DOWN(*top - size, 16);
 	*address = *top;
-	return copy_to_user(*top, &frame, sizeof(frame));
+	return copy_to_user(*top, state, size);
 }
 
 /* Back from `address`; without one the x87 is as it was before its first use. */
 static int32_t pop_fpu(uint32_t address)
 {
-	struct fpu_frame frame;
+	struct fpu_state *state = &current->fpu;
 
 	if (!address) {
 		if (current->uses_fpu)
-			fpu_reset(&current->fpu);
+			fpu_reset(state);
 		return 0;
 	}
-	if (copy_from_user(&frame, address, sizeof(frame)))
-		return -EFAULT;
-	fpu_forget(&current->fpu);
-	current->fpu = frame.state;
+	fpu_forget(state);
 	current->uses_fpu = true;
+	if (copy_from_user(state, address, FPU_PLAIN_SIZE))
+		return -EFAULT;
+	if (fpu_is_extended() && state->magic == FPU_EXTENDED &&
+	    copy_from_user(state->extended, address + FPU_PLAIN_SIZE, sizeof(state->extended)))
+		return -EFAULT;
+	fpu_sanitize(state);
 	return 0;
 }
 

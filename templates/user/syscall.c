@@ -80,7 +80,8 @@ void syscall_ends_late(int32_t result)
 	current->late = 0;
 	current->progress = 0;
 	registers->eax = result;
-	signal_restore_mask();
+	if (current->signals && current->signals->is_replaced)
+		signal_restore_mask();
 }
 
 bool syscall_restarts(uint32_t number)

@@ -18,7 +18,13 @@ static bool may_write(uint32_t to, size_t size)
 	if (cpu.wp)
 		return true;
 	for (uint32_t page = to & PAGE_MASK; page < to + size; page += PAGE_SIZE) {
-		if (space_make_writable(current->space, MAX(page, to), current->frame.esp))
+		uint32_t addr = MAX(page, to);
+		enum fault_result result =
+			space_make_writable(current->space, addr, current->frame.esp);
+
+		if (result == FAULT_OOM)
+			process_out_of_memory(addr);
+		if (result != FAULT_RESOLVED)
 			return false;
 	}
 	return true;

@@ -5,7 +5,8 @@
  * Concurrency: none; one CPU, interrupts off but for ring 3 and timer_wait().
  */
 #include <arch/timer.h>
-#include <kernel/panic.h>
+#include <arch/usermode.h>
+#include <kernel/cmdline.h>
 #include <kernel/printk.h>
 #include <user/exec.h>
 #include <user/report.h>
@@ -72,6 +73,7 @@ uint32_t processes_run(const char *path, const char *const arguments[])
 	current = init;
 	process_join(init);
 	user_totals.processes = user_totals.most = 1;
+	user_totals.tells_all = boot_word("stats");
 	error = start(path, arguments);
 	if (error) {
 		log_line("user: %s can't be process 1: error %d", path, -error);
@@ -95,6 +97,8 @@ uint32_t user_run(const char *path, const char *const arguments[])
 		goto no_processes;
 	//% if cpu.fpu == "x87"
 	fpu_init();
+	//% else
+	refuse_fpu();
 	//% endif
 	timer_init();
 	status = processes_run(path, arguments);

@@ -1,23 +1,55 @@
-/* What user space says of itself, when stage `user` is over. */
+/*
+ * What user space says of itself. Spaces count their own pages and faults (user/space.c);
+ * here is what processes do.
+ */
+#include <arch/timer.h>
+#include <kernel/cmdline.h>
 #include <kernel/printk.h>
 #include <user/report.h>
 #include <user/syscall.h>
 
 struct user_totals user_totals;
 
-void user_account(const struct space *space)
+/* Pages of one process; its key begins with its number. */
+static void report_process(const struct process *process, const struct space_use *use)
 {
-	struct user_totals *totals = &user_totals;
+	int32_t pid = process->pid;
+
+	kgen_stat(use->resident, "user.%d.resident", pid);
+	kgen_stat(space_shared(process->space), "user.%d.shared", pid);
+	kgen_stat(use->committed, "user.%d.committed", pid);
+	kgen_stat(use->tables, "user.%d.tables", pid);
+	kgen_stat(use->peak, "user.%d.peak", pid);
+	kgen_stat(use->faults.zero, "user.%d.faults.zero", pid);
+	kgen_stat(use->faults.zero_page, "user.%d.faults.zero_page", pid);
+	kgen_stat(use->faults.copy, "user.%d.faults.copy", pid);
+	kgen_stat(use->faults.sole, "user.%d.faults.sole", pid);
+	kgen_stat(use->faults.file, "user.%d.faults.file", pid);
+	kgen_stat(use->faults.around, "user.%d.faults.around", pid);
+}
+
+static void print_process(const struct process *process, const struct space_use *use)
+{
+	log_line("%s[%d]: ends with 0x%x after %u ticks; %u pages, %u of them shared, at most %u, "
+		 "%u promised, %u tables; faults: %u zeroed, %u zero page, %u copied, %u sole, "
+		 "%u file, %u around",
+		 process->name, process->pid, process->status, timer_ticks - process->started,
+		 use->resident, space_shared(process->space), use->peak, use->committed, use->tables,
+		 use->faults.zero, use->faults.zero_page, use->faults.copy, use->faults.sole,
+		 use->faults.file, use->faults.around);
+}
+
+void user_account(const struct process *process)
+{
 	struct space_use use;
 
-	space_use(space, &use);
-	totals->peak = MAX(totals->peak, use.peak);
-	totals->zero += use.faults.zero;
-	totals->zero_page += use.faults.zero_page;
-	totals->copy += use.faults.copy;
-	totals->sole += use.faults.sole;
-	totals->file += use.faults.file;
-	totals->around += use.faults.around;
+	if (!process->space || (process->pid != 1 && !user_totals.tells_all))
+		return;
+	space_use(process->space, &use);
+	if (process->pid == 1)
+		report_process(process, &use);
+	if (user_totals.tells_all)
+		print_process(process, &use);
 }
 
 void user_report(void)
@@ -31,25 +63,21 @@ void user_report(void)
 	kgen_stat(syscall_count, "user.calls");
 	kgen_stat(totals->switches, "user.switches");
 	kgen_stat(totals->signals, "user.signals");
-	kgen_stat(totals->peak, "user.resident.peak");
-	kgen_stat(totals->zero, "user.faults.zero");
-	kgen_stat(totals->zero_page, "user.faults.zero-page");
-	kgen_stat(totals->copy, "user.faults.copy");
-	kgen_stat(totals->sole, "user.faults.sole");
-	kgen_stat(totals->file, "user.faults.file");
-	kgen_stat(totals->around, "user.faults.around");
+	spaces_report();
 }
 
 void user_print(void)
 {
 	const struct user_totals *totals = &user_totals;
+	struct space_use use;
 
+	spaces_use(&use);
 	printk("user space: %u processes, at most %u at once, %u ended by a signal; %u programs, "
 	       "%u system calls, %u switches, %u handlers\n",
 	       totals->processes, totals->most, totals->killed, totals->executed, syscall_count,
 	       totals->switches, totals->signals);
 	printk("  faults: %u zeroed, %u of the zero page, %u copied, %u taken by the last owner, "
-	       "%u of files, %u mapped around; largest program %u pages\n",
-	       totals->zero, totals->zero_page, totals->copy, totals->sole, totals->file,
-	       totals->around, totals->peak);
+	       "%u of files, %u mapped around; at most %u pages in a program\n",
+	       use.faults.zero, use.faults.zero_page, use.faults.copy, use.faults.sole,
+	       use.faults.file, use.faults.around, use.peak);
 }

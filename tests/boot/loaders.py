@@ -54,7 +54,7 @@ PC_MAP: list[Entry] = [
 class Loader:
     """What a loader leaves in memory; None for whatever it does not tell.
 
-    The information lies at ``at``, and all that it points at behind it, unless ``map_at`` says
+    The information lies at ``at``, and all that it points at after it, unless ``map_at`` says
     otherwise. ``modules`` are (address, content, name); ``raw_map`` replaces the encoded map.
 
     It may lie: ``spans`` are (start, end) of modules that nobody has loaded, listed past the

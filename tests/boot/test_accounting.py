@@ -103,7 +103,7 @@ def test_ram_above_4_gib(default: Path, boot: Boot, memory: str, machine: str, a
 
 
 def test_the_log_names_whose_a_region_is(default: Path, boot: Boot) -> None:
-    """What early allocations were given touches page 0, and is not called that."""
+    """Early allocations are adjacent to page 0, but are not reported under that name."""
     result = boot(default)
     reserved = re.findall(r"memblock: reserved 0x(\w+)-0x(\w+) (.+?)\s*\n", result.log.read_text())
     sizes = {owner: int(last, 16) + 1 - int(first, 16) for first, last, owner in reserved}

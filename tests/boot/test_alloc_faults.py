@@ -50,7 +50,7 @@ BLIND = (
     Edit(
         "mm/kmalloc_check.c",
         "\tenum kheap_error error = KHEAP_ERR_NOT_HEAP;\n\n",
-        "\tenum kheap_error error = 0;\n\n\tif (kmalloc_counts.peak_pages)\n"
+        "\tenum kheap_error error = 0;\n\n\tif (kblock_stats.peak_pages)\n"
         "\t\treturn (struct lookup){ in_slab(pointer) ? TIER_SLAB :\n"
         "\t\t\tlarge_owns(pointer) ? TIER_PAGES : TIER_HEAP, NULL };\n",
     ),
@@ -64,19 +64,19 @@ BLIND = (
     Edit("mm/vmalloc.c", "\tif (!is_start(virt, VM_ALLOC))\n", "\tif (!virt)\n"),
     Edit("mm/page.c", "\tif (error)\n\t\tpanic(", "\tif (error > 99)\n\t\tpanic("),
 )
-"""What keeps a kernel from noticing anything: no question is asked of a pointer."""
+"""With this edit a kernel notices nothing: pointers are not checked."""
 
 BLIND_WATCH = Edit(
     "mm/kdebug.c",
     "\tif (!fault)\n\t\treturn;\n\twatch",
-    "\tif (!fault || kmalloc_counts.peak_pages)\n\t\treturn;\n\twatch",
+    "\tif (!fault || kblock_stats.peak_pages)\n\t\treturn;\n\twatch",
 )
 
 # --- what lies at an address ---------------------------------------------------------
 
 SMALL = r"\(kmalloc-112, {} bytes into an object of 112 bytes\)"
 MIDDLE = r"\(heap, {} bytes into a {} block of \d+ bytes\)"
-MAPPED = r"\(inside a allocator's mapping of 13 pages at 0xf88\w{5}\)"
+MAPPED = r"\(inside a kmalloc mapping of 13 pages at 0xf88\w{5}\)"
 PAIR = r"\(pair, {} bytes into an object of 48 bytes\)"
 NO_MAGIC = "its header does not have the magic: overwritten, or not a start"
 
@@ -133,7 +133,7 @@ RELEASE = [
             ("frames", FRAMES + "not a page frame of this zone"),
         )
     ),
-    # written to, in front or behind
+    # written to, before or after it
     Misuse("", "before", "slab", KFREE + f"{NO_MAGIC} " + SMALL.format(0)),
     Misuse("", "before", "heap", KFREE + r"its header has an impossible size: over.* \(heap\)"),
     Misuse("", "before", "pages", KFREE + f"{NO_MAGIC} {MAPPED}"),
@@ -216,7 +216,7 @@ STALE = r"free memory was written at 0x\w{8}: now 0x01 "
 
 CHOSEN = [
     *(
-        Misuse("debug.redzone=true", "behind", tier, KFREE + "bytes past its end.*" + known(tier))
+        Misuse("debug.redzone=true", "past", tier, KFREE + "bytes past its end.*" + known(tier))
         for tier in SIZES
     ),
     *(
@@ -338,12 +338,12 @@ REQUESTS = [
             "still there: 1",
         ),
         9,
-        Edit("mm/kmalloc_check.c", "\tkmalloc_counts.failures++;\n", ""),
+        Edit("mm/kmalloc_check.c", "\tkmalloc_failures++;\n", ""),
     ),
     Request(
         "product",
         (
-            r"kcalloc\(65536, 65537\): so many bytes can't be counted, failure 1" + SITE,
+            r"kcalloc\(65536, 65537\): the product overflows 32 bits, failure 1" + SITE,
             r"kcalloc\(0x10000, 0x10001\): NULL, 1 failed",
             r"kcalloc\(huge, huge\): NULL, 1 failed",
             r"kcalloc\(2, huge / 2 \+ 1\): NULL, 1 failed",

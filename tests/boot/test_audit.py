@@ -65,7 +65,7 @@ def test_on_other_machines(default: Path, boot: Boot, options: dict[str, str]) -
 
 
 def test_exactly(default: Path, boot: Boot) -> None:
-    """One instruction a block: as many as in the plain form, but for those behind a fault."""
+    """One instruction a block: as many as in the plain form, but for those after a fault."""
     blocks = boot(default, cpu="386", memory="2M")
     exact = boot(default, cpu="386", memory="2M", audit="exact", timeout=100)
     assert exact.verdict == "pass", exact.reasons
@@ -171,7 +171,7 @@ def test_an_audit_that_saw_nothing_is_a_failure(default: Path) -> None:
     assert "the audit saw no instruction of the kernel" in result.reasons[0]
 
 
-# --- what is told ------------------------------------------------------------------------
+# --- reports -----------------------------------------------------------------------------
 
 
 def test_json_and_report(newer: Path, boot: Boot) -> None:

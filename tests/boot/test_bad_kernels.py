@@ -1,8 +1,8 @@
 """Kernels that misbehave on purpose, and a QEMU that does: each must get its own verdict.
 
 The kernels are built here from tests/boot/bad, one image for each -DFAULT, and
-owe nothing to kgen's templates. What is asserted of every boot: the exit code of
-the contract, in the time given, the log kept, and no QEMU left behind.
+owe nothing to kgen's templates. Every boot must have the exit code of the contract, in the time
+given, the log kept, and no QEMU left behind.
 """
 
 import hashlib

@@ -34,7 +34,7 @@ def shown(result: Result) -> str:
 def test_leaks_name_function_and_line(user_kernel: UserKernel, boot: Boot) -> None:
     folder = user_kernel("debugging.c", sets=["debug.leaks=true"])
     result = boot(folder, append="trip=forgotten")
-    assert result.verdict == "pass", result.reasons  # a leak is told; --forbid makes it fail
+    assert result.verdict == "pass", result.reasons  # a leak is reported; --forbid makes it fail
     (leak,) = result.to_json()["leaks"]
     assert (leak["count"], leak["bytes"], leak["function"]) == (1, 123, "forget")
     assert leak["file"].endswith("tests/kernels/debugging.c")
@@ -56,7 +56,7 @@ def test_a_leak_fails_where_it_is_forbidden(user_kernel: UserKernel, boot: Boot)
 
 def test_a_panic_names_who_allocated(user_kernel: UserKernel, boot: Boot) -> None:
     folder = user_kernel("debugging.c", sets=["debug.redzone=true"])
-    result = boot(folder, append="trip=behind")
+    result = boot(folder, append="trip=past")
     assert result.verdict == "panic"
     (site,) = result.to_json()["panic"]["sites"]
     assert (site["function"], site["line"]) == ("write_behind", line_of("kmalloc(61)"))

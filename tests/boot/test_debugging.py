@@ -35,7 +35,7 @@ class Detector:
 DETECTORS = (
     Detector(
         "redzone=true",
-        "behind",
+        "past",
         r"kfree\(0x\w+\): bytes past its end were overwritten "
         r"\(61 bytes at 0x\w+, allocated from 0xc01\w+\)",
     ),

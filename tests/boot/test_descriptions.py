@@ -1,11 +1,12 @@
 """Random descriptions: what ``check`` admits builds, verifies and boots; else nothing is written.
 
 A description is a draw of ``tests/descriptions.py``, and so is the machine: memory, CPU, board,
-firmware, modules and a map to replay. What an image takes is not known before it is linked, so
-a build may be refused for that, and then the remedy that it names must help.
+firmware, modules and a map to replay. The size of an image is not known before it is linked, so a
+build may be refused for that, and then the remedy that it names must help.
 
 The short form is what lies at edges of ``kgen.check``, and a few draws; ``pytest --campaign`` tries
-hundreds. What fails is printed as fields, to be pasted into ``Kernel.model_validate()``.
+hundreds. A failing description is printed as fields, to be pasted into
+``Kernel.model_validate()``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``kgen boot --engine dosbox-x``: what is told to DOSBox-X, and what becomes of what it does.
+"""``kgen boot --engine dosbox-x``: its configuration, and the verdicts on its behaviour.
 
 A script stands in for the program: it reads its configuration as DOSBox-X would, looks at the
 floppy, and writes a recorded log to the "file" that COM1 was given. The real program is run where

@@ -120,7 +120,7 @@ def test_binary_is_no_protocol(emulator: Emulator) -> None:
 
 
 def test_one_that_reads_nothing(emulator: Emulator) -> None:
-    """What is typed is more than a pipe holds."""
+    """The typed text is larger than a pipe's buffer."""
     folder = emulator(f"echo name; sleep 0.5; cat {PASS}; exit 33")
     result = boot(folder, answers=[("name", "x" * 1_000_000)], timeout=20)
     assert result.verdict == "pass", result.reasons

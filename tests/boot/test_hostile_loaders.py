@@ -1,7 +1,7 @@
-"""Loaders that lie: what can't be is refused by name, what is only wrong does no harm.
+"""Loaders that lie: impossible data is refused by name, data that is only wrong does no harm.
 
-A kernel that trusted them would read for minutes, take for memory what is none, or hand out
-what is a module's.
+A kernel that trusted them would read for minutes, treat holes as memory, or allocate the memory of
+a module.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def test_lower_memory_is_640_kib_at_most(load: Load) -> None:
 
 
 def test_the_screen_and_the_bios_are_no_memory(load: Load) -> None:
-    """A map without a hole, as v86 has it, with RAM behind the hole or ROM: it is left alone."""
+    """A map without a hole, as v86 has it, with RAM after the hole or ROM: it is left alone."""
     result = load(Loader([(0, RAM, AVAILABLE)]))
     assert_used(result, [(0, RAM, AVAILABLE)])
     assert result.transcript.stats["mem.waste.legacy"] == 384 << 10

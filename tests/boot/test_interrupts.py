@@ -136,7 +136,7 @@ def test_streams_that_take_nothing(
 
 
 def test_a_reader_that_goes_away_does_not_change_the_verdict(emulator: Emulator) -> None:
-    """The report is the first thing that is written: nothing was said before."""
+    """The report is the first output: nothing was printed before."""
     command = [*KGEN, "boot", "-o", str(emulator("exit 3"))]
     with subprocess.Popen(
         command,

@@ -141,7 +141,7 @@ def test_random_maps(load: Load, seed: int) -> None:
 
 
 def test_a_map_cut_short(load: Load) -> None:
-    """The last entry is there by half: it does not count, nor does what lies behind it."""
+    """Half of the last entry is missing: neither it nor the bytes after it count."""
     whole = encoded([*PC_MAP, (32 * MiB, 8 * MiB, RESERVED)])
     result = load(Loader(raw_map=whole[:-10]))
     assert_reported(result, PC_MAP)
@@ -156,7 +156,7 @@ def test_a_map_that_ends_in_nothing(load: Load) -> None:
 
 
 def test_more_available_entries_than_fit(load: Load) -> None:
-    """What does not fit is not used; the log says what to change."""
+    """Entries that do not fit are not used; the log says what to change."""
     pieces: list[Entry] = [((300 + 2 * n) * 65536, 65536, AVAILABLE) for n in range(95)]
     entries = [*PC_MAP[:3], (MiB, 8 * MiB, AVAILABLE), *pieces]
     result = load(

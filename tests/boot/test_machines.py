@@ -1,7 +1,7 @@
 """The default kernel on every CPU, RAM size, machine and firmware: it passes, and its log agrees.
 
-What is asserted of each boot is the contract's pass (all stages, a complete plan, no panic), and
-from the counters that every block of every zone is free again at the end.
+Each boot must pass by the contract (all stages, a complete plan, no panic), and by the counters
+every block of every zone must be free again at the end.
 """
 
 from __future__ import annotations

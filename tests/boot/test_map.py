@@ -57,7 +57,7 @@ def test_examples(default: Path, boot: Boot, path: Path, cpu: str) -> None:
     result = boot(default, map=path, cpu=cpu)
     assert_replayed(result, len(entries))
     if path.stem in ("isa_hole", "laptop", "older_calls"):  # disjoint, below 3.5 GiB
-        # RAM was chosen to hold all that the map offers. (What is there is told in whole pages.)
+        # RAM was chosen to hold all that the map offers. (The replayed map is in whole pages.)
         offered = sum(int(entry["length"], 0) for entry in entries if entry["type"] == AVAILABLE)
         assert 0 <= offered - result.transcript.stats["mem.available"] < PAGE
 

@@ -98,7 +98,7 @@ def test_as_much_of_a_command_line_as_the_description_says(
 
 @pytest.mark.parametrize("count", [16, 17, 40])
 def test_more_modules_than_are_kept(summing: Path, boot: Boot, tmp_path: Path, count: int) -> None:
-    """What is not kept is reserved all the same, and the log says what to change."""
+    """Modules that are not kept are reserved all the same, and the log says what to change."""
     files = [file(tmp_path, f"m{number}", 5000) for number in range(count)]
     result = boot_with(boot, summing, files)
     stats = result.transcript.stats
@@ -108,7 +108,7 @@ def test_more_modules_than_are_kept(summing: Path, boot: Boot, tmp_path: Path, c
 
 
 def test_a_large_module(summing: Path, boot: Boot, tmp_path: Path) -> None:
-    """20 MiB of 64: what the boot page tables map behind the image is all the module's."""
+    """20 MiB of 64: the module takes all that the boot page tables map past the image."""
     boot_with(boot, summing, [file(tmp_path, "large", 20 * MiB)])
 
 

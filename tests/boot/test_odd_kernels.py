@@ -1,6 +1,6 @@
 """Kernels that nobody would describe like this, on machines of all sizes: their own tests pass.
 
-What an allocator does depends on what is beside it: without slabs small objects come from the
+An allocator behaves differently without the others: without slabs small objects come from the
 heap, without a heap from pages, in the direct map or in the arena. So every pair of choices is
 in one of these kernels at least.
 """

@@ -138,7 +138,7 @@ REFUSED = [
     ("free_large_late", r"kfree\(0xf8800008\): nothing is mapped there: unmapped already\?", ""),
     ("free_large_inside", r"kfree\(0xf8800048\): its header does not have the magic: .*13", ""),
     ("free_large_overwritten", r"kfree\(0xf88\w+\): its header does not have the magic", ""),
-    ("free_large_resized", r"kfree\(0xf88\w+\): its header has a size that its pages do not", ""),
+    ("free_large_resized", r"kfree\(0xf88\w+\): the size in its header does not match", ""),
     ("free_stale", r"kfree\(0xf\w+008\): its header does not have the magic", ""),
     # nobody's
     ("free_stack", r"kfree\(0xc0\w+\): not .* \(the kernel's own data\)", ""),

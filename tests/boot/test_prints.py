@@ -1,4 +1,4 @@
-"""What tests print, in whatever form, is never taken for what the kernel says of them."""
+"""Text that tests print, in any form, is never mistaken for the kernel's report on them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_machine_lines_can_be_read_whatever_is_put_into_them(chatty: Path, boot:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "ascii"])
 def test_any_terminal_shows_it(chatty: Path, own: Callable[[Path], Path], encoding: str) -> None:
-    """What the terminal has no character for is escaped."""
+    """Characters that the terminal lacks are escaped."""
     done = subprocess.run(
         [KGEN, "boot", "-o", str(own(chatty))],
         capture_output=True,

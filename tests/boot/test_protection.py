@@ -89,7 +89,7 @@ PROTECTIONS = (
         "gate=interrupt",
     ),
     Protection(
-        "behind",
+        "past",
         r"page fault: read from 0x\w+: guard after a vmalloc mapping of 2 pages at 0x",
         VMALLOC,
         "for (; done < pages; done++) {",

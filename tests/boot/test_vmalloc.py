@@ -92,7 +92,7 @@ def test_one_flush_serves_64_unmaps(kernels: Kernels, boot: Boot, cpu: str, mapp
 
 
 def test_every_unmap_flushes_where_none_is_gathered(kernels: Kernels, boot: Boot) -> None:
-    """The check behind the claim: without gathering there are as many flushes as unmaps."""
+    """The control: without gathering there are as many flushes as unmaps."""
     result = boot(kernels.user(sets=("vmalloc.lazy=1",)), cpu="386")
     assert result.verdict == "pass", result.log.read_text()
     stats = result.transcript.stats

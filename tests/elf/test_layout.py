@@ -62,7 +62,7 @@ def test_a_bad_source_breaks_its_rule_alone(name: str, build: Build, default: De
 def test_a_section_of_a_users_is_told_by_what_made_it(
     section: str, hint: str, build: Build
 ) -> None:
-    """Who writes C has no linker script to change."""
+    """The author of a C file has no linker script to change."""
     users = derive(Kernel(sources=("hello.c",)))
     elf = build(start={"\t.data\n": f'\t.section {section}, "aw"\n\t.long 1\n\t.data\n'})
     (finding,) = findings(facts(elf), users)

@@ -3,7 +3,7 @@
  * one at a time and no other with it where that is possible.
  *
  * The stage for each is a region of 13 pages, of which the last is a part of a
- * larger block, as are the three bytes of the map behind it:
+ * larger block, as are the three bytes of the map after it:
  *
  *     frame   0   1   2   3   4   5   6   7   8   9  10  11  12 | 13 14 15
  *     blocks [#1###] [0] [#0] [#####2######] [######2#######] [0]     # allocated
@@ -347,7 +347,7 @@ static const struct {
 	{ "free beside a free one", beside_a_free_one, BUDDY_BAD_UNMERGED },
 	{ "free block inside an allocated one", free_in_allocated, BUDDY_BAD_OVERLAP },
 	{ "free block inside a free one", free_in_free, BUDDY_BAD_OVERLAP },
-	{ "free block ends behind the region", behind_the_end, BUDDY_BAD_MAP },
+	{ "free block ends past the region", behind_the_end, BUDDY_BAD_MAP },
 	{ "free block unaligned", unaligned, BUDDY_BAD_MAP },
 	{ "allocated block over its neighbour", too_large, BUDDY_BAD_OVERLAP },
 	{ "allocated block too small", too_small, BUDDY_BAD_COUNT },

@@ -1,7 +1,7 @@
-"""What the buddy allocator should do with either index, and random conversations about it.
+"""A model of the buddy allocator with either index, and random conversations with it.
 
 The model keeps a list of free blocks for each order, the one freed last in front, and the orders of
-allocated ones. Which index it stands for decides one thing alone: whether the first block of a list
+allocated ones. The index that it models decides one thing alone: whether the first block of a list
 is taken, or the lowest. The state that it predicts is every byte of the map.
 
 The other models of this folder, and how conversations work, are in :mod:`tests.host.models`.
@@ -177,7 +177,7 @@ def _talk_of_giving(random: Random, buddy: Buddy) -> tuple[str, str]:
 
 
 def _talk_of_adding(random: Random, buddy: Buddy) -> Iterator[tuple[str, str]]:
-    """Runs with holes between some of them, and some that are none."""
+    """Runs with holes between some of them, and some invalid runs."""
     at = random.randrange(3)
     while at < buddy.pages:
         end = min(buddy.pages, at + random.randint(1, buddy.pages))

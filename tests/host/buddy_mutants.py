@@ -29,6 +29,22 @@ BUDDY_MUTANTS = {
             "} while (from > order); b->map[frame] = BUDDY_ALLOCATED;",
         ),
     ),
+    "allocated block not marked": (
+        "search",
+        Edit(
+            BUDDY_C,
+            "frame = index_take(b, order); b->map[frame] = BUDDY_ALLOCATED | order;",
+            "frame = index_take(b, order);",
+        ),
+    ),
+    "halved block not marked": (
+        "search",
+        Edit(
+            BUDDY_C,
+            "} while (from > order); b->map[frame] = BUDDY_ALLOCATED | order;",
+            "} while (from > order);",
+        ),
+    ),
     "no such order": ("search", Edit(BUDDY_C, "if (order > b->max_order) return PHYS_NONE;", "")),
     "free blocks not counted": (
         "search",
@@ -53,6 +69,18 @@ BUDDY_MUTANTS = {
             BUDDY_C,
             "return (uint8_t)order < b->max_order && b->map[frame ^",
             "return b->map[frame ^",
+        ),
+    ),
+    "free block not marked": (
+        "search",
+        Edit(INDEX_H, "b->map[frame] = BUDDY_FREE | order;", ""),
+    ),
+    "wrong buddy looked at": (
+        "search",
+        Edit(
+            BUDDY_C,
+            "b->map[frame ^ block_pages(order)] == (uint8_t)",
+            "b->map[frame + block_pages(order)] == (uint8_t)",
         ),
     ),
     "wrong buddy": (
@@ -92,7 +120,7 @@ BUDDY_MUTANTS = {
         "search",
         Edit(BUDDY_C, "frame >= b->pages || !IS_ALIGNED(addr, PAGE_SIZE))", "frame >= b->pages)"),
     ),
-    "page behind the region accepted": (
+    "page past the region accepted": (
         "search",
         Edit(BUDDY_C, "addr < b->base || frame >= b->pages", "addr < b->base || frame > b->pages"),
     ),
@@ -115,7 +143,7 @@ BUDDY_MUTANTS = {
         "search",
         Edit(BUDDY_C, "memset(map, BUDDY_NOTHING, b->map_size);", ""),
     ),
-    "map behind the last page believed to be clear": (
+    "map past the last page believed to be clear": (
         "search",
         Edit(BUDDY_C, "memset(map, BUDDY_NOTHING, b->map_size);", "memset(map, 0xff, b->pages);"),
     ),
@@ -127,7 +155,7 @@ BUDDY_MUTANTS = {
         "search",
         Edit(BUDDY_C, "IS_ALIGNED(frame, block_pages(order + 1)) &&", ""),
     ),
-    "pages behind the region given": (
+    "pages past the region given": (
         "search",
         Edit(BUDDY_C, "end < start || last > b->pages ||", "end < start ||"),
     ),
@@ -191,7 +219,7 @@ BUDDY_MUTANTS = {
         "corruption",
         Edit(BUDDY_C, "b->map[buddy] == b->map[frame])", "b->map[buddy] == 1)"),
     ),
-    "check: map behind the last page": (
+    "check: map past the last page": (
         "corruption",
         Edit(BUDDY_C, "for (; frame < b->map_size; frame++)", "for (; 0; frame++)"),
     ),
@@ -285,8 +313,8 @@ BITMAP_MUTANTS = {
         "search bitmaps",
         Edit(
             INDEX_H,
-            "bit = bit * 32 + __builtin_ctz(b->bits[order][level][bit]);",
-            "bit = bit * 32 + 31 - __builtin_clz(b->bits[order][level][bit]);",
+            "bit = bit * 32 + lowest_bit(b->bits[order][level][bit]);",
+            "bit = bit * 32 + highest_bit(b->bits[order][level][bit]);",
         ),
     ),
     "bits check: range": ("access bitmaps", Edit(INDEX_H, "bit >= bits ||", "")),

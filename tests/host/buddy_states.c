@@ -370,7 +370,7 @@ static void fill_memory(struct memory *memory)
 	memory->index = spoiled_bytes(index_size);
 }
 
-/* What is no run of pages of the region is not taken, and nothing is changed. */
+/* A range that is not a run of pages of the region is refused, and nothing is changed. */
 static void try_wrong_adds(void)
 {
 	const uintptr_t end = setup.base + setup.pages * (uintptr_t)PAGE_SIZE;

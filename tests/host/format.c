@@ -3,8 +3,8 @@
  * format may hold blanks, and no argument does. An argument is a letter for how it is
  * passed, and its value: w(ord), q(uad), d(ouble), D (long double), s(tring) or n(ull).
  * A double's value is of no matter, as nothing reads it. Answers: the length returned, and
- * what is in the buffer up to its NUL between two bars. What lies behind SIZE bytes must
- * stay as it was, and so must what the arguments point to.
+ * what is in the buffer up to its NUL between two bars. The bytes past SIZE must not
+ * change, and neither must the data that arguments point to.
  */
 #include "bare.h"
 
@@ -14,7 +14,7 @@
 static char buffer[ROOM];
 
 /*
- * Arguments as the i386 ABI lays them out: in words, one behind the other, with va_list a
+ * Arguments as the i386 ABI lays them out: in words, one after the other, with va_list a
  * pointer to the next.
  */
 static uint32_t arguments[32];
@@ -41,7 +41,7 @@ static uint64_t number(const char *text)
 	return negative ? -value : value;
 }
 
-/* Lay out an argument at `next`; where the one behind it begins. */
+/* Lay out an argument at `next`. Returns where the next one begins. */
 static uint32_t *lay_out(uint32_t *next, const char *text)
 {
 	uint64_t value = *text == 's' ? 0 : number(text + 1);

@@ -28,7 +28,7 @@ void try_corners(void)
 	if (kcalloc(0x10000, 0x10001) || kcalloc(0xffffffff, 0xffffffff))
 		wrong("kcalloc overflows");
 	if (kmalloc_aligned(8, 3) || kmalloc_aligned(8, 0) || kmalloc_aligned(8, 24))
-		wrong("kmalloc_aligned accepts an alignment that is none");
+		wrong("kmalloc_aligned accepts an invalid alignment");
 	if (kmalloc(0xffffffff) || kmalloc(0xfffff000) || kmalloc(0x80000000) ||
 	    kmalloc_aligned(64, 0x80000000))
 		wrong("kmalloc gives more than there is");
@@ -38,7 +38,7 @@ void try_corners(void)
 	check("corners");
 }
 
-/* A view of a device, right behind RAM. */
+/* A view of a device, right after RAM. */
 void try_device(void)
 {
 	phys_addr_t phys = model.ram_pages * PAGE_SIZE + 0x123;
@@ -103,7 +103,29 @@ void try_flush_of_few(void)
 	vm_purge();
 }
 
-/* What looks like a slab, but lies in pages that are none. */
+/* Frames run out at the first page of a spare range, which had linked to the next one. */
+void try_spare_without_frames(void)
+{
+	static phys_addr_t taken[8192];
+	void *small[3];
+	size_t count = 0;
+
+	kmalloc_shrink();
+	for (unsigned i = 0; i < ARRAY_SIZE(small); i++)
+		small[i] = vmalloc(1);
+	for (unsigned i = 0; i < ARRAY_SIZE(small); i++)
+		vfree(small[i]);
+	vm_purge(); /* their addresses are spare */
+	while (free_page_count() && count < ARRAY_SIZE(taken))
+		taken[count++] = alloc_pages(ZONE_ANY, 0);
+	if (free_page_count() || vmalloc(1))
+		wrong("a mapping without a frame");
+	while (count)
+		free_pages(taken[--count], 0);
+	check("a spare range without frames");
+}
+
+/* A forged slab, in pages that are not a slab's. */
 void try_forged_slab(void)
 {
 	char *object = kmem_cache_alloc(model.caches[0]);
@@ -133,7 +155,7 @@ void try_refill(void)
 	}
 }
 
-/* The most that addresses and frames have room for can be had at once. */
+/* The largest size for which there are addresses and frames can be allocated at once. */
 void try_largest(void)
 {
 	size_t pages = MIN(model.arena_pages - KMALLOC_GUARD_PAGES, free_page_count());

@@ -115,7 +115,7 @@ void admit(unsigned owner, unsigned char *pointer, size_t size, size_t align)
 	if (room < size)
 		wrong("room for %lu of %lu bytes", (unsigned long)room, (unsigned long)size);
 	if (machine_entry(pointer + room) & 1)
-		wrong("no guard page behind %p", (void *)pointer);
+		wrong("no guard page after %p", (void *)pointer);
 	if (has_constructor(owner)) {
 		verify(block, pointer, size);
 		return;

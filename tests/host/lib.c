@@ -68,7 +68,7 @@ static int sign(int value)
 	return (value > 0) - (value < 0);
 }
 
-/* -1, 0 or 1 for at most n bytes; those behind a common 0 count unless `strings`. */
+/* Compare at most n bytes; those after a common 0 count unless `strings`. Returns -1, 0 or 1. */
 static int order(const unsigned char *a, const unsigned char *b, size_t n, bool strings)
 {
 	for (size_t i = 0; i < n; i++) {

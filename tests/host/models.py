@@ -1,4 +1,4 @@
-"""What memmap, memblock and arena should do, said once more and otherwise than in C.
+"""Models of memmap, memblock and arena, with other algorithms than the C has.
 
 Each model is as plain as it can be: a map is what each cut's strictest entry says, memblock is two
 sets of bytes, the arena a set of pages. Sets are Python integers, a bit for each member.
@@ -44,7 +44,7 @@ STRICTNESS = {1: 0, 3: 1, 2: 2, 4: 3}
 
 
 def clip(entry: Entry, unit: int) -> tuple[int, int]:
-    """First unit and the unit behind the last, of all that the entry is good for."""
+    """First unit, and one past the last, of the units that the entry provides."""
     base, length, kind = entry
     end = min(base + length, 1 << 64)
     if kind == AVAILABLE:
@@ -79,7 +79,7 @@ def available_bytes(entries: Sequence[Entry], start: int, end: int) -> int:
 
 
 def keep(entries: list[Entry], room: int) -> tuple[list[Entry], int]:
-    """What a table with ``room`` entries keeps, and how many were dropped."""
+    """The entries that a table of ``room`` entries keeps, and the number of dropped ones."""
     kept: list[Entry] = []
     for entry in entries:
         if len(kept) < room:

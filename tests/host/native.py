@@ -1,12 +1,14 @@
 """Builds the kernel's own sources for the machine that the tests run on.
 
 The cores (``mm/memmap.c``, ``memblock.c``, ``buddy.c``, ``arena.c``) are pure C and become hosted
-programs under AddressSanitizer and UndefinedBehaviorSanitizer. What is i386 only (inline assembly,
-``%d`` read as long, kmalloc at its own addresses) becomes a *bare* program: 32 bits, static,
-without any C library (``bare.c`` makes the system calls), so no multilib packages are needed.
+programs under AddressSanitizer and UndefinedBehaviorSanitizer. Code for i386 only (inline
+assembly, ``%d`` read as long, kmalloc at its own addresses) becomes a *bare* program: 32 bits,
+static, without any C library (``bare.c`` makes the system calls), so no multilib packages are
+needed.
 
-What is compiled is what kgen renders, by the very functions that ``kgen build`` calls. Programs
-are named by a hash of all that goes into them, so each is built once a session and worker.
+The compiled files are those that kgen renders, by the very functions that ``kgen build`` calls.
+Programs are named by a hash of all that goes into them, so each is built once a session and
+worker.
 """
 
 from __future__ import annotations

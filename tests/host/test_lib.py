@@ -73,7 +73,7 @@ def cases(count: int = 20_000) -> list[Case]:
 
 
 def expected(case: Case) -> str:
-    """What this machine's own snprintf makes of it, as an i386's would."""
+    """The output of this machine's own snprintf, as an i386's would be."""
     size, arguments, form = case
     # There, long, size_t and ptrdiff_t have 32 bits, as int has here; %p is ours.
     form = re.sub(r"(?<=%)([-+ #0]*[\d*]*(?:\.[\d*]*)?)(l|z|t)(?=[diuoxX])", r"\1", form)
@@ -177,7 +177,7 @@ def test_formats_of_our_own(bare_src: Path, workshop: Workshop) -> None:
 
 
 def test_a_precision_reads_no_further(bare_src: Path, workshop: Workshop) -> None:
-    """A text as long as the precision needs no NUL: the word behind it is not looked at."""
+    """A text as long as the precision needs no NUL: the word after it is not read."""
     program = workshop.program(bare_src, "format.c", (), BARE)
     assert answers(program, [(300, ("sabcdef", "w7"), "%.3s %d")]) == ["5 |abc 7|"]
 

@@ -80,7 +80,7 @@ static const struct tier tiers[] = {
 	{ "vmalloc", 50000, get_mapping, vfree }, { "frames", 16384, get_frames, give_frames },
 };
 
-/* --- pointers that are none --------------------------------------------------------- */
+/* --- invalid pointers --------------------------------------------------------- */
 
 static void null(const struct tier *tier)
 {
@@ -135,8 +135,8 @@ static void before(const struct tier *tier)
 	tier->give(pointer);
 }
 
-/* One byte behind. */
-static void behind(const struct tier *tier)
+/* One byte past the end. */
+static void past(const struct tier *tier)
 {
 	char *pointer = tier->get();
 
@@ -172,7 +172,7 @@ static void stale(const struct tier *tier)
 	write_stale(tier, 40);
 }
 
-/* Where a free one may have its links. */
+/* A free slot or block may have its links there. */
 static void stale_first(const struct tier *tier)
 {
 	write_stale(tier, 0);
@@ -231,7 +231,7 @@ static const struct {
 	{ "stack", stack },
 	{ "text", text },
 	{ "before", before },
-	{ "behind", behind },
+	{ "past", past },
 	{ "far_behind", far_behind },
 	{ "stale", stale },
 	{ "copied", copied },

@@ -29,7 +29,7 @@ void kernel_main(void)
 	printk("no newline at the end of kernel_main()");
 }
 
-/* What is a macro elsewhere is a name here: gcc defines linux and i386 as 1. */
+/* A macro elsewhere is a plain name here: gcc defines linux and i386 as 1. */
 #define newline 42
 
 KTEST(chatty, newline)

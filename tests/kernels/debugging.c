@@ -64,7 +64,7 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } trips[] = {
-	{ "behind", write_behind }, { "freed", write_freed }, { "copied", copy_header },
+	{ "past", write_behind }, { "freed", write_freed }, { "copied", copy_header },
 	{ "forgotten", forget },    { "third", fail_third },
 };
 

@@ -159,7 +159,7 @@ static void free_stack(void)
 	kfree(&local);
 }
 
-/* What looks like a live header, but is in nobody's memory. */
+/* A forged live header, outside of all allocations. */
 static void free_static(void)
 {
 	static block_header_t fake[2] __attribute__((aligned(16))) = { { SMALL, KMALLOC_MAGIC } };

@@ -1,7 +1,7 @@
 /*
  * Holds every module against its sum: sums them at the start, then takes all
  * memory that there is and fills it, and sums them once more at the very end.
- * What was allocated over a module would show.
+ * An allocation over a module would change its sum.
  */
 #include <arch/fixmap.h>
 #include <kernel/boot_info.h>
@@ -41,7 +41,7 @@ static void print_sums(const char *when)
 			  "module.%u.%s", i, when);
 }
 
-/* Every page that can be had gets a pattern: what is left of a module would be lost. */
+/* Every available page is filled with a pattern, which would destroy a module there. */
 static void fill_all_memory(void)
 {
 	void *blocks[16] = { NULL };

@@ -4,7 +4,7 @@
  * it to the audit of the boot.
  *
  *     run=all       BSWAP, CMPXCHG and XADD
- *     run=fault     a page fault, with a BSWAP behind it that is never reached
+ *     run=fault     a page fault, with a BSWAP after it that is never reached
  */
 #include <arch/cpu.h>
 #include <kernel/boot_info.h>

@@ -65,7 +65,7 @@ static const struct {
 	void (*run)(void);
 } trips[] = {
 	{ "null", touch_null },	     { "text", write_text },	{ "jump", jump_out },
-	{ "stack", overflow_stack }, { "behind", read_behind }, { "freed", write_freed },
+	{ "stack", overflow_stack }, { "past", read_behind }, { "freed", write_freed },
 	{ "hole", touch_hole },
 };
 

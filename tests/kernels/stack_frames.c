@@ -44,7 +44,7 @@ __attribute__((used)) void note_fault(void)
 	tss_main.esp = caught.esp;
 }
 
-/* IRET goes back to the task that was interrupted; the next fault goes on behind it. */
+/* IRET goes back to the task that was interrupted; the next fault continues after it. */
 __asm__("	.text\n"
 	"double_fault_entry:\n"
 	"	call note_fault\n"
@@ -52,7 +52,7 @@ __asm__("	.text\n"
 	"	iret\n"
 	"	jmp double_fault_entry\n");
 
-/* Where the task begins is in its TSS, which the GDT knows. */
+/* The task's entry is in its TSS, which the GDT points to. */
 static void catch_double_faults(void)
 {
 	struct {

@@ -1,6 +1,6 @@
 /*
  * Tests that pass as long as they get all the memory they ask for: `trip=NAME` on the
- * command line chooses one. What it does when a request fails only a sweep finds out.
+ * command line chooses one. Only a sweep shows their behaviour when a request fails.
  */
 #include <kernel/boot_info.h>
 #include <kernel/ktest.h>
@@ -18,7 +18,7 @@ static bool tripped(const char *name)
 	return boot_option("trip", value, sizeof(value)) && !strcmp(value, name);
 }
 
-/* Whoever gets the first two and not the third should free the two. */
+/* A test that gets the first two and not the third should free the two. */
 static void forget(void)
 {
 	char *first = kmalloc(100);

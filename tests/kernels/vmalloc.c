@@ -88,7 +88,7 @@ static const struct {
 	{ "unmap_two_as_one", unmap_two_as_one },
 };
 
-/* What a fault at an address of each kind would be said to be. */
+/* The description of a fault at an address of each kind. */
 static void describe(void)
 {
 	char text[72];

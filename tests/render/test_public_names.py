@@ -1,6 +1,6 @@
 """Each function of a header is defined once, under the name by which it is declared.
 
-Who looks for ``kmalloc()`` greps for it. A header may rename functions for the files that include
+Readers grep for ``kmalloc()``. A header may rename functions for the files that include
 it, as ``mm/tier_names.h`` does in kernels that watch allocations: not in the default kernel.
 """
 

@@ -22,7 +22,7 @@ def only(tree: Tree) -> Rendered:
 
 
 def body(tree: Tree) -> str:
-    """The text behind the banner."""
+    """The text after the banner."""
     return only(tree).text.split("\n\n", 1)[1]
 
 

@@ -42,7 +42,7 @@ def run(script: dict[str, Any]) -> Run:
 
 
 def test_every_figure_is_renewed(script: dict[str, Any], run: Run) -> None:
-    """What stays of the tables is names, targets, and text."""
+    """Names, targets and text stay in the tables."""
     renewed = script["renewed"](TABLES, run, run)
     left = re.sub(r"7777777\.000|7777777\.0|7,777,777|7777777 B", "", renewed)
     left = re.sub(r"`[^`]*`|at (most|least) [\d.]+|vmalloc.lazy=1", "", left)

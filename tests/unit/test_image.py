@@ -201,7 +201,7 @@ def test_a_toolchain_that_went_away(cargo: Cargo, folder: Folder) -> None:
 
 
 def newer(code: bytes, bits: int) -> Iterator[str]:
-    """Instructions that a 386 lacks, and bytes that are none."""
+    """Instructions that a 386 lacks, and invalid ones."""
     for instruction in Decoder(bits, code):
         family = first_family(instruction)
         if family != 3:

@@ -1,4 +1,4 @@
-"""What a kernel and whoever boots it agree on stands in one place, and is rendered from there."""
+"""The protocol of kernel and boot session is defined in one place, and rendered from there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a machine lacks is a skip that names it, and a failure in CI."""
+"""A missing tool causes a skip that names it, and a failure in CI."""
 
 from __future__ import annotations
 

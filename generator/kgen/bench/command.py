@@ -55,7 +55,7 @@ class Options:
 def bench(options: Options, progress: Progress) -> Exit:
     """Do what ``options`` say; exit code 1 for a regression.
 
-    What can be wrong with them is found before anything is built.
+    Their errors are found before anything is built.
     """
     _check(options)
     plan = options.plan

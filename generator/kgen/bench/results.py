@@ -1,4 +1,4 @@
-"""What a run of ``kgen bench`` found: one :class:`Result` for each workload of each variant.
+"""Results of a run of ``kgen bench``: one :class:`Result` for each workload of each variant.
 
 The JSON form (schema 1) is what ``--json`` prints, ``--save`` keeps and ``--against`` reads. Its
 figures are exact counts divided by the number of calls, so two runs of one kernel are equal and
@@ -126,7 +126,7 @@ class Run:
         return not (self.compiler and other.compiler) or self.compiler == other.compiler
 
     def regressions(self, before: Run, tolerance: float) -> list[Change]:
-        """What got more than ``tolerance`` times worse. KgenError if nothing can be compared."""
+        """Figures more than ``tolerance`` times worse. KgenError if nothing can be compared."""
         if not self.is_like(before):
             raise KgenError(
                 f"the other run was measured on {before.cpu} with {show_size(before.memory)}",

@@ -1,7 +1,7 @@
 """The environment in which compiler and linker run: the same for the probe and for the build.
 
-What a program needs to start at all stays (a cross compiler may find its libraries by
-LD_LIBRARY_PATH alone). What would change its output or its messages goes.
+Variables that a program needs to start at all stay (a cross compiler may find its libraries by
+LD_LIBRARY_PATH alone). Those that would change its output or its messages are removed.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Every command runs in the output folder and names files relative to it, and the 
 to leave absolute folders out of its debug information. So the same description makes the same
 kernel.elf, bit for bit, wherever it is built.
 
-What is out of date by its content is for :mod:`kgen.build.inputs` to say. The graph tells ninja of
+:mod:`kgen.build.inputs` decides by content which objects are out of date. The graph tells ninja of
 sources and headers as well, for people who run it by hand, but only of names that it can read.
 """
 

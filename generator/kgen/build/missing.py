@@ -1,4 +1,4 @@
-"""What to do about a symbol that nothing defines: who asked for it, and what serves in its place.
+"""Hints for undefined symbols: the caller, and the replacement.
 
 gcc calls its run-time library for what a processor has no instruction for. The library is not
 linked (the distribution's begins its functions with ENDBR32), so such a call is an error here,
@@ -96,7 +96,7 @@ def program_hint(symbols: Sequence[str], cpu: str) -> str:
 
 
 def _atomic(sizes: set[str | None], cpu: str, plain: str = PLAIN) -> str:
-    """Up to 4 bytes a 486 has what it takes; for 8, gcc calls its library on every processor."""
+    """Up to 4 bytes a 486 has the instructions; for 8, gcc calls its library on every processor."""
     if sizes <= {"1", "2", "4"} and cpu == "386":
         return f"a 386 has no such atomic instruction: --set cpu.minimum=486 if you may, or {plain}"
     return f"no cpu.minimum has atomics of more than 4 bytes: use 4 with 486 or newer, or {plain}"

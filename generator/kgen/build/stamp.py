@@ -1,4 +1,4 @@
-"""The stamp of the last build: what it was made from and what it made.
+"""The stamp of the last build: its inputs and outputs.
 
 If both are as they were, and every object is what its inputs make (:mod:`kgen.build.inputs`), there
 is nothing to do. Signatures of files stand for their contents. The key is taken *before* anything

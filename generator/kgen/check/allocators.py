@@ -125,7 +125,7 @@ def classes_are_steps_of_8(kernel: Kernel) -> Iterator[Problem]:
             yield Problem(
                 "kmalloc.classes",
                 str(size),
-                "sizes are told apart in steps of 8 bytes",
+                "size classes have a granularity of 8 bytes",
                 f"use {align_up(max(size, 1), 8)}",
             )
 

@@ -1,8 +1,8 @@
 """Rules on physical memory: what must fit, on every machine that the description admits.
 
-:mod:`kgen.footprint` says why a few RAM sizes prove it for all. What the image takes is not known
-before it is linked: here stands what follows from the description (``footprint.image_floor``),
-and the verifier compares the rest.
+:mod:`kgen.footprint` says why a few RAM sizes prove it for all. The size of the image is not known
+before it is linked: the rules here use the part that follows from the description
+(``footprint.image_floor``), and the verifier compares the rest.
 """
 
 from __future__ import annotations

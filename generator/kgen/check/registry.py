@@ -1,10 +1,10 @@
-"""What a rule is, which there are, and how a description is put before all of them.
+"""Rules: their form, their registry, and the run of all rules on a description.
 
 A rule makes one claim. It is a function that names the fields which it reads and yields a
-:class:`Problem` for each place where the claim does not hold. It runs only if none of these fields
-is faulty by itself, and says nothing at one that is, so one mistake is not reported twice in other
-words. (A rule that looks at fields one by one names none.) A *proof* computes with many fields at
-once; it also waits until the other rules have nothing against any of them.
+:class:`Problem` for each place where the claim does not hold. It runs only if all of these fields
+are valid by themselves, so that one mistake is not reported twice. (A rule that looks at fields
+one by one names none.) A *proof* computes with many fields at once; it also waits until the other
+rules have nothing against any of them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a description may say, field by field.
+"""The fields of a description.
 
 Sizes and addresses are bytes; both may be written as ``64 * MiB``, ``"64M"`` or ``0x100000``.
 A field's own range stands here; what several fields must satisfy together is proved in
@@ -255,7 +255,7 @@ class Kmalloc(Section):
 
 
 class Vmalloc(Section):
-    """Mappings in the arena, and what is gathered of them before the TLB is flushed."""
+    """Mappings in the arena, and the number of unmapped ones for each flush of the TLB."""
 
     guard_pages: int = Field(
         default=1, ge=1, le=16, description="unmapped pages after each mapping, to catch overruns"
@@ -270,7 +270,7 @@ class Vmalloc(Section):
 
 
 class Debug(Section):
-    """Looking for mistakes with memory. All of it costs time or memory, so all is off."""
+    """Detection of mistakes with memory. Each option costs time or memory, so all are off."""
 
     magic: Literal["constant", "derived"] = Field(
         default="constant",
@@ -393,7 +393,7 @@ class Kernel(Section):
 
     name: KernelName = Field(
         default="default",
-        description="the kernel's name, as it greets on the serial line",
+        description="the kernel's name, printed in the `hello` line",
     )
     layout: Layout = Field(default=Layout(), description="the address map")
     ram: Ram = Field(default=Ram(), description="the memory sizes admitted")

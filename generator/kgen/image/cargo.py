@@ -48,7 +48,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Cargo:
-    """A kernel by ``name`` and ``build`` id, as ELF, with what it is to be told and given."""
+    """A kernel by ``name`` and ``build`` id, as ELF, with its command line and modules."""
 
     name: str
     build: str

@@ -1,9 +1,9 @@
 """A 1.44 MB floppy that loads a kernel without GRUB, which needs more than a 386.
 
 The loader's three files, boot sector, second stage and the plan of this very disk, are assembled
-and linked to run at 0x7c00, where a BIOS puts the first sector of a disk. What follows on the disk
-is the extents of the plan, in order. Two things are known only when the loader is linked, how long
-it is and its sum: they are written into the boot sector then.
+and linked to run at 0x7c00, where a BIOS puts the first sector of a disk. The extents of the plan
+follow on the disk, in order. Two things are known only when the loader is linked, how long it is
+and its sum: they are written into the boot sector then.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Where everything goes: on a floppy, in memory, and in the Multiboot information. Pure.
 
-The loader on the disk decides nothing: it walks a list of *extents* (so many sectors to that
-address, that many bytes in memory, this sum) in the order of the disk, and hands over a Multiboot
-information that was filled in here but for what only the machine's BIOS knows. ``plan.S.j2``
-prints all of this as assembly.
+The loader on the disk decides nothing: it walks a list of *extents* (number of sectors, address,
+bytes in memory, sum) in the order of the disk, and passes a Multiboot information that was filled
+in here, except for the values that only the machine's BIOS knows. ``plan.S.j2`` prints all of this
+as assembly.
 
     memory  | kernel's segments | to a page | module | to a page | module … |
     disk    boot sector, loader | segment | segment | … | module | … |  each from a new sector

@@ -1,7 +1,7 @@
-"""Which files the kernel consists of: one output for each template that this kernel needs.
+"""The files of a kernel: one output for each template that it needs.
 
 The tree of templates is laid out like the kernel, so an output's path is its template's,
-without ``.j2``. Whether a template is needed at all is said in one table, :data:`CONDITIONS`.
+without ``.j2``. One table, :data:`CONDITIONS`, decides whether a template is needed.
 """
 
 from __future__ import annotations

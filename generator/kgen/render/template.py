@@ -92,7 +92,7 @@ FILTERS: dict[str, Callable[..., object]] = {
     "mib": to_mib,
     "size": show_size,
 }
-"""All filters there are. Whatever else a template would compute belongs in ``kgen.derive``."""
+"""All filters. Any other computation belongs in ``kgen.derive``."""
 
 
 class _Marks(Extension):

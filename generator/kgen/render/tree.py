@@ -1,9 +1,9 @@
 """The rendered sources on disk.
 
-A file is written only where its content differs, so ninja rebuilds what changed and no more. What
-a former run wrote and this one does not is deleted; a record of what was written (not a guess)
-says what may be. A file that kgen did not write is never overwritten nor deleted; one that it
-wrote and somebody edited since is kept beside the new one.
+A file is written only where its content differs, so ninja rebuilds what changed and no more. Files
+of a former run that this one does not write are deleted; a record of the written files says which
+may be. A file that kgen did not write is never overwritten nor deleted; one that it wrote and
+somebody edited since is kept beside the new one.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def render(derived: Derived, templates: Path) -> Tree:
 
 
 def _names(derived: Derived) -> dict[str, object]:
-    """What templates may name: the description's fields, and what follows from them."""
+    """Names for templates: the description's fields, and the derived values."""
     kernel = derived.kernel
     names: dict[str, object] = {name: getattr(kernel, name) for name in type(kernel).model_fields}
     names["kernel_name"] = names.pop("name")

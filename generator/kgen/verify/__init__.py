@@ -1,11 +1,11 @@
-"""Verification: what the linked ELF says, held against what the description says.
+"""Verification: compares the linked ELF with the description.
 
 A build can succeed and still be wrong. A linker script places a stray section in front of the
 Multiboot header; a compiler's default emits CMOV, which a 386 does not have; a note becomes a
 segment and shifts the code after it. None of that is an error to gcc or ld. So the artifact
 itself is read once (:func:`facts`), and each rule compares one of its facts with the derived
 model. A rule that fails names both sides and what to change; all rules run, so all that is
-wrong is told at once::
+wrong is reported at once::
 
     from kgen.verify import verify
 
@@ -34,7 +34,8 @@ RULES: tuple[Rule, ...] = (*layout.RULES, cpu.instructions, cpu.stack_alignment)
 def findings(found: Facts, derived: Derived) -> list[Finding]:
     """All that is wrong with the kernel; empty if it is sound.
 
-    What is no 32-bit i386 executable is reported as just that: no other rule would make sense.
+    A file that is not a 32-bit i386 executable is reported as just that: no other rule would make
+    sense.
     """
     wrong_kind = list(layout.identity(found, derived))
     return wrong_kind or [finding for rule in RULES for finding in rule(found, derived)]

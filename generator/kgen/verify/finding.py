@@ -1,4 +1,4 @@
-"""What a rule is, and what it yields when the ELF and the description disagree."""
+"""The type of a rule, and of its findings."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ _FROM_C = (
 
 
 def _section_hint(name: str, derived: Derived) -> str:
-    """Who writes C for a kernel can change that; who changes the templates, the linker script."""
+    """The hint for a user's C file, or for the linker script if a template is at fault."""
     kind = name.lstrip(".").split(".")[0]
     for kinds, text in _FROM_C:
         if kind in kinds:
@@ -169,7 +169,7 @@ def _is_note(section: Section) -> bool:
 def relocations(facts: Facts, derived: Derived) -> Iterator[Finding]:
     """Nothing is left to relocate or to link at run time: nobody would do it."""
     left = [section.name for section in facts.sections if section.kind in RELOCATIONS]
-    known = SEGMENTS | {"PT_TLS"}  # its sections are told of by the rule on those
+    known = SEGMENTS | {"PT_TLS"}  # the rule on sections reports its sections
     left += [segment.kind for segment in facts.segments if segment.kind not in known]
     for name in left:
         yield Finding(

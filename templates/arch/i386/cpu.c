@@ -7,8 +7,8 @@
  *
  * No step executes an instruction that an older CPU lacks. `cpu=386` on the
  * kernel command line ends the search there and makes the kernel behave as on that
- * CPU: how a newer machine, or an emulator without a 386, runs the 386's path.
- * An FPU is neither needed nor looked for: nothing here uses one.
+ * CPU. So a newer machine, or an emulator without a 386, can run the 386's path. An FPU
+ * is not detected: the kernel does not use one.
  */
 #include <arch/cpu.h>
 #include <arch/io.h>
@@ -60,6 +60,7 @@ static bool eflags_toggles(uint32_t flag)
 #define CPUID_PGE (1u << 13)
 //% if features.user_space
 #define CPUID_APIC (1u << 9)
+#define CPUID_FXSR (1u << 24)
 //% endif
 
 struct cpuid {
@@ -78,7 +79,7 @@ static struct cpuid cpuid(void)
 	return (struct cpuid){ eax >> 8 & 15, edx };
 }
 
-/* What the CPU is, but never more than `most`: a 386 is not asked for CPUID. */
+/* The CPU's family, at most `most`: no CPUID is executed for a 386. */
 static struct cpuid detect(unsigned most)
 {
 	struct cpuid found = { 3, 0 };
@@ -127,6 +128,7 @@ void cpu_init(void)
 	cpu.pse = cpu.family >= 5 && (found.features & CPUID_PSE);
 	cpu.pge = cpu.family >= 6 && (found.features & CPUID_PGE);
 	//% if features.user_space
+	cpu.fxsr = cpu.family >= 6 && (found.features & CPUID_FXSR);
 	cpu.apic = cpu.family >= 5 && (found.features & CPUID_APIC);
 	//% endif
 	if (cpu.wp)

@@ -1,6 +1,6 @@
 /*
  * The fixmap. Its table is part of the image (fixmap_table in the linker script);
- * boot.S hangs it into the boot directory, mm/kspace.c into the permanent one.
+ * boot.S enters it in the boot directory, mm/kspace.c in the permanent one.
  */
 #include <arch/fixmap.h>
 #include <arch/mmu.h>

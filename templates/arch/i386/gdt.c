@@ -12,14 +12,14 @@
  *
 //% endif
  * Tasks have one use, too: when the stack runs into the guard below it, the page
- * fault's own frame does not fit, the CPU raises a double fault, and if that one used
- * the same stack, the machine would reset without a word. A task gate gives vector 8
- * another stack, and leaves the registers in the main task's TSS.
+ * fault's own frame does not fit, the CPU raises a double fault, and if the double fault
+ * used the same stack, the machine would reset without a message. A task gate gives
+ * vector 8 another stack, and leaves the registers in the main task's TSS.
  *
  * No frame is too large for the guard: gcc touches each page of one before the next
- * (-fstack-clash-protection). The stack pointer is at most a page below what is
- * touched, so with two pages it is in the guard when the fault comes, and the page
- * fault's frame is written nowhere else.
+ * (-fstack-clash-protection). The stack pointer is at most a page below the touched word.
+ * With a guard of two pages it is therefore inside the guard when the fault occurs, and
+ * the page fault's frame cannot be written anywhere else.
  *
  *     | guard | double fault's stack | guard | guard | boot stack ... |
  *       4 KiB   4 KiB                  4 KiB   4 KiB

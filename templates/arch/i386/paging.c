@@ -1,5 +1,5 @@
 /*
- * Page tables, as a mechanism: what is mapped, and where, others decide.
+ * Page tables, as a mechanism. mm/kspace.c and mm/vmalloc.c decide what is mapped where.
  *
  * A linear address is looked up in two steps (Intel SDM vol. 3, 4.3): bits 31-22
  * select an entry of the page directory, bits 21-12 one of the page table that it

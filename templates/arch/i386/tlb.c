@@ -1,10 +1,10 @@
 /*
  * TLB flushes, by INVLPG where the CPU has it and by reloading CR3 where not.
  *
- * INVLPG came with the 486. A 386 can only drop everything, which costs it a
- * page walk for each page that it touches next: hence flush_tlb_range(), which
- * callers give as much as they can at once, and the counters. Pages marked
- * global survive the reload: only the direct map is, which never changes.
+ * INVLPG came with the 486. A 386 can only flush everything, which costs a page walk for
+ * each page that it touches next. Callers therefore collect pages and pass them to
+ * flush_tlb_range() together, and flushes are counted. Global pages survive the reload:
+ * only the direct map, which never changes, is global.
  */
 #include <arch/cpu.h>
 #include <arch/io.h>
@@ -14,7 +14,7 @@
 struct tlb_stats tlb_stats;
 
 /*
- * From so many pages on, refilling the TLB is cheaper than INVLPG for each: a
+ * From this number of pages on, refilling the TLB is cheaper than INVLPG for each: a
  * 486's TLB has 32 entries, a Pentium's 64 for data.
  */
 #define RANGE_MAX 32

@@ -1,4 +1,4 @@
-/* Which CPU this is, and what it may therefore be asked to do. */
+/* The CPU's family, and the features that the kernel may use. */
 #ifndef ARCH_CPU_H
 #define ARCH_CPU_H
 
@@ -12,6 +12,7 @@ struct cpu {
 	bool pse; /* 4 MiB pages: Pentium and later */
 	bool pge; /* pages that survive a reload of CR3: Pentium Pro and later */
 	//% if features.user_space
+	bool fxsr; /* SSE's registers can be saved: Pentium III and later, some Pentium II */
 	bool apic; /* a local APIC stands between the 8259 and the CPU */
 	//% endif
 };
@@ -19,20 +20,20 @@ struct cpu {
 extern struct cpu cpu;
 
 /*
- * Detect the CPU, or take the word of cpu=386|486|pentium|pentiumpro; print
- * `# kgen:cpu`. Refuses to boot on a CPU older than the description's minimum,
- * or told a name that it does not know.
+ * Detect the CPU, or believe cpu=386|486|pentium|pentiumpro of the command line; print `#
+ * kgen:cpu`. Refuses to boot on a CPU older than the description's minimum, or if the
+ * name is unknown.
  */
 void cpu_init(void);
 
-/* Set bits in CR4, which only a CPU with pse or pge is sure to have. */
+/* Set bits in CR4. Only a CPU with pse or pge is known to have this register. */
 void cpu_set_cr4(uint32_t bits);
 
 /*
  * Marks the instruction that follows, in the same asm statement, as one that
- * needs a CPU of this family. kgen's verifier fails on every instruction newer
- * than the description's minimum that does not carry this mark; whoever uses it
- * tests `cpu` first.
+ * needs a CPU of this family. kgen's verifier refuses every instruction newer than the
+ * description's minimum without this mark. The code must test `cpu` before it executes
+ * the instruction.
  */
 #define CPU_GUARD(family)                               \
 	"9:\n\t"                                        \

@@ -1,7 +1,7 @@
 /*
  * The fixmap: a few virtual pages with a page table of their own, present from
- * the first instruction on, that show any page frame for a moment. It reaches
- * memory that the direct map does not, or not yet.
+ * the first instruction on, that can map any page frame for a moment: memory outside of
+ * the direct map, or before the direct map exists.
  */
 #ifndef ARCH_FIXMAP_H
 #define ARCH_FIXMAP_H
@@ -22,7 +22,7 @@ enum fixmap_slot {
 /* Show the frame at phys (page-aligned) in a slot until the next call for it. */
 void *fixmap_map(enum fixmap_slot slot, phys_addr_t phys);
 
-/* Leave the slot empty. */
+/* Unmap the slot. */
 void fixmap_unmap(enum fixmap_slot slot);
 
 //% if features.user_space

@@ -1,5 +1,5 @@
 /*
- * The x87, for programs: the kernel itself uses none. Registers are switched lazily: who
+ * The x87 and SSE, for programs: the kernel itself uses neither. Registers are switched lazily: who
  * was switched to finds CR0.TS set, faults with its first instruction (vector 7), and gets
  * its registers then.
  */
@@ -8,10 +8,22 @@
 
 #include <kernel/types.h>
 
-/* What FNSAVE writes: Intel SDM vol. 1, 8.1.10. */
+/*
+ * The registers in memory, as Linux gives them to signal handlers (struct _fpstate): what
+ * FNSAVE writes (Intel SDM vol. 1, 8.1.10), and where the CPU has SSE, what FXSAVE writes
+ * (10.5.1).
+ */
 struct fpu_state {
 	uint32_t words[27];
-};
+	uint16_t status, magic; /* for handlers alone: FPU_PLAIN, or FPU_EXTENDED if `extended` holds anything */
+	uint32_t extended[128];
+} __attribute__((aligned(16)));
+
+#define FPU_PLAIN 0xffff
+#define FPU_EXTENDED 0
+
+/* Bytes of it without, and with, what SSE has. */
+#define FPU_PLAIN_SIZE offsetof(struct fpu_state, extended)
 
 /* Whether there is one. Detected by fpu_init(). */
 bool fpu_present(void);
@@ -28,6 +40,12 @@ void fpu_reset(struct fpu_state *state);
 
 /* `state` as it would be in memory: saved if it is in the registers. For fork and signals. */
 void fpu_sync(struct fpu_state *state);
+
+/* Whether SSE's registers are switched, too. */
+bool fpu_is_extended(void);
+
+/* Clear bits in `state`, which a program wrote, that the CPU would refuse to load. */
+void fpu_sanitize(struct fpu_state *state);
 
 /* `state` was written in memory, or is about to be freed: what the registers have is forgotten. */
 void fpu_forget(struct fpu_state *state);

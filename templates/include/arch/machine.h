@@ -1,4 +1,4 @@
-/* What the ground floor needs of a PC: consoles, the exit port, the stack. */
+/* Gives the base floor the functions of a PC: consoles, the exit port, the walk of the stack. */
 #ifndef ARCH_MACHINE_H
 #define ARCH_MACHINE_H
 

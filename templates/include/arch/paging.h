@@ -22,9 +22,9 @@ static inline void *phys_to_virt(phys_addr_t phys)
 }
 
 /*
- * The physical address of what a pointer names, read from the page tables, wherever it
- * points; PHYS_NONE if nothing is mapped there. VIRT_TO_PHYS() subtracts, which is right in
- * the direct map alone.
+ * The physical address of any pointer, read from the page tables. VIRT_TO_PHYS()
+ * subtracts, which is right in the direct map only. Returns PHYS_NONE if nothing is
+ * mapped there.
  */
 phys_addr_t slow_virt_to_phys(const volatile void *virt);
 
@@ -83,8 +83,8 @@ void hang_table(uint32_t *directory, uintptr_t virt, uint32_t *table);
 phys_addr_t lookup_page(const uint32_t *directory, uintptr_t virt);
 
 /*
- * The page-table entries of `pages` pages from virt on, as one array; NULL if their
- * tables do not lie in one piece.
+ * The page-table entries of `pages` pages from virt on, as one array. Returns NULL if
+ * their tables are not contiguous.
  */
 uint32_t *table_run(const uint32_t *directory, uintptr_t virt, size_t pages);
 
@@ -124,13 +124,13 @@ static inline void copy_page(void *to, const void *from)
 /* --- the one in use ------------------------------------------------------------ */
 
 /*
- * Map the page frame at phys to virt, both page-aligned, with MAP_* flags. No
- * flush: the page was absent. 0; -EINVAL if unaligned, -EFAULT if there is no
- * page table for virt, -EEXIST if something is mapped there.
+ * Map the page frame at phys to virt, both page-aligned, with MAP_* flags. No flush: the
+ * page was absent. Returns 0, -EINVAL if unaligned, -EFAULT if there is no page table for
+ * virt, -EEXIST if something is mapped there.
  */
 int map_page(uintptr_t virt, phys_addr_t phys, unsigned flags);
 
-/* Unmap one page and flush it; the frame that was there, or PHYS_NONE. */
+/* Unmap one page and flush it. Returns the frame that was mapped, or PHYS_NONE. */
 phys_addr_t unmap_page(uintptr_t virt);
 
 #endif /* ARCH_PAGING_H */

@@ -9,7 +9,7 @@ extern char _rodata[], _erodata[];
 extern char _data[], _end[]; /* data and bss */
 extern char _boot_mapped_end[]; /* what the boot page tables reach */
 
-/* Below each stack lies its guard, mapped nowhere: whoever overflows the stack faults. */
+/* Below each stack is its guard, mapped nowhere: a stack overflow faults. */
 extern char boot_stack_guard[], boot_stack[], boot_stack_top[];
 extern char fault_stack_guard[], fault_stack[]; /* the double fault's, up to boot_stack_guard */
 extern uint32_t boot_page_directory[];

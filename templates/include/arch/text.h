@@ -1,7 +1,7 @@
 /*
  * The kernel's text must not change. Where the CPU honours read-only pages in ring
  * 0 (CR0.WP, from the 486 on), page tables see to that; a 386 does not, so there a
- * checksum at the end tells whether something wrote to it.
+ * checksum at the end detects writes to it.
  */
 #ifndef ARCH_TEXT_H
 #define ARCH_TEXT_H

@@ -20,10 +20,10 @@ extern struct tlb_stats tlb_stats;
 /* Print them as `# kgen:stat` lines. */
 void tlb_report(void);
 
-/* Forget the translation of the page at virt: INVLPG, or all where there is none. */
+/* Flush the page at virt: by INVLPG, or with the whole TLB on a CPU without it. */
 void flush_tlb_page(uintptr_t virt);
 
-/* Forget the translations of `pages` pages: one by one if few, else all. */
+/* Flush `pages` pages: one by one if few, else the whole TLB. */
 void flush_tlb_range(uintptr_t virt, size_t pages);
 
 //% if features.user_space
@@ -31,10 +31,10 @@ void flush_tlb_range(uintptr_t virt, size_t pages);
 void flush_tlb_pair(uintptr_t one, uintptr_t other);
 
 //% endif
-/* Whether it is cheaper to forget so many pages one by one; never where only all can be. */
+/* Whether flushing this many pages one by one is cheaper than the whole TLB; never on a 386. */
 bool flush_is_by_page(size_t pages);
 
-/* Forget every translation but the direct map's, by loading CR3 with what it holds. */
+/* Flush the whole TLB, but for global pages, by reloading CR3. */
 void flush_tlb_all(void);
 
 #endif /* ARCH_TLB_H */

@@ -53,6 +53,11 @@
  */
 void enter_user(struct user_frame *frame);
 
+//% if cpu.fpu != "x87"
+/* From here on an x87 instruction faults (vector 7): nobody would save its registers. */
+void refuse_fpu(void);
+
+//% endif
 /* A descriptor of the GDT, as the CPU has it: Intel SDM vol. 3, 3.4.5. */
 struct segment {
 	uint32_t low, high;

@@ -26,7 +26,7 @@ void trap_double_fault_task(void) __attribute__((noreturn));
 /* The same for the double-fault task, which finds the registers in tss_main. */
 void trap_double_fault(void) __attribute__((noreturn));
 
-/* One line without quotes: what was tried, and in which region, by name. */
+/* Describe a fault in one line without quotes: the access, and the region by name. */
 void describe_fault(const struct trap_frame *frame, uint32_t cr2, char *text, size_t size);
 
 /* "page fault", "general protection", … */

@@ -16,7 +16,7 @@
 #include <kernel/types.h>
 
 //% if features.bench
-/* Calls of one kind, and what they took together, from entry to return. */
+/* Calls of one kind, and the sum of their ticks, from entry to return. */
 struct tally {
 	unsigned calls;
 	uint64_t ticks;
@@ -31,7 +31,7 @@ struct bench {
 	uint64_t held_sum;
 };
 
-/* A workload: true if there was enough memory. Gives all that it took back, in either case. */
+/* A workload. Frees all that it allocated. Returns true if there was enough memory. */
 typedef bool bench_fn(struct bench *bench);
 
 bench_fn bench_page_hot, bench_page_cold, bench_page_drain, bench_page_drain_random, bench_page_mix;
@@ -61,7 +61,10 @@ void bench_sample(struct bench *bench);
 /* Run the workload that `bench=NAME` on the command line names, all without; print results. */
 void bench_run(void);
 
-/* A stage of the boot is over: print what it took since the last one. NULL: only begin. */
+/*
+ * A stage of the boot is over: print its ticks, counted from the end of the last one.
+ * NULL: start counting.
+ */
 void bench_stage(const char *stage);
 
 /* --- measured calls (bench/timed.c) ---------------------------------------- */
@@ -69,7 +72,7 @@ void bench_stage(const char *stage);
 /* The clock's low 32 bits. */
 uint32_t bench_clock(void);
 
-/* Find out what measuring costs; before the first measured call. */
+/* Determine the cost of measuring. Call it before the first measured call. */
 void bench_calibrate(void);
 
 /* These do what their names say, and add a call and its ticks to a tally. */

@@ -10,7 +10,7 @@
 #include <kernel/types.h>
 #include <mm/memmap.h>
 
-/* What a loader's lists are at most: one that is longer is not believed, and not walked. */
+/* Limits for a loader's lists. A longer list is not believed, and not walked. */
 #define MODULES_LISTED 256
 #define MULTIBOOT_MAP_MAX 0x10000 /* bytes of a memory map; a map of 64 entries has 1,536 */
 
@@ -18,10 +18,10 @@
 struct boot_module {
 	phys_addr_t start; /* first byte */
 	phys_addr_t end; /* one past the last byte */
-	char name[MODULE_LINE_MAX]; /* its command line; what is longer is cut */
+	char name[MODULE_LINE_MAX]; /* its command line, cut if it is longer */
 };
 
-/* Where a module lies, kept or not. */
+/* Addresses of a module, kept or not. */
 struct module_span {
 	phys_addr_t start;
 	phys_addr_t end;
@@ -38,7 +38,7 @@ struct boot_info {
 
 extern struct boot_info boot_info;
 
-/* Of all modules that the loader listed, in its order: those that are kept come first. */
+/* All modules of the loader's list, in its order. The first ones are those that are kept. */
 extern struct module_span module_spans[MODULES_LISTED];
 
 static inline unsigned modules_listed(void)
@@ -48,29 +48,29 @@ static inline unsigned modules_listed(void)
 
 /*
  * Copy the Multiboot information at `info`. Refuses to boot if the magic is not
- * Multiboot's, and where a count or length can't be meant.
+ * Multiboot's, or a count or length is impossible.
  */
 void multiboot_read(uint32_t magic, phys_addr_t info);
 
 /*
- * Refuse `what` the loader has at `from` if that has more bytes than `most`, or reaches
- * beyond 4 GiB.
+ * Refuse to boot if `what`, at `from`, has more than `most` bytes or reaches beyond 4
+ * GiB.
  */
 void multiboot_believe(const char *what, phys_addr_t from, uint64_t bytes, uint32_t most);
 
 /* Copy a string of the loader's, as printable ASCII, cut to `size` bytes with the NUL. */
 void multiboot_read_string(phys_addr_t from, char *to, size_t size);
 
-/* Copy the loader's list of modules. Refuses one that can't be. */
+/* Copy the loader's list of modules. Refuses to boot if one is impossible. */
 void modules_read(phys_addr_t list, uint32_t count);
 
-/* Refuse modules that are not in memory as the loader's map has it, or overlap something. */
+/* Refuse to boot if a module is outside of the loader's available memory, or overlaps something. */
 void modules_check(void);
 
 /*
  * Add the entries of a Multiboot memory map of `length` bytes at `from` to `map`.
- * Each entry begins with the size of the rest of it; the walk ends at the first
- * that cannot be one, or is cut short.
+ * Each entry begins with the size of the rest of it. The walk ends at the first invalid
+ * or truncated entry.
  */
 void multiboot_read_map(phys_addr_t from, uint32_t length, struct memmap *map);
 

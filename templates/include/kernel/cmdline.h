@@ -9,8 +9,8 @@
 extern char cmdline[CMDLINE_MAX];
 
 /*
- * Value of the option `key=value` on the command line, cut to size bytes with
- * the NUL; the last one wins. False if there is none.
+ * Copy the value of the option `key=value`, cut to size bytes with the NUL. The last one
+ * wins. Returns false if there is no such option.
  */
 bool boot_option(const char *key, char *value, size_t size);
 

@@ -1,4 +1,4 @@
-/* Where the log is written: each device registers itself. */
+/* Consoles: the devices to which the log is written. Each registers itself. */
 #ifndef KERNEL_CONSOLE_H
 #define KERNEL_CONSOLE_H
 

@@ -1,6 +1,6 @@
 /*
- * Failures on demand, in kernels with `debug.fail`: who hands out memory asks here
- * whether it is to fail this time.
+ * Failure injection, in kernels with `debug.fail`: an allocator asks here whether a
+ * request is to fail.
  */
 #ifndef KERNEL_FAIL_H
 #define KERNEL_FAIL_H
@@ -8,7 +8,7 @@
 #include <kernel/types.h>
 
 //% if debug.fail
-/* What a request is for. */
+/* Kinds of requests. */
 enum fail_kind {
 	FAIL_KMALLOC, /* kmalloc() and its kin */
 	FAIL_CACHE, /* a cache, or an object of one */
@@ -20,23 +20,23 @@ enum fail_kind {
 /* Read the command line. Call once, before the first request. */
 void fail_init(void);
 
-/* Count a request of the code at `site`; true if it is to fail. */
+/* Count a request of the code at `site`. Returns true if it is to fail. */
 bool fail_from(enum fail_kind kind, const void *site);
 
 /* The same for whoever calls the caller of this macro. */
 #define fail_here(kind) fail_from(kind, __builtin_return_address(0))
 
-/* What fails together with a request. */
+/* The requests that fail together with the nth. */
 enum fail_reach {
 	FAIL_ALONE,
 	FAIL_ITS_KIND, /* all later ones of the same kind */
 	FAIL_ALL,
 };
 
-/* Count requests of all kinds from now on, and let the nth fail; none if nth is 0. */
+/* Count requests of all kinds from now on, and let the nth fail; with 0, no request fails. */
 void fail_arm(unsigned long nth, enum fail_reach reach);
 
-/* Tests begin: what the command line wants is over if it says so. */
+/* Tests begin: stop the failures of the command line if it has fail.until=tests. */
 void fail_boot_is_over(void);
 
 /* Since the start, or since fail_arm(). */

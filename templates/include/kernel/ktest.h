@@ -42,7 +42,7 @@ struct ktest_counts {
 
 extern struct ktest_counts ktest_counts;
 
-/* Run all tests there are; false if one failed. */
+/* Run all tests. Returns false if one failed. */
 bool ktest_run_all(void);
 
 /* Tests of a suite. */
@@ -64,7 +64,7 @@ bool ktest_run_by(void (*run)(const struct ktest_case *c, struct ktest *test));
 /* Define a test of a suite. Names are taken as written, whatever macros there are. */
 #define KTEST(suite, name) KTEST_IN(".ktests", #suite, #name, ktest_##suite##_##name)
 
-/* The same, to run after all others: what must hold when everything is over. */
+/* The same, but run after all others: for what must hold at the end. */
 #define KTEST_FINAL(suite, name) KTEST_IN(".ktests.final", #suite, #name, ktest_##suite##_##name)
 
 /* Expectations note a failure and go on. */
@@ -85,8 +85,8 @@ bool ktest_run_by(void (*run)(const struct ktest_case *c, struct ktest *test));
 	} while (0)
 
 /*
- * The same, but go on at `label`, where what the test has is freed: a test that was
- * denied memory must not keep any (docs/failure-injection.md).
+ * The same, but go on at `label`, where the test frees its memory: a test that was denied
+ * memory must not leak any (docs/failure-injection.md).
  */
 #define KTEST_ASSERT_OR(test, condition, label)       \
 	do {                                          \
@@ -94,7 +94,7 @@ bool ktest_run_by(void (*run)(const struct ktest_case *c, struct ktest *test));
 			goto label;                   \
 	} while (0)
 
-/* What holds even where requests for memory fail: a sweep goes by this alone. */
+/* Must hold even where requests for memory fail. A sweep counts only these. */
 #define KTEST_ALWAYS(test, condition) \
 	ktest_always(test, !!(condition), __FILE__, __LINE__, #condition)
 

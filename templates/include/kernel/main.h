@@ -1,4 +1,4 @@
-/* Where the kernel starts, and where the user's code does. */
+/* The entry of the kernel, and that of the user's code. */
 #ifndef KERNEL_MAIN_H
 #define KERNEL_MAIN_H
 

@@ -16,8 +16,9 @@ void meminfo_print(void);
 
 /*
  * The end's report: all counters as `# kgen:stat` lines, with `initial` for how the
- * zones began; the table as well, if the command line has the word `stats`. What is
- * kept without being in use is given back between caches and zones.
+ * zones began; the table as well, if the command line has the word `stats`. After the
+ * caches' counters and before the zones', all memory that is kept without being in use is
+ * reclaimed.
  */
 void meminfo_report(const struct free_profile *initial);
 

@@ -1,13 +1,13 @@
-/* Ends: what a kernel does when it can't go on, or has nothing left to do. */
+/* The ways to end: panic, refusal of a machine, end of the boot. */
 #ifndef KERNEL_PANIC_H
 #define KERNEL_PANIC_H
 
 #include <kernel/types.h>
 
-/* Say why and where, end with the exit code for a panic, halt. */
+/* Print why and where, end with the exit code for a panic, halt. */
 void panic(const char *format, ...) __attribute__((noreturn, cold, format(printf, 1, 2)));
 
-/* Not a bug but a machine on which this kernel can't run: say which, end. */
+/* This kernel can't run on this machine, which is not a bug: print the reason, end. */
 void refuse_boot(const char *format, ...) __attribute__((noreturn, cold, format(printf, 1, 2)));
 
 /* The boot is over: print `# kgen:end`, exit accordingly. */
@@ -21,7 +21,7 @@ void kernel_end(bool passed) __attribute__((noreturn));
 
 /* --- for the floors above ------------------------------------------------------ */
 
-/* How this machine ends, and what its stack tells; the architecture provides it. */
+/* Functions that the architecture provides: ending the machine, and walking the stack. */
 struct machine {
 	/*
 	 * Wait until the log is out, write the code to the debug-exit port (QEMU ends with
@@ -30,8 +30,8 @@ struct machine {
 	void (*exit)(uint8_t code) __attribute__((noreturn));
 
 	/*
-	 * Return addresses on the stack, innermost first, from the frame that a saved frame
-	 * pointer names. Returns how many of `most` were found.
+	 * Find return addresses on the stack, innermost first, starting at the frame of a saved
+	 * frame pointer. Returns how many were found, at most `most`.
 	 */
 	unsigned (*callers)(uintptr_t frame, uint32_t *callers, unsigned most);
 };
@@ -39,7 +39,7 @@ struct machine {
 /* Call once, before anything else may panic. */
 void panic_init(const struct machine *machine);
 
-/* More that a panic prints for people, each in a line of its own. */
+/* More lines for people that a panic prints. */
 struct panic_note {
 	void (*print)(void);
 	struct panic_note *next;
@@ -48,8 +48,9 @@ struct panic_note {
 void panic_add_note(struct panic_note *note);
 
 /*
- * A panic in two steps, for whoever has to find words first: enter, so that a fault in
- * finding them ends the boot at once; then end, with what was found.
+ * A panic in two steps, for a caller that has to compose its message. After panic_enter()
+ * a fault, while the message is composed, ends the boot at once. panic_end() prints the
+ * report and ends the boot.
  */
 void panic_enter(void) __attribute__((cold));
 

@@ -3,7 +3,7 @@
  *
  * Formats are those of C99, with %b for base 2, but without floating point, wide
  * characters, %n and POSIX's %1$d: those are written as they stand, and their arguments
- * left out (lib/vsnprintf.c). %p prints 0x and eight digits.
+ * left out (base/vsnprintf.c). %p prints 0x and eight digits.
  */
 #ifndef KERNEL_PRINTK_H
 #define KERNEL_PRINTK_H
@@ -29,11 +29,11 @@ void printk(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
  * Write one line for people, and its newline, on a line of its own whatever was printed
- * before. What is not printable in it becomes '?'.
+ * before. Characters that are not printable become '?'.
  */
 void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Whether an event that happened so often deserves a line once more: after 1, 2, 4, 8, … */
+/* Whether the event with this number is logged: number 1, 2, 4, 8, … */
 static inline bool is_news(unsigned long times)
 {
 	return !(times & (times - 1));
@@ -42,7 +42,7 @@ static inline bool is_news(unsigned long times)
 /*
  * Write one machine line, "# kgen:" before it and a newline after it, on a line of
  * its own whatever was printed before. Cut at LOG_LINE_MAX bytes, a quoted msg so that it
- * still ends with its quote; what is not printable ASCII becomes '?'.
+ * still ends with its quote; bytes that are not printable ASCII become '?'.
  */
 void kgen_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -55,9 +55,9 @@ void log_bytes(const char *bytes, size_t n);
 
 //% endif
 /*
- * # kgen:stat k=KEY v=VALUE, where the key is a format, too. In the key what is neither
- * a letter, a digit, nor one of . - becomes '_'. An empty one is "_", and past KEY_MAX
- * bytes it is cut.
+ * # kgen:stat k=KEY v=VALUE, where the key is a format, too. In the key, characters other
+ * than letters, digits, . and - become '_'. An empty one is "_", and past KEY_MAX bytes
+ * it is cut.
  */
 #define KEY_MAX 95
 void kgen_stat(unsigned long long value, const char *key, ...)

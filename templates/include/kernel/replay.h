@@ -5,7 +5,7 @@
 /* Name of the Multiboot module that holds the map. */
 #define REPLAY_MODULE "kgen.map"
 
-/* If there is such a module, put its map in the place of the loader's. */
+/* If there is such a module, replace the loader's map by its map. */
 void replay_map(void);
 
 #endif /* KERNEL_REPLAY_H */

@@ -10,8 +10,8 @@
 
 //% if debug.fail
 /*
- * Run all tests; where the command line wants a sweep, fail.sweep=short or
- * fail.sweep=full, as that. False if one failed.
+ * Run all tests, as a sweep if the command line has fail.sweep=short or fail.sweep=full.
+ * Returns false if one failed.
  */
 bool run_tests(void);
 //% else

@@ -28,13 +28,16 @@ typedef uint32_t phys_addr_t;
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 
-/* What is the rule, and what the exception; functions kept out of their callers' way. */
+/* Branch prediction; functions that are not inlined, or rarely called. */
 #define likely(condition) __builtin_expect(!!(condition), 1)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
 #define NOINLINE __attribute__((noinline))
 #define COLD __attribute__((noinline, cold))
 
-/* A leaf function on a hot path: without a stack frame of its own, where that can be said. */
+/*
+ * A leaf function on a hot path: without a frame pointer, where the compiler knows the
+ * attribute.
+ */
 #if __has_attribute(optimize)
 #define HOT_LEAF __attribute__((optimize("omit-frame-pointer"), hot))
 #else
@@ -48,28 +51,15 @@ typedef uint32_t phys_addr_t;
 #define NO_REORDER
 #endif
 
-/* The compiler must look neither into a function nor through those who call it. */
+/* No optimisation may cross the border of this function, in either direction. */
 #if __has_attribute(noipa)
 #define NOIPA __attribute__((noipa))
 #else
 #define NOIPA NOINLINE
 #endif
 
-/*
- * clang 19 puts a REP in front of BSF. That is TZCNT on newer CPUs, and nothing that a 386
- * promises to ignore.
- */
 #ifdef __clang__
-static inline int find_lowest_bit(uint32_t word)
-{
-	int bit;
-
-	__asm__("bsfl %1, %0" : "=r"(bit) : "rm"(word) : "cc");
-	return bit;
-}
-
-#define __builtin_ctz(word) \
-	(__builtin_constant_p(word) ? __builtin_ctz(word) : find_lowest_bit(word))
+#include <kernel/bits.h> /* whoever calls __builtin_ctz() gets a 386's BSF */
 #endif
 
 /* Errors are negative, with Linux's names and numbers. */

@@ -18,7 +18,7 @@ typedef uint16_t arena_count_t;
 typedef uint32_t arena_count_t;
 #endif
 
-/* The free runs of a stretch of pages, as far as its neighbours need to know them. */
+/* Summary of the free runs in a stretch of pages. */
 struct arena_runs {
 	arena_count_t head; /* free pages at its start */
 	arena_count_t tail; /* at its end */
@@ -39,14 +39,15 @@ struct arena {
 void arena_init(struct arena *arena, uintptr_t base, size_t pages);
 
 /*
- * A run of `pages` free pages such that the page number `skew` of it is aligned to
- * `align` pages, a power of two. It is the lowest where align is 1; else it lies in
- * the lowest hole of pages + align - 1, which holds one wherever it begins, and if
- * there is no such hole it is the lowest there is. 0 if there is none, or pages is 0.
+ * Allocate a run of `pages` free pages whose page number `skew` is aligned to `align`
+ * pages, a power of two. With align 1 it is the lowest run. Otherwise it is in the lowest
+ * hole of pages + align - 1 pages, as such a hole has room for it wherever the hole
+ * begins. Without such a hole it is the lowest aligned run. Returns its address, 0 if
+ * there is none or pages is 0.
  */
 uintptr_t arena_alloc(struct arena *arena, size_t pages, size_t align, size_t skew);
 
-/* Give pages back. False, and nothing changed, unless all were taken. */
+/* Free pages. Returns false, with nothing changed, unless all were taken. */
 bool arena_free(struct arena *arena, uintptr_t addr, size_t pages);
 
 /* Whether the page at addr, in the arena, is taken. */

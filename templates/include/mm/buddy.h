@@ -33,28 +33,34 @@ struct buddy_node {
 struct buddy_node; /* this index has none */
 //% endif
 
+/*
+ * Orders for which a buddy's arrays have room: those of this kernel's zones, and at least
+ * two, as gcc takes an array of one element for proof that a loop over orders leaves it.
+ */
+#define BUDDY_ORDERS (MAX(MAX_ORDER, 1) + 1)
+
 typedef struct {
 	uintptr_t base; /* physical address of the region, aligned to the largest block */
 	size_t size; /* of the region in bytes */
-	struct buddy_node *free_lists[MAX_ORDER + 1]; /* free blocks, by order */
+	struct buddy_node *free_lists[BUDDY_ORDERS]; /* free blocks, by order */
 	uint8_t *map; /* the state of each block, at its first frame: enum buddy_state */
 	size_t map_size; /* of the map in bytes: one for each frame of whole largest blocks */
-	uint8_t max_order; /* the largest block is 2^max_order pages */
+	uint8_t max_order; /* the largest block is 2^max_order pages; at most MAX_ORDER */
 
 	size_t pages; /* page frames in the region */
 	size_t managed; /* of them, those ever given to it */
-	size_t free_count[MAX_ORDER + 1]; /* free blocks, by order */
+	size_t free_count[BUDDY_ORDERS]; /* free blocks, by order */
 //% if buddy.index == "lists"
 	struct buddy_node *nodes; /* one for each page frame */
 //% else
-	uint32_t *bits[MAX_ORDER + 1][BUDDY_LEVELS]; /* where free blocks are, by order */
+	uint32_t *bits[BUDDY_ORDERS][BUDDY_LEVELS]; /* where free blocks are, by order */
 //% endif
 } buddy_t;
 
 enum buddy_error {
 	BUDDY_OK = 0,
 	BUDDY_ERR_RANGE, /* not in the region, or not page-aligned */
-	BUDDY_ERR_ORDER, /* no such order, or another than the block has */
+	BUDDY_ERR_ORDER, /* no such order, or not the block's order */
 	BUDDY_ERR_DOUBLE, /* it is free already */
 	BUDDY_ERR_INTERIOR, /* inside an allocated block, not at its start */
 	BUDDY_ERR_UNMANAGED, /* never given to the allocator: a hole, or reserved */
@@ -70,29 +76,30 @@ enum buddy_error {
 size_t buddy_index_size(size_t size, uint8_t max_order);
 
 /*
- * An allocator for [base, base + size), with nothing free yet. base must be
+ * Set up an allocator for [base, base + size), with no free pages yet. base must be
  * aligned to 2^max_order pages, size to pages. `map` has a byte for each frame,
  * rounded up to 2^max_order frames, `index` buddy_index_size() bytes, aligned for a
- * pointer; both stay the allocator's, and what they hold does not matter.
+ * pointer; both belong to the allocator from then on, and their former content does not
+ * matter.
  */
 void buddy_init(buddy_t *b, uintptr_t base, size_t size, uint8_t max_order, uint8_t *map,
 		void *index);
 
 /*
- * Give it the free pages [start, end), page-aligned and never given before. Costs
- * as much as the blocks that they make, not as the pages.
+ * Add the free pages [start, end), page-aligned and never added before. The cost grows
+ * with the number of blocks that they form, not with the number of pages.
  */
 enum buddy_error buddy_add(buddy_t *b, uintptr_t start, uintptr_t end);
 
 /*
- * A block of 2^order pages, aligned to its size from base on. Returns its
- * physical address; PHYS_NONE if no block is large enough or order > max_order.
+ * Allocate a block of 2^order pages, aligned to its size relative to base. Returns its
+ * physical address, or PHYS_NONE if no block is large enough or order > max_order.
  */
 uintptr_t buddy_alloc(buddy_t *b, unsigned order);
 
 /*
- * Give back the block at addr, of the order with which it was allocated, and
- * merge it with its buddy as often as that is free. On error nothing is changed.
+ * Free the block at addr, of the order with which it was allocated, and merge it with its
+ * buddy as long as the buddy is free. On error nothing is changed.
  */
 enum buddy_error buddy_free(buddy_t *b, uintptr_t addr, unsigned order);
 
@@ -100,25 +107,25 @@ enum buddy_error buddy_free(buddy_t *b, uintptr_t addr, unsigned order);
 size_t buddy_free_pages(const buddy_t *b);
 
 /*
- * buddy_free() without its checks: for callers that have made them, with
- * the frame's number from base on.
+ * buddy_free() without its checks, for callers that have made them. `frame` is counted
+ * from base.
  */
 void buddy_release(buddy_t *b, size_t frame, unsigned order);
 
 /*
- * For a cache of single frames in front. Take up to `count` frames, at most 2^5 of
- * one block, in descending order; they count as allocated, their state is CACHED.
- * Returns how many there were: 0 if nothing is free.
+ * For a cache of single frames in front of the allocator. Take up to `count` frames, at
+ * most 2^5 of one block, in descending order. They count as allocated; their state is
+ * CACHED. Returns the number of frames, 0 if none is free.
  */
 size_t buddy_take_cached(buddy_t *b, phys_addr_t *frames, size_t count);
 
-/* Give frames back from the cache, in state CACHED; in ascending order is cheapest. */
+/* Free frames of the cache, in state CACHED; ascending order is cheapest. */
 void buddy_give_cached(buddy_t *b, const phys_addr_t *frames, size_t count);
 
 /* Verify all invariants stated in buddy.c. */
 enum buddy_error buddy_check(const buddy_t *b);
 
-/* What a code means, in words. */
+/* Describe a code in words. */
 const char *buddy_strerror(enum buddy_error error);
 
 #endif /* MM_BUDDY_H */

@@ -1,28 +1,29 @@
 /*
- * The buddy's index: where the free blocks of each order are. Only the buddy's own
- * files include it (buddy.c, buddy_unrolled.c).
+ * The buddy's index finds the free blocks of each order. Only the buddy's own files
+ * include it (buddy.c, buddy_unrolled.c).
  *
 //% if buddy.index == "lists"
  * Lists: a doubly linked list for each order, last in, first out. The node of a
  * block is that of its first frame, so a block is found and unlinked in O(1). No
  * node is touched before its block is first free: setting up costs nothing.
 //% else
- * Bitmaps: for order k a bit for each *pair* of buddies, as no two are ever both
- * free; which of the two it is, the map knows. Above the bits lie summaries, a bit
- * for each word of the level below that is not 0:
+ * Bitmaps: for order k a bit for each *pair* of buddies, as two buddies are never both
+ * free. The map tells which of the two is free. Above the bits are summaries: a bit for
+ * each word of the level below that is not 0.
  *
  *     level 2                  1
  *     level 1           01             10 …
  *     level 0     0000 0100      0110 0000 …     a word has 32 bits
  *
- * Down from the top, the lowest bit of a word each time, leads to the free block
- * at the lowest address in four steps at most. For n frames that is n/2 + n/4 + …
- * bits and a thirtieth of it in summaries: 33 bytes per MiB, to the lists' 2048.
+ * To find the free block at the lowest address, start at the top and follow the lowest
+ * bit of a word at each level: four steps at most. For n frames there are n/2 + n/4 + …
+ * bits, and a thirtieth of that in summaries: 33 bytes per MiB, where lists take 2048.
 //% endif
  */
 #ifndef MM_BUDDY_INDEX_H
 #define MM_BUDDY_INDEX_H
 
+#include <kernel/bits.h>
 #include <kernel/string.h>
 #include <mm/buddy.h>
 
@@ -61,7 +62,7 @@ static inline void index_remove(buddy_t *b, size_t frame, unsigned order)
 		next->link = node->link;
 }
 
-/* Take a free block of this order, of which there must be one: its first frame. */
+/* Take a free block of this order; one must exist. Returns its first frame. */
 static inline size_t index_take(buddy_t *b, unsigned order)
 {
 	struct buddy_node **list = &b->free_lists[order];
@@ -88,7 +89,7 @@ static inline bool index_agrees(const buddy_t *b, unsigned order, size_t count)
 	return !count;
 }
 //% else
-/* Bits of level 0 for an order: pairs, but blocks at the largest, which has no pairs. */
+/* Bits of level 0 for an order: one for each pair, at the largest order one for each block. */
 static inline size_t index_bits(size_t pages, unsigned order, uint8_t max_order)
 {
 	unsigned shift = order < max_order ? order + 1 : order;
@@ -101,7 +102,7 @@ static inline size_t index_words(size_t bits)
 	return (bits + 31) / 32;
 }
 
-/* Words of all levels for so many bits of level 0. */
+/* Words of all levels together, for `bits` bits of level 0. */
 static inline size_t index_words_of(size_t bits)
 {
 	size_t words = 0;
@@ -168,7 +169,7 @@ static inline void index_remove(buddy_t *b, size_t frame, unsigned order)
 	}
 }
 
-/* The frame that a bit of level 0 stands for: of two buddies, the one that is free. */
+/* The first frame of the free block that a bit of level 0 stands for. */
 static inline size_t index_frame(const buddy_t *b, size_t bit, unsigned order)
 {
 	size_t frame;
@@ -179,20 +180,20 @@ static inline size_t index_frame(const buddy_t *b, size_t bit, unsigned order)
 	return b->map[frame] == (BUDDY_FREE | order) ? frame : frame + ((size_t)1 << order);
 }
 
-/* Take the lowest free block of this order, of which there must be one: its first frame. */
+/* Take the lowest free block of this order; one must exist. Returns its first frame. */
 static inline size_t index_take(buddy_t *b, unsigned order)
 {
 	size_t bit = 0;
 	size_t frame;
 
 	for (unsigned level = BUDDY_LEVELS; level-- > 0;)
-		bit = bit * 32 + __builtin_ctz(b->bits[order][level][bit]);
+		bit = bit * 32 + lowest_bit(b->bits[order][level][bit]);
 	frame = index_frame(b, bit, order);
 	index_remove(b, frame, order);
 	return frame;
 }
 
-/* Whether a bit that is set says the truth: of the word below, or of the map. */
+/* Whether a set bit is right: the word below is not 0, or the map has a free block. */
 static inline bool index_is_true(const buddy_t *b, unsigned order, unsigned level, size_t bit)
 {
 	if (level)
@@ -200,20 +201,20 @@ static inline bool index_is_true(const buddy_t *b, unsigned order, unsigned leve
 	return b->map[index_frame(b, bit, order)] == (BUDDY_FREE | order);
 }
 
-/* Whether `count` bits are set, for as many free blocks, and the summaries are right. */
+/* Whether `count` bits are set, each for a free block, and the summaries are right. */
 static inline bool index_agrees(const buddy_t *b, unsigned order, size_t count)
 {
 	size_t bits = index_bits(b->pages, order, b->max_order);
 
 	for (unsigned level = 0; level < BUDDY_LEVELS; level++) {
-		size_t filled = 0; /* words that are not 0: as many bits above */
+		size_t filled = 0; /* words that are not 0: the bits of the level above */
 
 		for (size_t word = 0; word < index_words(bits); word++) {
 			uint32_t value = b->bits[order][level][word];
 
 			filled += value != 0;
 			for (; value; value &= value - 1, count--) {
-				size_t bit = word * 32 + __builtin_ctz(value);
+				size_t bit = word * 32 + lowest_bit(value);
 
 				if (!count || bit >= bits || !index_is_true(b, order, level, bit))
 					return false;
@@ -243,7 +244,16 @@ static inline void add_free(buddy_t *b, size_t frame, unsigned order)
 	b->free_count[order]++;
 }
 
-/* Release single cached frames one by one; b->max_order must be MAX_ORDER. */
+/*
+ * Whether the unrolled form serves this buddy: it has code for the orders of the kernel's
+ * zones, while buddy.c goes by b->max_order alone. Small buddies of tests have a lower one.
+ */
+static inline bool is_unrolled_for(const buddy_t *b)
+{
+	return b->max_order == MAX_ORDER;
+}
+
+/* Release single cached frames one by one; only if is_unrolled_for(b). */
 void buddy_give_unrolled(buddy_t *b, const phys_addr_t *frames, size_t count);
 
 #endif /* MM_BUDDY_INDEX_H */

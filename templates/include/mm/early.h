@@ -10,8 +10,8 @@
 extern struct memblock memblock;
 
 /*
- * Where the machine's memory went, to the byte. Each figure is measured for
- * itself; `kgen boot` predicts each from the map, and that they add up:
+ * Where the machine's memory went, to the byte. Each figure is measured on its own. `kgen
+ * boot` predicts each from the map, and verifies the sum:
  *
  *     available = kernel + modules + early + free + all waste
  */
@@ -37,8 +37,8 @@ extern struct memory_stats memory_stats;
 
 /*
  * Fill memblock from the loader's memory map: add what is available, reserve the
- * image and the modules. Returns the end of RAM that zones cover. Refuses to boot
- * where there is none above the image.
+ * image and the modules. Returns the end of RAM that zones cover. Refuses to boot if
+ * there is no RAM above the image.
  */
 phys_addr_t memory_init(void);
 
@@ -49,8 +49,8 @@ void memory_account(void);
 phys_addr_t lowmem_end(phys_addr_t ram_end);
 
 /*
- * size bytes that stay allocated for ever, mapped, aligned, not cleared. Extends
- * the boot mapping if need be. Refuses to boot if there is no memory.
+ * Allocate size bytes for ever: mapped, aligned, not cleared. Extends the boot mapping if
+ * necessary. Refuses to boot if there is no memory.
  */
 void *early_alloc(size_t size, size_t align);
 

@@ -24,7 +24,7 @@ static inline void kmalloc_print_leaks(void)
 /* The quarantine holds no more than such a part of the memory, or of the arena. */
 #define QUARANTINE_PART 16
 
-/* Call once, when pages can be had: they say how much may be held back. */
+/* Call once, when pages can be allocated: their number limits the quarantine. */
 void quarantine_init(void);
 
 //% endif

@@ -2,7 +2,8 @@
  * The heap: blocks of any size inside chunks of KHEAP_CHUNK bytes, for what is too
  * large for slabs and too small for pages of its own.
  *
- * Pure: no hardware, no printing, errors as codes; also built on the host.
+ * No printing, errors as codes; pages come through mm/kblock.h. Host tests build it for
+ * i386, because of arch/bitops.h.
  */
 #ifndef MM_KHEAP_H
 #define MM_KHEAP_H
@@ -32,8 +33,9 @@ struct kheap_block {
 #define KHEAP_LIVE 0x11fe0000u
 
 /*
- * Lists: of one size each below 256 granules, then 128 for each doubling, up to the
- * largest chunk; the last row is always empty, for those who look further.
+ * One list for each size below 256 granules, then 128 lists for each doubling, up to the
+ * largest chunk. The last row is always empty, so that a search needs no test for the
+ * end.
  */
 #define KHEAP_EXACT 256
 #define KHEAP_LISTS (KHEAP_EXACT + 5 * 128 + 32)
@@ -80,27 +82,27 @@ enum kheap_error {
 void kheap_init(void);
 
 /*
- * `size` bytes, 1 to KHEAP_MAX, aligned to KHEAP_GRANULE, after kmalloc's header.
- * If no chunk can be had: whatever kheap_exhausted() returns.
+ * Allocate `size` bytes, 1 to KHEAP_MAX, aligned to KHEAP_GRANULE, after kmalloc's
+ * header. If no chunk can be allocated, returns what kheap_exhausted() returns.
  */
 void *kheap_alloc(size_t size);
 
 /*
- * The same, aligned to `align`, a power of two; size + align must not exceed
- * KHEAP_MAX. NULL if no chunk can be had.
+ * The same, aligned to `align`, a power of two; size + align must not exceed KHEAP_MAX.
+ * Returns NULL if no chunk can be allocated.
  */
 void *kheap_alloc_aligned(size_t size, size_t align);
 
-/* Give memory back. What is wrong goes to kheap_refused(), and nothing is changed. */
+/* Free memory. A pointer with an error goes to kheap_refused(), and nothing is changed. */
 void kheap_free(void *pointer);
 
-/* Change a block's size in place, 1 to KHEAP_MAX; false if there is no room after it. */
+/* Change a block's size in place, 1 to KHEAP_MAX. Returns false if there is no room after it. */
 bool kheap_resize(void *pointer, size_t size);
 
-/* What is wrong with freeing this. O(1); reads the block's ends and its neighbours'. */
+/* Check a pointer that is to be freed. O(1): reads the ends of the block and of its neighbours. */
 enum kheap_error kheap_fault(const void *pointer);
 
-/* Bytes that a live block has room for: as many as asked for, or more. */
+/* Returns the bytes that fit into a live block: as many as requested, or more. */
 size_t kheap_room(const void *pointer);
 
 /* The block in which an address lies. */
@@ -110,10 +112,10 @@ struct kheap_place {
 	bool is_live;
 };
 
-/* Where in its chunk an address lies; false if it is in none, or blocks before it are broken. */
+/* Find the block of an address. Returns false outside of blocks, or if one before it is broken. */
 bool kheap_locate(const void *pointer, struct kheap_place *place);
 
-/* Return the chunks without live blocks; how many they were. */
+/* Return the chunks without live blocks to the page allocator. Returns their number. */
 size_t kheap_shrink(void);
 
 static inline struct kheap_block *kheap_block_of(const void *pointer)
@@ -124,7 +126,7 @@ static inline struct kheap_block *kheap_block_of(const void *pointer)
 /* Verify the invariants stated in kheap.c. */
 enum kheap_error kheap_check(void);
 
-/* What a code means, in words. */
+/* Describe a code in words. */
 const char *kheap_strerror(enum kheap_error error);
 
 #endif /* MM_KHEAP_H */

@@ -1,10 +1,11 @@
 /*
  * Blocks and chunks of the heap, for the files that it is made of: kheap.c, which
- * hands blocks out, and kheap_check.c, which says what is wrong with them.
+ * allocates blocks, and kheap_check.c, which verifies them.
  */
 #ifndef MM_KHEAP_BLOCK_H
 #define MM_KHEAP_BLOCK_H
 
+#include <kernel/bits.h>
 #include <mm/kheap.h>
 
 #define CHUNK_MAGIC 0xc4a2c4a2u
@@ -42,7 +43,7 @@ static inline struct kheap_block *block_after(const struct kheap_block *block, s
 	return (struct kheap_block *)((uintptr_t)block + granules * KHEAP_GRANULE);
 }
 
-/* Told by the sign bit, which sizes and KHEAP_LIVE do not have. */
+/* A free tag has its sign bit set; sizes and KHEAP_LIVE never do. */
 static inline bool tag_is_free(uint32_t tag)
 {
 	return (int32_t)tag < 0;
@@ -64,13 +65,13 @@ static inline struct kheap_block *first_block(const struct kheap_chunk *chunk)
 	return (struct kheap_block *)(chunk + 1);
 }
 
-/* Low bits of a number of granules, KHEAP_EXACT or more, that its list does not tell. */
+/* For KHEAP_EXACT granules or more: the number of low bits that the choice of a list ignores. */
 static inline unsigned ignored_bits(size_t granules)
 {
-	return 31 - __builtin_clz(granules) - __builtin_ctz(STEPS);
+	return highest_bit(granules) - lowest_bit(STEPS);
 }
 
-/* The list for blocks of so many granules. */
+/* The list for free blocks of this many granules. */
 static inline unsigned list_of(size_t granules)
 {
 	unsigned ignored;

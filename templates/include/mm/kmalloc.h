@@ -27,37 +27,37 @@ static inline uint32_t kmalloc_magic(const void *pointer, size_t size)
 #define kmalloc_magic(pointer, size) KMALLOC_MAGIC
 //% endif
 
-/* What kmalloc(0) returns: not NULL, not to be touched, may be freed. */
+/* kmalloc(0) returns this: not NULL, must not be dereferenced, may be freed. */
 #define ZERO_SIZE_PTR ((void *)16)
 
 /* Call once, when pages can be mapped. */
 void kmalloc_init(void);
 
 /*
- * size bytes, aligned to KMALLOC_ALIGNMENT; what they hold is not defined. NULL
- * if no memory or no addresses are left; never panics. Free with kfree().
+ * Allocate size bytes, aligned to KMALLOC_ALIGNMENT. Their content is undefined. Never
+ * panics. Free with kfree(). Returns NULL if no memory or no addresses are left.
  */
 void *kmalloc(size_t size);
 
 /* The same, all bytes 0. */
 void *kzalloc(size_t size);
 
-/* An array of n elements of size bytes, all 0; NULL if n * size overflows. */
+/* An array of n elements of size bytes, all 0. Returns NULL also if n * size overflows. */
 void *kcalloc(size_t n, size_t size);
 
-/* The same as kmalloc(), aligned to `align`, a power of two; else NULL. */
+/* As kmalloc(), aligned to `align`. Returns NULL also if that is not a power of two. */
 void *kmalloc_aligned(size_t size, size_t align);
 
 /*
- * Change the size, keeping what fits of the content; the result may be elsewhere,
- * and is aligned to KMALLOC_ALIGNMENT. krealloc(NULL, n) is kmalloc(n),
- * krealloc(p, 0) frees p. If it fails it returns NULL, and p stays as it was.
+ * Change the size and keep the content up to the smaller size. The result may be
+ * elsewhere; it is aligned to KMALLOC_ALIGNMENT. krealloc(NULL, n) is kmalloc(n),
+ * krealloc(p, 0) frees p. Returns NULL if it fails; p is unchanged then.
  */
 void *krealloc(void *pointer, size_t size);
 
 /*
- * Give memory back. NULL and ZERO_SIZE_PTR are fine; panics on anything else that
- * kmalloc() did not return, was freed already, or whose header was overwritten.
+ * Free memory. NULL and ZERO_SIZE_PTR are allowed. Panics on any other pointer that
+ * kmalloc() did not return, that was freed already, or whose header was overwritten.
  */
 void kfree(void *pointer);
 
@@ -65,21 +65,20 @@ void kfree(void *pointer);
 size_t ksize(const void *pointer);
 
 /*
- * Return what is kept without being in use, by whomever, to the page allocator, as
- * reclaim() does before a request fails. Returns how many pages of kmalloc's and the
- * caches' that were.
+ * Return all memory that any allocator keeps without using it, as reclaim() does before a
+ * request fails. Returns the number of pages that kmalloc and the caches gave up.
  */
 size_t kmalloc_shrink(void);
 
 /*
- * What is wrong with a pointer that someone wants to free, in words; NULL if
- * nothing is. O(1), but for errors.
+ * Check a pointer that is to be freed. O(1), except for errors and for large allocations
+ * in the arena, whose pages are walked. Returns the error in words, or NULL.
  */
 const char *kmalloc_fault(const void *pointer);
 
 /*
- * What an address of the arena that faulted has to do with allocations, in words:
- * after which one it lies, or in which one that was freed not long ago.
+ * Describe in words an arena address that faulted: the allocation after which it lies, or
+ * the recently freed one in which it lies.
  */
 void kmalloc_describe(uintptr_t addr, char *text, size_t size);
 
@@ -91,13 +90,10 @@ struct kmalloc_stats {
 	size_t peak_pages;
 };
 
-/* Counters at this moment; the caches' are added up. */
+/* Read the counters; those of the caches are summed. */
 void kmalloc_stats_read(struct kmalloc_stats *stats);
 
-/* Pages were taken from the page allocator, or returned if negative. */
-void kmalloc_account(long pages);
-
-/* Verify slabs, heap and mappings. NULL, or what is wrong. */
+/* Verify slabs, heap and mappings. Returns the error in words, or NULL. */
 const char *kmalloc_check(void);
 
 #endif /* MM_KMALLOC_H */

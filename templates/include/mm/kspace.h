@@ -5,8 +5,8 @@
 #include <kernel/types.h>
 
 /*
- * Carve the page map (mm/page.h) for so many frames out of memblock and map it at
- * PAGE_MAP_BASE; the rest reads as 0xff, and is not to be written.
+ * Allocate the page map (mm/page.h) for `frames` frames from memblock and map it at
+ * PAGE_MAP_BASE. The rest of it reads as 0xff and must not be written.
  */
 void page_map_reserve(size_t frames);
 
@@ -32,8 +32,8 @@ struct paging_stats {
 extern struct paging_stats paging_stats;
 
 /*
- * Verify the permanent directory: no identity map, null page absent, the direct
- * map maps what it should and nothing else. NULL, or what is wrong.
+ * Verify the permanent directory: no identity map, null page absent, the direct map maps
+ * what it should and nothing else. Returns the error in words, or NULL.
  */
 const char *paging_check(void);
 

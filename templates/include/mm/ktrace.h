@@ -7,13 +7,16 @@
 #include <kernel/types.h>
 
 //% if debug.trace
-/* `size` bytes were allocated; the number of this event, for ktrace_free(). */
+/* `size` bytes were allocated. Returns the number of this event, for ktrace_free(). */
 size_t ktrace_alloc(size_t size);
 
-/* What was allocated by that event was freed. */
+/* The allocation that this event recorded was freed. */
 void ktrace_free(size_t event);
 
-/* Print what is not printed yet, and record no more: what follows is no load of the user's. */
+/*
+ * Print the events that are still buffered, and record no more: later ones are not the
+ * user's load.
+ */
 void ktrace_end(void);
 //% else
 /* This kernel records nothing. */

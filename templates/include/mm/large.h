@@ -10,30 +10,37 @@
 #include <kernel/types.h>
 
 /*
- * Largest size that slabs or the heap serve. In the direct map, where the size in the
- * header tells kfree() whose a pointer is, no large allocation has so small a size.
+ * Largest size that slabs or the heap serve. In the direct map kfree() finds a pointer's
+ * tier by the size in its header, so every large allocation there must be larger than
+ * this.
  */
 #define LARGE_ABOVE MAX(KMALLOC_SLAB_LIMIT, KMALLOC_HEAP_LIMIT)
 
-/* `size` bytes, 1 or more, aligned to `align`, a power of two; NULL if there is no room. */
+/*
+ * Allocate `size` bytes, 1 or more, aligned to `align`, a power of two. Returns NULL if
+ * it fails.
+ */
 void *large_alloc(size_t size, size_t align);
 
-/* Give memory back in which large_fault() finds nothing wrong. */
+/* Free an allocation in which large_fault() finds no error. */
 void large_free(void *pointer);
 
-/* Whether a pointer is one of this tier's, if it is anyone's. */
+/* Whether a valid pointer with this address belongs to this tier. */
 bool large_owns(const void *pointer);
 
-/* What is wrong with freeing this, in words; NULL if nothing is. O(1). */
+/*
+ * Check a pointer that is to be freed. Where large allocations are mappings, this walks
+ * the pages of the mapping. Returns the error in words, or NULL.
+ */
 const char *large_fault(const void *pointer);
 
 /* Returns the bytes that may be used at pointer. */
 size_t large_room(const void *pointer);
 
-/* Change the size where the pages stay the same; false if they would not. */
+/* Change the size in place. Returns false if the number of pages would change. */
 bool large_resize(void *pointer, size_t size);
 
-/* What an address of the arena has to do with allocations, in words. */
+/* Describe an arena address in words: the allocation that it is in, or after. */
 void large_describe(uintptr_t addr, char *text, size_t size);
 
 struct large_stats {

@@ -23,7 +23,7 @@ struct memblock_table {
 
 struct memblock {
 	struct memblock_table memory; /* usable RAM */
-	struct memblock_table reserved; /* of it or not: what nobody may hand out */
+	struct memblock_table reserved; /* must not be handed out, be it RAM or not */
 	phys_addr_t cursor; /* bumped by each allocation */
 	size_t allocated; /* bytes handed out */
 	bool closed; /* the buddy has taken over */
@@ -48,15 +48,15 @@ enum memblock_error memblock_add(struct memblock *mb, phys_addr_t start, phys_ad
 enum memblock_error memblock_reserve(struct memblock *mb, phys_addr_t start, phys_addr_t end);
 
 /*
- * size bytes of RAM below `limit` (0: anywhere), aligned to `align`, a power of
- * two. There is no free. The memory holds whatever it held. PHYS_NONE if nothing
- * fits, size is 0, or the buddy has taken over.
+ * Allocate size bytes of RAM below `limit` (0: anywhere), aligned to `align`, a power of
+ * two. There is no free. The content is undefined. Returns PHYS_NONE if nothing fits,
+ * size is 0, or the buddy has taken over.
  */
 phys_addr_t memblock_alloc(struct memblock *mb, size_t size, size_t align, phys_addr_t limit);
 
 /*
- * The first stretch of whole free pages at or above *at, which moves past it:
- * start with 0 and call until it says false. This is the hand-over to the buddy.
+ * Find the first stretch of whole free pages at or above *at, and advance *at past it.
+ * Start with 0 and call until it returns false. This is the hand-over to the buddy.
  */
 bool memblock_next_free(const struct memblock *mb, phys_addr_t *at, struct memblock_region *out);
 

@@ -57,28 +57,28 @@ struct memmap_ranges {
 };
 
 /*
- * Add an entry. If the table is full, availability gives way: an available entry
- * is dropped, any other takes the place of an available one. What is lost is
- * thus never taken for usable.
+ * Add an entry. If the table is full, an available entry is dropped, and any other entry
+ * replaces an available one. So a lost entry is never mistaken for usable memory.
  */
 void memmap_add(struct memmap *map, uint64_t base, uint64_t length, uint32_t type);
 
 /*
- * Sorted and disjoint, clipped to multiples of `unit` bytes, a power of two: with 1
- * it tells how much is there to the byte.
+ * Make sorted, disjoint ranges of the entries, in multiples of `unit` bytes, a power of
+ * two. Available ranges shrink to whole units, all others grow. Where entries overlap,
+ * the stricter type wins. Neighbours of one type are joined. Memory that no entry covers
+ * is in no range. With unit 1 the result is exact to the byte.
  */
 void memmap_resolve(const struct memmap *map, uint64_t unit, struct memmap_ranges *out);
 
 /*
- * The same in units of pages, for use: sorted, disjoint, clipped to pages: available memory inwards, all other
- * outwards; where entries overlap, the stricter type wins; neighbours of one type
- * are joined. What no entry covers is in no range.
+ * As memmap_resolve() in units of pages: available ranges shrink to whole pages, all
+ * others grow.
  */
 void memmap_normalise(const struct memmap *map, struct memmap_ranges *out);
 
 /*
- * Whether all bytes from start to end are available: each is in an entry that says so,
- * and no other entry claims it.
+ * Whether all bytes from start to end are available: each is in an available entry, and
+ * in no other.
  */
 bool memmap_has(const struct memmap *map, uint64_t start, uint64_t end);
 

@@ -33,15 +33,15 @@ extern struct page_stats page_stats;
  */
 #define page_map ((uint8_t *)PAGE_MAP_BASE)
 
-/* Carve page map and index of each zone out of memblock, for RAM that ends at ram_end. */
+/* Allocate page map and index of each zone from memblock, for RAM that ends at ram_end. */
 void zones_reserve(phys_addr_t ram_end);
 
-/* Hand what memblock has left to the buddies, and close memblock. */
+/* Give the remaining memory of memblock to the buddies, and close memblock. */
 void zones_init(void);
 
 /*
- * Use alloc_pages() and free_pages(), which choose among these: the hot list, the
- * highest zone that suits, and all others, then with what reclaim() returns.
+ * Use alloc_pages() and free_pages(), which choose among these: first the hot list, then
+ * the highest zone that suits, then all lower zones and reclaim().
  */
 phys_addr_t alloc_page_hot(void);
 void free_page_hot(phys_addr_t addr);
@@ -55,13 +55,13 @@ bool page_request_fails(void);
 
 //% endif
 /*
- * A block of 2^order page frames from `zone`, or from the next lower one that has
- * it. Returns its physical address, PHYS_NONE if there is none: never panics. That is
- * counted; the line in the log is left to kmalloc() and others, who may know a way out.
- * What it holds is not defined. Frames above ZONE_DIRECT are not in the direct map.
+ * Allocate a block of 2^order page frames from `zone`, or from the next lower zone that
+ * has one. Its content is undefined. Frames above ZONE_DIRECT are not in the direct map.
  *
- * Before it fails it asks reclaim(): frames that somebody keeps without using them count
- * as free.
+ * Before it fails it calls reclaim(), so frames that an allocator keeps without using
+ * them count as free. Failures are counted but not logged: the caller may have a
+ * fallback. Never panics. Returns the physical address, or PHYS_NONE if there is no
+ * block.
  */
 static inline phys_addr_t alloc_pages(enum zone_id zone, unsigned order)
 {
@@ -77,7 +77,7 @@ static inline phys_addr_t alloc_pages(enum zone_id zone, unsigned order)
 	return unlikely(!addr) ? alloc_elsewhere(zone, order) : addr;
 }
 
-/* Give a block back. Panics on one that was not handed out with this order. */
+/* Free a block. Panics if it was not allocated with this order. */
 static inline void free_pages(phys_addr_t addr, unsigned order)
 {
 	if (!order)
@@ -87,9 +87,9 @@ static inline void free_pages(phys_addr_t addr, unsigned order)
 }
 
 /*
- * Give the frames of the hot list back to the buddies, so that they merge. Done
- * before a request fails, or falls back from their zone to a lower one; call it
- * before comparing profiles.
+ * Return the frames of the hot list to the buddies, which merge them. This happens before
+ * a request fails, or falls back from their zone to a lower one. Call it before comparing
+ * profiles.
  */
 void pages_drain(void);
 
@@ -108,10 +108,10 @@ void free_profile_read(struct free_profile *profile);
 extern struct free_profile free_profile_noted;
 void free_profile_note(void);
 
-/* For people: what is free in which orders, as the end of a line about a failure. */
+/* Print the free blocks of each order, as the end of a line about a failure. */
 void page_print_free(void);
 
-/* Verify every zone; BUDDY_OK, or the first code that is not. */
+/* Verify every zone. Returns BUDDY_OK, or the first error. */
 enum buddy_error pages_check(void);
 
 #endif /* MM_PAGE_H */

@@ -1,4 +1,4 @@
-/* What lies at an address, in words. */
+/* Describes addresses in words. */
 #ifndef MM_PLACE_H
 #define MM_PLACE_H
 

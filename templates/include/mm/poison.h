@@ -1,5 +1,5 @@
 /*
- * Poison: what memory is filled with that nobody should read or write.
+ * Poison: the pattern in memory that must not be read or written.
  *
  * Each value is odd and non-zero in all bytes, so that it is neither a pointer that
  * leads somewhere nor a small number.
@@ -13,7 +13,7 @@
 #define POISON_FREE 0x6b /* free */
 #define POISON_ZONE 0xbb /* past the bytes that were requested */
 
-/* The first byte of [start, start + size) that is not `value`; NULL if all are. */
+/* Returns the first byte of [start, start + size) that is not `value`, NULL if all are. */
 static inline const void *poison_broken(const void *start, size_t size, uint8_t value)
 {
 	const uint8_t *at = start;

@@ -1,9 +1,9 @@
 /*
- * Reclaim: memory and addresses that somebody keeps without using them.
+ * Reclaim: memory and addresses that allocators keep without using them.
  *
  * Each allocator keeps something that makes its next request cheap. It registers a
- * shrinker, which gives that back. Whoever would fail asks reclaim(), until its request
- * succeeds or nobody has anything left:
+ * shrinker, which frees it. A request that would fail calls reclaim() until it succeeds
+ * or nothing is left to reclaim:
  *
  *     for (unsigned step = 0; !result && reclaim(&step);)
  *             result = try();
@@ -13,7 +13,7 @@
 
 #include <kernel/types.h>
 
-/* Who can be asked, in this order: from what costs least to what costs most. */
+/* The shrinkers in the order in which they are called: the cheapest first. */
 enum reclaim_cost {
 	RECLAIM_HOT, /* page.c's hot list: its frames merge; the next few come from a buddy */
 	RECLAIM_ADDRESSES, /* vmalloc.c's spare addresses: the next mapping searches the arena */
@@ -28,21 +28,21 @@ enum reclaim_cost {
 };
 
 /*
- * `shrink` gives back all that is kept, by freeing it, and returns how much that was, in
- * units of its own; 0 is nothing. It never allocates.
+ * `shrink` frees all that its allocator keeps. It never allocates. Returns the amount
+ * that was freed, in units of its own, 0 for nothing.
  */
 void reclaim_register(enum reclaim_cost cost, size_t (*shrink)(void));
 
 /*
- * Ask from number *step on, until one gives something. *step is the next to ask then.
- * Call it only where every allocator is consistent and expects that its memory is freed:
- * slab.c and kheap.c look again at what is free after a request for pages.
+ * Call shrinkers from number *step on, until one frees something. *step is then the next
+ * one. Call this only where every allocator is consistent and expects that its memory may
+ * be freed: slab.c and kheap.c search again after a request for pages.
  *
- * Returns whether anything was given, so that it is worth trying again.
+ * Returns true if anything was freed, so that the request may be tried again.
  */
 bool reclaim(unsigned *step);
 
-/* Ask everyone, so that only what is in use is not free. */
+/* Call all shrinkers: afterwards only memory in use is not free. */
 void reclaim_all(void);
 
 #endif /* MM_RECLAIM_H */

@@ -1,7 +1,9 @@
 /*
- * What each subsystem says of itself. NAME_report() prints its counters as
- * `# kgen:stat` lines, NAME_print() its part of the table for people; NAME_use() finds
- * figures by walking what the subsystem keeps anyway. kernel/meminfo.c composes them.
+ * Reports of the subsystems. NAME_report() prints a subsystem's counters as `# kgen:stat`
+ * lines, NAME_print() its part of the table for people. NAME_use() computes figures by
+ * walking the subsystem's data. Two of that kind have another name and are in their own
+ * headers: free_profile_read() of the zones, kmalloc_stats_read(). kernel/meminfo.c composes
+ * them.
  *
  * Each is defined beside its subject: in mm/NAME_report.c, or in its only file.
  */
@@ -10,6 +12,7 @@
 
 #include <kernel/types.h>
 #include <mm/page.h>
+#include <mm/slab.h>
 
 /* --- the boot ------------------------------------------------------------------- */
 
@@ -19,7 +22,7 @@ void boot_info_report(void);
 /* What memblock made of it: regions, available and reserved. */
 void memblock_regions_report(void);
 
-/* What memblock handed out; call it when it has done so. */
+/* The allocations of memblock; call it when the last one is made. */
 void memblock_report(void);
 
 /* Where the machine's memory went: memory_stats. */
@@ -34,8 +37,8 @@ void paging_report(void);
 /* --- pages ------------------------------------------------------------------------ */
 
 /*
- * The part of a zone's free pages that no block of `order` can be made of, in
- * thousandths: Linux's unusable free space index. 1000 if nothing is free.
+ * The part of a zone's free pages that is in blocks smaller than `order`, in thousandths:
+ * Linux's unusable free space index. 1000 if nothing is free.
  */
 unsigned unusable_index(const size_t blocks[MAX_ORDER + 1], unsigned order);
 
@@ -45,6 +48,14 @@ void pages_print(const struct free_profile *now);
 
 /* --- slabs ------------------------------------------------------------------------ */
 
+/* What a cache has. */
+struct kmem_use {
+	size_t objects; /* live */
+	size_t bytes; /* of its slabs */
+	unsigned percent; /* of them are live objects' */
+};
+
+struct kmem_use kmem_use(const struct kmem_cache *cache);
 void kmem_report(void);
 void kmem_print(void);
 
@@ -65,7 +76,7 @@ void heap_print(void);
 
 /* --- the arena, and mappings in it ------------------------------------------------- */
 
-/* What the pages of the arena are for; the first five add up to all of it. */
+/* Use of the arena's pages; the first five sum up to the whole arena. */
 struct arena_use {
 	size_t mapped;
 	size_t guard;

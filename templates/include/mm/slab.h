@@ -17,11 +17,11 @@ struct kmem_cache;
 /* --- caches ---------------------------------------------------------------- */
 
 /*
- * A cache of objects of `size` bytes, aligned to `align`, a power of two (0 means
- * that any alignment will do). ctor, unless NULL, is called for each object when
- * its slab is made, not when it is allocated: an object is freed in the state in
- * which it wants to be allocated again. `name` must outlive the cache. NULL if
- * there is no memory, or if two objects do not fit into a slab.
+ * Create a cache of objects of `size` bytes, aligned to `align`, a power of two (0: any
+ * alignment). ctor, unless NULL, is called for each object when its slab is made, not
+ * when it is allocated: an object must be freed in its constructed state. `name` must
+ * outlive the cache. Returns NULL if there is no memory, or if two objects do not fit
+ * into a slab.
  */
 struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align,
 				     void (*ctor)(void *object));
@@ -29,16 +29,16 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align
 /* An object, or NULL if no memory is left. */
 void *kmem_cache_alloc(struct kmem_cache *cache);
 
-/* Give an object back; NULL is fine. Panics on what is no live object of this cache. */
+/* Free an object; NULL is allowed. Panics on anything but a live object of this cache. */
 void kmem_cache_free(struct kmem_cache *cache, void *object);
 
-/* Return the slabs that hold no object to the page allocator; how many they were. */
+/* Return the slabs without objects to the page allocator. Returns their number. */
 size_t kmem_cache_shrink(struct kmem_cache *cache);
 
 /* Shrink all caches that there are. */
 size_t kmem_shrink(void);
 
-/* Destroy a cache; NULL is fine. Panics if objects are still allocated. */
+/* Destroy a cache; NULL is allowed. Panics if objects are still allocated. */
 void kmem_cache_destroy(struct kmem_cache *cache);
 
 /* The oldest of all caches; `next` leads to the others. */
@@ -47,7 +47,7 @@ const struct kmem_cache *kmem_caches(void);
 /* Requests for a cache, or for an object of one, that returned NULL for want of memory. */
 extern unsigned long kmem_failures;
 
-/* Verify every cache. NULL, or what is wrong. */
+/* Verify every cache. Returns the error in words, or NULL. */
 const char *kmem_check(void);
 
 /* --- the core -------------------------------------------------------------- */
@@ -67,11 +67,14 @@ struct slab_link {
 	struct slab_link *prev;
 };
 
-/* At the start of each slab: first what no size of a large block is, whose header is there. */
+/*
+ * At the start of each slab. The magic comes first: no large block, whose header would be
+ * here, has that size.
+ */
 struct slab {
 	uint32_t magic; /* SLAB_MAGIC */
 	struct slot *free;
-	uint32_t used; /* slots handed out, plus SLAB_HELD while it is somebody's current slab */
+	uint32_t used; /* live slots, plus SLAB_HELD while it is the current slab of a cache */
 	struct kmem_cache *cache;
 	struct slab_link partial; /* unlinked: next is NULL */
 	struct slab_link all; /* every slab of the cache */
@@ -93,8 +96,8 @@ struct kmem_cache {
 	const char *name;
 	size_t size; /* bytes of an object */
 	void (*ctor)(void *object);
-	struct kmem_cache *lender; /* of larger objects; its partial slabs will do, too */
-	struct kmem_cache *next; /* all caches, for those who look after them */
+	struct kmem_cache *lender; /* a cache of larger objects, which may lend slots */
+	struct kmem_cache *next; /* in the list of all caches */
 };
 
 enum slab_error {
@@ -119,20 +122,23 @@ static inline struct slab *slab_of(const void *object)
 }
 
 /*
- * A cache of slots of `size` bytes with `front` bytes in front of the object, whose
- * alignment is `align`. False if not even two fit into a slab. With a constructor,
- * or a size below that of struct slot, `front` must have room for one.
+ * Set up a cache of objects of `size` bytes, aligned to `align`, with `front` bytes in
+ * front of each. With a constructor, or a size below that of struct slot, `front` must
+ * have room for a struct slot. Returns false if two do not fit into a slab.
  */
 bool slab_cache_init(struct kmem_cache *cache, const char *name, size_t size, size_t align,
 		     size_t front, void (*ctor)(void *object));
 
-/* An object of the cache; NULL if no slab can be had. */
+/* Allocate an object. Returns NULL if there is no memory for a slab. */
 void *slab_alloc(struct kmem_cache *cache);
 
-/* Give an object back that slab_fault() finds nothing wrong with. */
+/* Free an object in which slab_fault() finds no error. */
 enum slab_error slab_free(struct kmem_cache *cache, void *object);
 
-/* The longest waiting partial slab of a cache, now in no list; or NULL. */
+/*
+ * Take the longest waiting partial slab of a cache out of its list. Returns NULL if there
+ * is no such slab.
+ */
 static inline struct slab *slab_take_partial(struct kmem_cache *cache)
 {
 	struct slab_link *link = cache->partial.next;
@@ -145,10 +151,13 @@ static inline struct slab *slab_take_partial(struct kmem_cache *cache)
 	return slab_of(link);
 }
 
-/* A slab with free slots for a cache without a partial one; NULL if none can be had. */
+/*
+ * Find or make a slab with free slots for a cache without a partial one. Returns NULL if
+ * that fails.
+ */
 struct slab *slab_find(struct kmem_cache *cache);
 
-/* Take a slot of `slab`, which becomes the current one; that one is full. */
+/* Make `slab` current in place of the full one, and take a slot of it. */
 static inline struct slot *slab_switch(struct kmem_cache *cache, struct slab *slab)
 {
 	struct slot *slot = slab->free;
@@ -162,9 +171,9 @@ static inline struct slot *slab_switch(struct kmem_cache *cache, struct slab *sl
 }
 
 /*
- * Whether a slot of the slab begins there. The division that finds its number is a
- * multiplication by 2^32 / slot_size, rounded up; that is exact for offsets far
- * below 2^32 / slot_size, as here.
+ * Whether a slot of the slab begins there. Division by slot_size is done as a
+ * multiplication by 2^32 / slot_size, rounded up: exact for offsets far below 2^32 /
+ * slot_size, as here.
  */
 static inline bool slab_has(const struct slab *slab, const struct slot *slot)
 {
@@ -178,19 +187,19 @@ static inline bool slab_has(const struct slab *slab, const struct slot *slot)
 /* The slow half of slab_free(): the slab was full, or is now empty. */
 void slab_settle(struct slab *slab);
 
-/* What is wrong with freeing this object. O(1), but for errors. */
+/* Check an object that is to be freed. O(1), except for errors. */
 enum slab_error slab_fault(const struct kmem_cache *cache, const void *object);
 
-/* Return all slabs without objects; how many they were. */
+/* Return all slabs without objects to the page allocator. Returns their number. */
 size_t slab_shrink(struct kmem_cache *cache);
 
-/* Objects handed out at this moment. */
+/* The number of live objects. */
 size_t slab_objects(const struct kmem_cache *cache);
 
 /* Verify the invariants stated in slab.c. */
 enum slab_error slab_check(const struct kmem_cache *cache);
 
-/* What a code means, in words. */
+/* Describe a code in words. */
 const char *slab_strerror(enum slab_error error);
 
 #endif /* MM_SLAB_H */

@@ -27,7 +27,7 @@ const char *tiers_check(void);
 //% endif
 
 //% if kmalloc.classes
-#define CLASS_STEP 8 /* bytes: sizes are told apart so finely */
+#define CLASS_STEP 8 /* granularity of size classes, bytes */
 
 extern struct kmem_cache kmalloc_caches[KMALLOC_CLASS_COUNT];
 extern struct kmem_cache *kmalloc_cache_for[KMALLOC_SLAB_LIMIT / CLASS_STEP]; /* (size - 1) / 8 */
@@ -39,14 +39,8 @@ static inline bool is_class(const struct kmem_cache *cache)
 }
 
 //% endif
-/* Counters that are kept where the slow paths are. */
-struct kmalloc_counts {
-	unsigned long failures; /* requests that got NULL */
-	size_t live_pages; /* taken from the page allocator */
-	size_t peak_pages;
-};
-
-extern struct kmalloc_counts kmalloc_counts;
+/* Requests that got NULL. */
+extern unsigned long kmalloc_failures;
 
 static inline block_header_t *header_of(const void *pointer)
 {
@@ -59,35 +53,35 @@ enum tier {
 	TIER_PAGES,
 };
 
-/* What a pointer is to the tiers. */
+/* The answer of tier_lookup(). */
 struct lookup {
-	enum tier tier; /* whose it is, if nothing is wrong */
-	const char *fault; /* what is wrong with freeing it, in words; NULL if nothing is */
+	enum tier tier; /* the pointer's tier, if there is no error */
+	const char *fault; /* the error in freeing it, in words, or NULL */
 };
 
-/* Ask the tiers about a pointer, which may be any. O(1), but for errors. */
+/* Find the tier of any pointer, valid or not. O(1), except for errors and for mappings. */
 struct lookup tier_lookup(const void *pointer);
 
-/* What lies at an address, in words, for people who debug. */
+/* Describe in words what is at an address, for people who debug. */
 void tier_describe(const void *pointer, char *text, size_t size);
 
 /*
- * A request can't be met: count it, say why the first time and whenever the number of
- * failures for that reason has doubled, return NULL. `site` is who asked, NULL if that
- * is not known.
+ * A request failed: count it, and log the reason the first time and whenever the number
+ * of failures for that reason has doubled. `site` is the call site, NULL if it is not
+ * known. Returns NULL.
  */
 void *out_of_memory(size_t size, const void *site) COLD;
 void *bad_alignment(size_t size, size_t align, const void *site) COLD;
 void *bad_product(size_t n, size_t size, const void *site) COLD;
 
-/* A tier's last words. */
+/* The return value of a tier that has no memory. */
 //% if derived.watched
-#define tier_exhausted(size) ((void)(size), NULL) /* mm/kdebug.c knows who asked */
+#define tier_exhausted(size) ((void)(size), NULL) /* mm/kdebug.c logs it, with the call site */
 //% else
 #define tier_exhausted(size) out_of_memory(size, NULL)
 //% endif
 
-/* End with what is wrong with a pointer, and what lies there. */
+/* Panic with the error in a pointer, and a description of what is there. */
 void kmalloc_refuse(const char *caller, const void *pointer, const char *fault)
 	__attribute__((noreturn, cold));
 

@@ -12,7 +12,7 @@
 #include <mm/arena.h>
 #include <mm/vmalloc.h>
 
-/* A mapping that is no more. */
+/* A mapping that was unmapped. */
 struct vm_range {
 	size_t page; /* of the arena */
 	size_t pages; /* that were mapped */
@@ -28,13 +28,13 @@ struct vm_state {
 	struct {
 		struct vm_range ring[VMALLOC_LAZY];
 		size_t next; /* where the next goes */
-		size_t count; /* the last so many wait for a flush */
+		size_t count; /* number of last entries that wait for a flush */
 		size_t pages; /* in them */
 	} lazy;
 	/*
-	 * Free addresses, guards included, in lists by size: the first page of the
-	 * first range plus 1, 0 if there is none. The entry of a range's first page
-	 * links to the next.
+	 * Spare addresses, guards included, in a list for each size. A list head is the number
+	 * of the first range's first page plus 1, 0 if the list is empty. The entry of a range's
+	 * first page links to the next range.
 	 */
 	size_t spare[SPARE_MAX + 1];
 };

@@ -14,29 +14,30 @@
 void vmalloc_init(void);
 
 /*
- * At least size bytes in pages of their own, page-aligned; what they hold is not
- * defined. NULL if size is 0, or no memory or no addresses are left; never panics.
+ * Allocate at least size bytes in pages of their own, page-aligned. Their content is
+ * undefined. Never panics. Returns NULL if size is 0, or no memory or no addresses are
+ * left.
  */
 void *vmalloc(size_t size);
 
 /* The same, all bytes 0. */
 void *vzalloc(size_t size);
 
-/* Give memory back. NULL is fine; panics on anything else that vmalloc() did not return. */
+/* Free memory. NULL is allowed; panics on anything else that vmalloc() did not return. */
 void vfree(void *pointer);
 
 /*
- * A view, not cached, of size bytes of a device at phys, which need not be aligned.
- * NULL if size is 0, the range wraps or is RAM, or no addresses are left.
+ * Map size bytes of a device at phys, uncached; phys need not be aligned. Returns NULL if
+ * size is 0, the range wraps or is RAM, or no addresses are left.
  */
 void *ioremap(phys_addr_t phys, size_t size);
 
-/* Take the view away. NULL is fine; panics on what ioremap() did not return. */
+/* Unmap a device. NULL is allowed; panics on anything else that ioremap() did not return. */
 void iounmap(void *pointer);
 
 /* --- for allocators ---------------------------------------------------------- */
 
-/* Whose a mapping is; its pages' entries say so. */
+/* The owner of a mapping, noted in its page-table entries. */
 enum vm_kind {
 	VM_NONE,
 	VM_PAGES, /* vm_map() */
@@ -46,28 +47,27 @@ enum vm_kind {
 
 /*
  * Map `pages` fresh frames, with `guard` unmapped pages after them. The page number
- * `skew` of the mapping is aligned to `align`, a power of two; all in pages. The
- * address of the first, or 0, and then nothing has changed.
+ * `skew` of the mapping is aligned to `align`, a power of two; all in pages. Returns the
+ * address of the first page, or 0 with nothing changed.
  */
 uintptr_t vm_map(size_t pages, size_t align, size_t skew, size_t guard);
 
-/* Unmap all of a mapping of vm_map()'s; panics on anything else. */
+/* Unmap a mapping that vm_map() made; panics on anything else. */
 void vm_unmap(uintptr_t virt, size_t pages);
 
 /*
- * Flush the TLB, if anything was unmapped since the last time, and free the frames
- * and the addresses that waited for it. Done by itself before pages or addresses are
- * refused to anyone.
+ * Flush the TLB, if anything was unmapped since the last flush, and free the frames and
+ * addresses that waited for it. reclaim() does this before any request fails.
  */
 void vm_purge(void);
 
 /*
- * What is wrong with an address as the start of a mapping of this kind, in words;
- * NULL if nothing is. O(1).
+ * Check that a mapping of this kind begins at virt. O(1). Returns the error in words, or
+ * NULL.
  */
 const char *vm_fault(uintptr_t virt, enum vm_kind kind);
 
-/* What an address of the arena is to the mappings. */
+/* The relation of an arena address to mappings. */
 struct vm_place {
 	enum {
 		VM_UNUSED, /* nothing, or long ago */
@@ -82,7 +82,7 @@ struct vm_place {
 
 struct vm_place vm_locate(uintptr_t addr);
 
-/* The same in words, for the panic of who touched it. */
+/* Describe it in words, for the panic of a fault there. */
 void vm_describe(uintptr_t addr, char *text, size_t size);
 
 struct vmalloc_stats {
@@ -97,7 +97,10 @@ struct vmalloc_stats {
 
 extern struct vmalloc_stats vmalloc_stats;
 
-/* Verify arena, page tables and counters against each other. NULL, or what is wrong. */
+/*
+ * Verify arena, page tables and counters against each other. Returns the error in words,
+ * or NULL.
+ */
 const char *vm_check(void);
 
 #endif /* MM_VMALLOC_H */

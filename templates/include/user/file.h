@@ -136,6 +136,10 @@ void pipe_close(struct file *file);
 int32_t pipe_read(struct pipe *pipe, uint32_t to, uint32_t n);
 int32_t pipe_write(struct pipe *pipe, uint32_t from, uint32_t n, bool kernel);
 
+/* Few bytes, in the common case, -EWAIT among them: -EAGAIN if it is another, and nothing was done. */
+int32_t pipe_write_few(struct pipe *pipe, uint32_t from, uint32_t n);
+int32_t pipe_read_few(struct file *file, uint32_t to, uint32_t n);
+
 /* Wait until that may have changed. */
 int32_t pipe_wait_to_read(struct pipe *pipe);
 int32_t pipe_wait_to_write(struct pipe *pipe);

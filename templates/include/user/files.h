@@ -34,4 +34,7 @@ struct node *files_directory(void);
  */
 void console_poll(void);
 
+/* Whether somebody may wait for what comes in there. */
+bool console_is_awaited(void);
+
 #endif /* USER_FILES_H */

@@ -114,6 +114,10 @@ struct process *process_find(int32_t pid);
 /* Walk all processes: the one after `process`, the first after NULL; NULL is the end. */
 struct process *process_after(const struct process *process);
 
+/* What is wrong with a process, or with any; NULL: nothing. */
+const char *process_check(const struct process *process);
+const char *processes_check(void);
+
 /* How many there are, those that have ended included. */
 extern unsigned process_count;
 

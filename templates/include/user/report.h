@@ -12,14 +12,16 @@ struct user_totals {
 	uint32_t switches;
 	uint32_t signals; /* handlers run */
 	uint32_t killed; /* processes, by a signal */
-	uint32_t peak; /* resident pages of the largest space */
-	uint32_t zero, zero_page, copy, sole, file, around; /* faults of spaces that are gone */
+	bool tells_all; /* `stats` on the command line: a line for each process */
 };
 
 extern struct user_totals user_totals;
 
-/* A space is about to be left by its process, and shared with nobody: what it had is added up. */
-void user_account(const struct space *space);
+/*
+ * A process is about to give everything back: what process 1 has becomes stat lines, and
+ * with `stats` on the command line what any has a line for people.
+ */
+void user_account(const struct process *process);
 
 /* Counters as `# kgen:stat k=user.…`, and for people the table. */
 void user_report(void);

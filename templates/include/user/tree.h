@@ -96,6 +96,20 @@ uint32_t node_clock(void);
 /* Copy content to the current program, up to n bytes. How many, or -EFAULT if none could be. */
 int32_t node_to_user(struct node *node, uint32_t offset, uint32_t to, uint32_t n);
 
+/*
+ * A copy of *part bytes at a program's address failed. Where they reach into a second page,
+ * the first alone may do: false if there is but one.
+ */
+static inline bool cut_at_page(uint32_t addr, uint32_t *part)
+{
+	uint32_t first = PAGE_SIZE - addr % PAGE_SIZE;
+
+	if (*part <= first)
+		return false;
+	*part = first;
+	return true;
+}
+
 /* Show n bytes from phys on, which are in one page; until window_close(). */
 char *window_open(phys_addr_t phys);
 void window_close(const char *window);

@@ -1,5 +1,5 @@
 /*
- * A loader behind the loader. QEMU starts this as a Multiboot kernel, with a
+ * A second loader. QEMU starts this as a Multiboot kernel, with a
  * script as its only module; it does what the script says to memory, then jumps
  * wherever the script wants with EAX and EBX of the script's choice. So a test
  * can be any loader: it writes the kernel's segments, the Multiboot information

@@ -7,7 +7,7 @@
  *
  *   A20_CLOSED   A20 is closed at the start
  *   NO_2401      15h/2401 (open A20) is not known
- *   WANTS_2401   13h: reads behind the first cylinder fail until 15h/2401 came
+ *   WANTS_2401   13h: reads past the first cylinder fail until 15h/2401 came
  *   NOT_BY_92    13h: they fail if A20 was opened through port 92h
  *   NO_E820      15h/E820 is not known
  *   LOSES_SMAP   15h/E820 answers once, then forgets its signature

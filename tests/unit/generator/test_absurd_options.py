@@ -1,7 +1,7 @@
 """Absurd values for every option of every verb: an exit of the contract, and never a traceback.
 
-The options are those that click knows, so a new one is tried without a word here. What would take
-long (a compiler, QEMU, a measurement) is replaced; all that looks at the values is not.
+The options are those that click knows, so a new one is tried without a word here. Slow parts (a
+compiler, QEMU, a measurement) are replaced; all code that looks at the values is not.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ def wrong(ran: Ran) -> str:
         if words in ran.err:
             return f"it says {words!r}"
     if ran.code and not (ran.err.startswith(("kgen: error: ", "kgen: regression: "))):
-        return "no error is told"
+        return "no error is reported"
     if not ran.code and not ran.out:
         return "a success without a word"
     unseen = [char for char in ran.err if not char.isprintable() and char not in "\n\t"]

@@ -60,7 +60,7 @@ def test_just_outside_is_told_with_field_and_remedy(
 
 
 def test_remedies_lead_inside() -> None:
-    """Those that name a value, which are most, and whatever else is said of the alternatives."""
+    """Most remedies name a value; the others name alternatives."""
     followed = {case.rule for case in CASES if assert_remedies_help(case.outside)}
     assert len(followed) >= 12
 

@@ -185,7 +185,7 @@ def test_closed_streams_change_no_exit_code(
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&- 2>&-"])
 def test_no_file_is_taken_for_a_closed_stream(here: Path, closed: str) -> None:
-    """What is printed would end up in the file that is opened next: a log, a kernel."""
+    """The output would end up in the file that is opened next: a log, a kernel."""
     code = "import os, sys, kgen_command; kgen_command._open_streams(); "
     code += "sys.exit(os.open('file', os.O_CREAT))"
     line = f'exec "$@" {closed}'
@@ -256,7 +256,7 @@ def test_somebody_elses_kgen_that_lies_over_ours(here: Path, theirs: Path) -> No
 
 
 def test_ours_after_theirs_was_uninstalled(here: Path, theirs: Path) -> None:
-    """What pip leaves of us is a folder without what makes it a package."""
+    """After pip a folder of ours is left, without the files that make it a package."""
     (theirs / "kgen/__init__.py").unlink()
     (theirs / "kgen/cli.py").touch()
     source = (ROOT / "generator/kgen_command.py").read_text()

@@ -1,4 +1,4 @@
-"""What is said of values that a field does not admit: kgen's words, whatever the value is.
+"""Messages about values that a field does not admit: kgen's words, whatever the value is.
 
 Every field of every section is given what no field admits, or few do. pydantic must not be heard
 in what comes of it, nor a regular expression, nor a value of endless length.

@@ -1,4 +1,4 @@
-"""What counts of a file is its content: of all that went into a kernel."""
+"""Files count by their content: all files that went into a kernel."""
 
 from __future__ import annotations
 

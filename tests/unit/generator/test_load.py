@@ -1,4 +1,4 @@
-"""Running a description, overriding its fields, and what is said when either goes wrong."""
+"""Running a description, overriding its fields, and the messages when either goes wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of symbols that nothing defines: with the real gcc and ld, and by their names."""
+"""Messages about symbols that nothing defines: with the real gcc and ld, and by their names."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def test_what_is_found(tmp_path: Path, text: bytes) -> None:
 
 
 def test_blocks_that_touch_are_decoded_each_from_its_start(tmp_path: Path) -> None:
-    """The first ends with what is no instruction; the second begins right behind it."""
+    """The first ends with an invalid instruction; the second begins right after it."""
     text = b"IN:\n0xc0100000:  0f ff                    ud0\nIN:\n0xc0100002:  c3       retl\n"
     found = audited(tmp_path, text)
     assert [site.frame.address for site in found.violations] == [0xC0100000]

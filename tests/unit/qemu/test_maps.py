@@ -109,7 +109,7 @@ def test_more_entries_than_the_kernel_keeps(tmp_path: Path) -> None:
 
 
 def test_more_entries_than_any_kernel_keeps(tmp_path: Path) -> None:
-    """A hint that would be refused is none: the field has an upper end."""
+    """A hint must not name a value that would be refused: the field has a maximum."""
     path = written(tmp_path, [GOOD] * 253)
     with pytest.raises(BootError, match="keeps 60") as caught:
         load_map(path, 60)

@@ -158,7 +158,7 @@ PAGES = {"minimum": 2052 << 10, "maximum": 4108 << 10}
     ("memory", "size"), [(None, 4104 << 10), ("2056K", 2056 << 10), ("4104K", 4104 << 10)]
 )
 def test_memory_between_the_emulators_steps(built: Built, memory: str | None, size: int) -> None:
-    """What is booted is a size that QEMU has, and the command asks for that one."""
+    """The booted machine has a size that QEMU supports, and the command names that size."""
     folder = built(ram=PAGES)
     request = boot_request(folder, memory=memory)
     assert request.machine.memory == size

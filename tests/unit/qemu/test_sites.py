@@ -37,7 +37,7 @@ def elf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_leaks_by_bytes_with_the_line_of_the_call(elf: Path) -> None:
     start = addresses(elf)
-    # The return address is the first byte behind first(): the call was first()'s last.
+    # The return address is the first byte after first(): the call was first()'s last.
     said = Transcript(leaks=(Leak(1, 9, 10), Leak(start["second"], 1, 500)))
     worst, other = leak_sites(elf, said)
     assert (worst.frame.function, worst.frame.file, worst.frame.line) == ("first", "k.c", 4)
@@ -65,7 +65,7 @@ def test_a_messages_code_is_named(elf: Path) -> None:
 
 
 def test_what_is_no_code_has_no_name(elf: Path) -> None:
-    """A label of assembly has no size, and no data behind the code belongs to it."""
+    """A label of assembly has no size, and no data after the code belongs to it."""
     start = addresses(elf)
     assert named(elf, f"at {start['label']:#x}") == [("", start["label"], "label")]
     assert start["bytes"] > start["label"]

@@ -1,4 +1,4 @@
-"""What is said of a kernel whose sources changed, and of folders that cannot be written."""
+"""Reports on a kernel whose sources changed, and on folders that cannot be written."""
 
 import errno
 from collections.abc import Callable

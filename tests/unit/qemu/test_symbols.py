@@ -1,4 +1,4 @@
-"""Addresses to names, on an ELF built here, a stripped one, and files that are none."""
+"""Addresses to names, on an ELF built here, a stripped one, and files that are not ELF."""
 
 import subprocess
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_function_file_and_line(elf: Path) -> None:
 
 
 def test_a_return_address_is_of_the_call_before_it(elf: Path) -> None:
-    """The first byte of outer, taken as a return address, lies behind inner's last."""
+    """The first byte of outer, taken as a return address, is right after inner's last."""
     start = addresses(elf)
     exact, returning = symbolise(elf, [start["outer"], start["outer"]])
     assert exact.function == "outer"

@@ -318,7 +318,7 @@ def test_nothing_that_a_guest_says_raises(lines: list[str], tail: bytes) -> None
 )
 @pytest.mark.parametrize("head", [b"", HELLO, HELLO + b"KTAP version 1\n"])
 def test_memory_is_bounded(head: bytes, line: bytes) -> None:
-    """What a flood leaves behind does not grow with it, once the limits are reached."""
+    """The memory that a flood takes does not grow with it, once the limits are reached."""
     parser = TranscriptParser()
     parser.feed(head)
     chunk = line * (100_000 // len(line))

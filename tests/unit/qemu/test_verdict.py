@@ -227,7 +227,7 @@ def test_the_end_marker_alone_will_do_where_there_is_no_exit_port(recorded: Reco
 
 
 def test_one_that_closes_the_line_after_the_end_marker(recorded: Recorded) -> None:
-    """All was said that there is to say: what is missing is the exit code."""
+    """The log is complete: only the exit code is missing."""
     assert verdict(recorded("no_end"), None, deaf=True).name == "emulator"
     assert "never left" in verdict(recorded("pass"), None, deaf=True).reasons[0]
 
