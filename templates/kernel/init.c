@@ -47,20 +47,46 @@ static const struct boot_module *find_module(const char *name)
 	return NULL;
 }
 
-/* Cut the words of `line` apart; `arguments` gets those after the first. */
+/*
+ * The word at `from` without its quotes, where it stands; returns what follows it. "..." and
+ * '...' keep blanks together; a backslash takes the next character as it is, but for '...'.
+ */
+static char *take_word(char *from)
+{
+	char *to = from;
+	char quote = '\0';
+	bool more;
+
+	for (; *from && (quote || *from != ' '); from++) {
+		if (*from == quote) {
+			quote = '\0';
+		} else if (!quote && (*from == '"' || *from == '\'')) {
+			quote = *from;
+		} else {
+			if (*from == '\\' && quote != '\'' && from[1])
+				from++;
+			*to++ = *from;
+		}
+	}
+	more = *from; /* it may be where the NUL goes */
+	*to = '\0';
+	return from + more;
+}
+
+/* Cut the words of `line` apart; `arguments` gets those after the first, which is a path. */
 static void split(char *line, const char *arguments[], unsigned most)
 {
 	unsigned count = 0;
 
 	while (*line && *line != ' ')
 		line++;
-	while (*line && count < most) {
+	while (count < most) {
 		while (*line == ' ')
-			*line++ = '\0';
-		if (*line)
-			arguments[count++] = line;
-		while (*line && *line != ' ')
 			line++;
+		if (!*line)
+			break;
+		arguments[count++] = line;
+		line = take_word(line);
 	}
 	arguments[count] = NULL;
 }
