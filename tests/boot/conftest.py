@@ -1,8 +1,8 @@
 """What the boot tests share: kernels that are built once per run, and a boot of one.
 
-The default kernel is built once for all xdist workers; every other kernel starts as a copy of
-its output folder, so that ninja compiles what differs and nothing else. A folder is named after
-what it is made from, and a lock on it lets one worker build while the others wait.
+A kernel is built once for all xdist workers, in a folder that is named after what it is made from;
+a lock on it lets one worker build while the others wait. Kernels differ in a few files, and what
+they have in common is compiled once (``tests/compiled.py``).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Any
 import pytest
 from tests.boot.loaders import Load, Loader
 from tests.boot.mutants import build_broken
+from tests.compiled import in_place_of
 from tests.mutation import Edit
 from tests.tools import i386
 
@@ -62,7 +63,7 @@ class Kernels:
         name = "-".join([*(Path(name).stem for name in sources), _digest(told)])
         return self._once(
             name,
-            lambda out: self._from_default(Request(description, sets=(*settings,), out=out)),
+            lambda out: _build(Request(description, sets=(*settings,), out=out)),
         )
 
     def faults(self, sets: Sequence[str] = ()) -> Path:
@@ -82,14 +83,6 @@ class Kernels:
 
         texts = [text for fault in faults for text in (fault.file, fault.old, fault.new)]
         return self._once(f"{sound.name}-{_digest(texts)}", make)
-
-    def _from_default(self, request: Request) -> None:
-        if not request.out.exists():
-            partial = request.out.with_suffix(".partial")
-            shutil.rmtree(partial, ignore_errors=True)
-            shutil.copytree(self.default(), partial)
-            partial.rename(request.out)
-        _build(request)
 
     def _once(self, name: str, make: Callable[[Path], None]) -> Path:
         if name not in self._built:
@@ -116,12 +109,21 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _compiled_once(shared: Path) -> Iterator[None]:
+    """Whoever builds a kernel here, in whatever folder: no object is compiled twice."""
+    tools = i386()
+    with pytest.MonkeyPatch.context() as patch:
+        if shutil.which("sha256sum"):
+            in_place_of(tools.compiler, tools.name, shared / "compiler")
+            patch.setenv("PATH", str(shared / "compiler"), prepend=os.pathsep)
+        yield
+
+
 @pytest.fixture(scope="session")
-def kernels(tmp_path_factory: pytest.TempPathFactory) -> Kernels:
+def kernels(shared: Path) -> Kernels:
     """Builds kernels; each once per run, however many workers ask for it."""
-    base = tmp_path_factory.getbasetemp()
-    # xdist gives each worker a folder of its own; what they share lies above those.
-    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "kernels"
+    root = shared / "kernels"
     root.mkdir(exist_ok=True)
     return Kernels(root)
 

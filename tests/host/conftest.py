@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -13,10 +12,9 @@ SMALL_MEMBLOCK = {"regions": 16, "map_entries": 8, "modules": 0}
 
 
 @pytest.fixture(scope="session")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+def workshop(shared: Path) -> Workshop:
     """One folder of programs for the session, shared by all xdist workers."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "host"
+    folder = shared / "host"
     folder.mkdir(exist_ok=True)
     return Workshop(folder)
 

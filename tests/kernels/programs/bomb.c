@@ -65,8 +65,8 @@ int main(void)
 
 	for (unsigned i = 0; i < 2; i++) {
 		children[i] = explode(&why);
-		check(children[i] == MOST || why == EAGAIN || why == ENOMEM,
-		      "fork() ends well: %s", why ? strerror(why) : "all there should be");
+		check(children[i] == MOST || why == EAGAIN || why == ENOMEM, "fork() ends well: %s",
+		      why ? strerror(why) : "all there should be");
 		check(reap() == children[i], "all end, and are heard of");
 	}
 	printf("bomb: %u children at once, then %u\n", children[0], children[1]);

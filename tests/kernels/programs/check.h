@@ -37,8 +37,7 @@ __attribute__((unused)) static bool is_kgen(void)
 	return !uname(&name) && !strcmp(name.version, "kgen");
 }
 
-__attribute__((format(printf, 2, 3), unused)) static void check(bool holds, const char *format,
-								 ...)
+__attribute__((format(printf, 2, 3), unused)) static void check(bool holds, const char *format, ...)
 {
 	char text[200];
 	va_list arguments;
@@ -79,7 +78,7 @@ __attribute__((unused)) static int status_of(void (*run)(void *), void *with)
 
 /* It must be killed by a signal. */
 __attribute__((unused)) static void check_killed(void (*run)(void *), void *with, int signal,
-						  const char *what)
+						 const char *what)
 {
 	int status = status_of(run, with);
 	bool killed = WIFSIGNALED(status) && WTERMSIG(status) == signal;

@@ -40,8 +40,8 @@ static void reset(void)
 	header->phentsize = sizeof(struct segment);
 	header->phnum = 1;
 	header->entry = 0x10000 + (uint32_t)offsetof(struct image, code);
-	image.segments[0] = (struct segment){ PT_LOAD, 0, 0x10000, 0, sizeof(image), sizeof(image),
-					      5, PAGE };
+	image.segments[0] =
+		(struct segment){ PT_LOAD, 0, 0x10000, 0, sizeof(image), sizeof(image), 5, PAGE };
 	memcpy(image.code, code, sizeof(code));
 }
 
@@ -92,7 +92,9 @@ static void refused(const char *what)
 
 	check(early || how == -1000 - SIGSEGV || how == -1000 - SIGKILL || how == -1000 - SIGBUS,
 	      "%s: %s", what,
-	      early ? strerror(-how) : how == 42 ? "it ran" : "it was killed");
+	      early	? strerror(-how) :
+	      how == 42 ? "it ran" :
+			  "it was killed");
 	reset();
 }
 
@@ -178,8 +180,9 @@ static void two_segments(void)
 	second->offset = 0xffff0000;
 	refused("an interpreter's name nowhere");
 	image.header.phnum = 2;
-	*second = (struct segment){ PT_INTERP, (uint32_t)offsetof(struct image, code), 0, 0, 9, 9, 4,
-				    1 };
+	*second =
+		(struct segment){ PT_INTERP, (uint32_t)offsetof(struct image, code), 0, 0, 9, 9, 4,
+				  1 };
 	memcpy(image.code, "/nowhere", 9);
 	check(outcome(PATH, sizeof(image)) == -ENOENT, "an interpreter that there is not");
 	reset();
@@ -192,7 +195,8 @@ static int again(int argc, char **argv, char **envp)
 	if (!strcmp(argv[1], "count"))
 		return argc;
 	if (!strcmp(argv[1], "long"))
-		return argc == 3 && strlen(argv[2]) == 100000 && all_are((uint8_t *)argv[2], 100000, 'x') ?
+		return argc == 3 && strlen(argv[2]) == 100000 &&
+				       all_are((uint8_t *)argv[2], 100000, 'x') ?
 			       77 :
 			       1;
 	if (!strcmp(argv[1], "empty"))
@@ -234,7 +238,8 @@ static void arguments(void)
 	memset(text, 'x', 100000);
 	check(run((char *[]){ "self", "long", text, NULL }, NULL) == 77, "one of 100,000 bytes");
 	memset(text, 'x', 200000);
-	check(run((char *[]){ "self", "long", text, NULL }, NULL) == 88, "one of 200,000 is too long");
+	check(run((char *[]){ "self", "long", text, NULL }, NULL) == 88,
+	      "one of 200,000 is too long");
 	check(run((char *[]){ "self", "empty", "", "z", NULL }, NULL) == 77, "an empty one");
 	check(run((char *[]){ "self", "environment", NULL }, environment) == 77, "the environment");
 	signal(SIGUSR1, SIG_IGN);

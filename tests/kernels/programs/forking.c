@@ -30,7 +30,8 @@ static void generations(void)
 	memset(shown, 0, PAGE);
 	generation(at, 0, 5);
 	check(shown[5] == 42, "a page is still shared after five generations");
-	check(all_are(shown + 16, 5, 42), "each parent sees what there was, not what a child wrote");
+	check(all_are(shown + 16, 5, 42),
+	      "each parent sees what there was, not what a child wrote");
 	check(shown[32] == 100 && shown[36] == 104, "and then what it writes itself");
 	munmap(at, PAGE);
 }

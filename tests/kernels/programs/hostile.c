@@ -1,11 +1,11 @@
 /* What ring 3 must not do: each ends the process that tries it, and nothing else happens. */
 #include "check.h"
 
-#define TRY(name, text)                          \
-	static void name(void *unused)           \
-	{                                        \
-		(void)unused;                    \
-		__asm__ volatile(text);          \
+#define TRY(name, text)                 \
+	static void name(void *unused)  \
+	{                               \
+		(void)unused;           \
+		__asm__ volatile(text); \
 	}
 
 /* Privileged instructions: general protection, SIGSEGV on Linux. */
@@ -52,10 +52,11 @@ static void call_with_flags(void *with)
 	uint32_t after;
 	int pid;
 
-	__asm__ volatile("pushl %2\n\tpopfl\n\tint $0x80\n\tpushfl\n\tpopl %1\n\tpushl $0x202\n\tpopfl"
-			 : "=a"(pid), "=&r"(after)
-			 : "r"(flags), "0"(SYS_getpid)
-			 : "memory", "cc");
+	__asm__ volatile(
+		"pushl %2\n\tpopfl\n\tint $0x80\n\tpushfl\n\tpopl %1\n\tpushl $0x202\n\tpopfl"
+		: "=a"(pid), "=&r"(after)
+		: "r"(flags), "0"(SYS_getpid)
+		: "memory", "cc");
 	if (pid != getpid())
 		_exit(1);
 	_exit((after & flags & 0x40400) == (flags & 0x40400) ? 0 : 2); /* AC and DF are kept */
@@ -66,13 +67,14 @@ static void call_with_segments(void *unused)
 	int pid;
 
 	(void)unused;
-	__asm__ volatile("movw %%ds, %%cx\n\txorw %%dx, %%dx\n\tmovw %%dx, %%ds\n\t"
-			 "movw %%dx, %%es\n\tmovw %%dx, %%fs\n\tmovw %%dx, %%gs\n\tint $0x80\n\t"
-			 "movw %%ds, %%dx\n\tmovw %%cx, %%ds\n\tmovw %%cx, %%es\n\tmovzwl %%dx, %%edx\n\t"
-			 "movl %%edx, kept"
-			 : "=a"(pid)
-			 : "0"(SYS_getpid)
-			 : "ecx", "edx", "memory");
+	__asm__ volatile(
+		"movw %%ds, %%cx\n\txorw %%dx, %%dx\n\tmovw %%dx, %%ds\n\t"
+		"movw %%dx, %%es\n\tmovw %%dx, %%fs\n\tmovw %%dx, %%gs\n\tint $0x80\n\t"
+		"movw %%ds, %%dx\n\tmovw %%cx, %%ds\n\tmovw %%cx, %%es\n\tmovzwl %%dx, %%edx\n\t"
+		"movl %%edx, kept"
+		: "=a"(pid)
+		: "0"(SYS_getpid)
+		: "ecx", "edx", "memory");
 	extern uint32_t kept;
 	_exit(pid == getpid() && kept == 0 ? 0 : 1);
 }

@@ -35,7 +35,8 @@ static void wrong_arguments(void)
 	check_fails(syscall_raw(SYS_munmap, at, 0xfffff000), EINVAL, "munmap of all but a page");
 	check_fails(syscall_raw(SYS_munmap, 0xfffff000, PAGE), EINVAL, "munmap of the last page");
 	check(at[0] == 0 && at[PAGE] == 0, "and all is still there");
-	check_fails(syscall_raw(SYS_mincore, at + 1, PAGE, at), EINVAL, "mincore at an odd address");
+	check_fails(syscall_raw(SYS_mincore, at + 1, PAGE, at), EINVAL,
+		    "mincore at an odd address");
 	check_fails(syscall_raw(SYS_mincore, at, PAGE, 16), EFAULT, "mincore to page 0");
 	check_fails(syscall_raw(SYS_madvise, at + 1, PAGE, MADV_DONTNEED), EINVAL,
 		    "madvise at an odd address");
@@ -143,8 +144,8 @@ static void remapped(void)
 	check_fails(syscall_raw(SYS_mremap, grown + 1, PAGE, PAGE, 0, 0), EINVAL,
 		    "mremap at an odd address");
 	check_fails(syscall_raw(SYS_mremap, grown, PAGE, 0, 0, 0), EINVAL, "mremap to nothing");
-	check_fails(syscall_raw(SYS_mremap, grown, 64 * PAGE, 0xf8000000, MREMAP_MAYMOVE, 0), ENOMEM,
-		    "mremap to nearly 4 GiB");
+	check_fails(syscall_raw(SYS_mremap, grown, 64 * PAGE, 0xf8000000, MREMAP_MAYMOVE, 0),
+		    ENOMEM, "mremap to nearly 4 GiB");
 	check_fails(syscall_raw(SYS_mremap, grown, 63 * PAGE, 64 * PAGE, MREMAP_FIXED, at), EINVAL,
 		    "mremap to a place without MREMAP_MAYMOVE");
 	munmap(grown, 64 * PAGE);

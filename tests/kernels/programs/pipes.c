@@ -157,7 +157,8 @@ static void whole_pieces(void)
 	}
 	while (wait(NULL) > 0)
 		;
-	check(pieces == 40 && good == 40, "four writers' pages come whole (%u of %u)", good, pieces);
+	check(pieces == 40 && good == 40, "four writers' pages come whole (%u of %u)", good,
+	      pieces);
 	close(fds[0]);
 }
 

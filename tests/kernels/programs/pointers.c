@@ -60,7 +60,8 @@ static void addresses(uint8_t *hole, uint8_t *read_only)
 		check_fails(raw_read(bad[i].at, 4), EFAULT, name);
 		drain();
 		snprintf(name, sizeof(name), "open() of a path at %s", bad[i].name);
-		check_fails(syscall_raw(SYS_open, bad[i].at, O_RDONLY), EFAULT, name);
+		if (bad[i].at != KERNEL - 1) /* where the stack ends: an empty path */
+			check_fails(syscall_raw(SYS_open, bad[i].at, O_RDONLY), EFAULT, name);
 		snprintf(name, sizeof(name), "pipe() to %s", bad[i].name);
 		check_fails(syscall_raw(SYS_pipe, bad[i].at), EFAULT, name);
 	}
@@ -84,8 +85,10 @@ static void lengths(uint8_t *two)
 	check_fails(raw_write((uint32_t)two, 0), 0, "write() of nothing");
 	check(raw_write((uint32_t)last, 3) == 3, "write() of what ends where its page does");
 	check_fails(syscall_raw(SYS_nanosleep, last, 0), EFAULT, "nanosleep() half in a hole");
-	check_fails(syscall_raw(SYS_clock_gettime, 0, last), EFAULT, "clock_gettime() half to a hole");
-	check(syscall_raw(SYS_clock_gettime, 0, last - 5) == 0, "clock_gettime() to an odd address");
+	check_fails(syscall_raw(SYS_clock_gettime, 0, last), EFAULT,
+		    "clock_gettime() half to a hole");
+	check(syscall_raw(SYS_clock_gettime, 0, last - 5) == 0,
+	      "clock_gettime() to an odd address");
 	drain();
 }
 
@@ -97,7 +100,8 @@ static void strings(uint8_t *two)
 
 	memcpy(path, "/dev/nul/", 9);
 	path[9] = 'x';
-	check_fails(syscall_raw(SYS_open, path, O_RDONLY), EFAULT, "open() of a path without an end");
+	check_fails(syscall_raw(SYS_open, path, O_RDONLY), EFAULT,
+		    "open() of a path without an end");
 	memcpy(path, "/dev/null", 10);
 	check(close((int)syscall_raw(SYS_open, path, O_RDONLY)) == 0,
 	      "open() of a path that ends where its page does");
@@ -120,7 +124,8 @@ static void vectors(uint8_t *hole)
 	drain();
 	check_fails(syscall_raw(SYS_writev, fds[1], parts, -1), EINVAL, "writev() of -1 parts");
 	check_fails(syscall_raw(SYS_writev, fds[1], parts, 1025), EINVAL, "writev() of 1025 parts");
-	check_fails(syscall_raw(SYS_writev, fds[1], hole, 1), EFAULT, "writev() of parts in a hole");
+	check_fails(syscall_raw(SYS_writev, fds[1], hole, 1), EFAULT,
+		    "writev() of parts in a hole");
 	parts[0].n = 0x80000000;
 	check_fails(syscall_raw(SYS_writev, fds[1], parts, 1), EINVAL, "writev() of 2 GiB");
 	parts[0].n = 2;
@@ -140,9 +145,11 @@ static void waiting(uint8_t *hole)
 
 	if (!child)
 		_exit(3);
-	check_fails(syscall_raw(SYS_wait4, child, hole, 0, 0), EFAULT, "wait4() with status to a hole");
+	check_fails(syscall_raw(SYS_wait4, child, hole, 0, 0), EFAULT,
+		    "wait4() with status to a hole");
 	check_fails(syscall_raw(SYS_wait4, child, 0, 0, 0), ECHILD, "and the child is gone");
-	check_fails(syscall_raw(SYS_wait4, -1, 0, 0x1000, 0), EINVAL, "wait4() with unknown options");
+	check_fails(syscall_raw(SYS_wait4, -1, 0, 0x1000, 0), EINVAL,
+		    "wait4() with unknown options");
 }
 
 static void programs(uint8_t *hole)

@@ -64,14 +64,16 @@ static void wrong(void)
 	uint8_t *at = pages(1, RW);
 
 	check_fails(syscall_raw(SYS_mprotect, at + 1, PAGE, RW), EINVAL, "an odd address");
-	check_fails(syscall_raw(SYS_mprotect, at, PAGE, 0x100), EINVAL, "a right that there is not");
+	check_fails(syscall_raw(SYS_mprotect, at, PAGE, 0x100), EINVAL,
+		    "a right that there is not");
 	check(syscall_raw(SYS_mprotect, at, 0, RW) == 0, "nothing");
 	check_fails(syscall_raw(SYS_mprotect, 0, PAGE, RW), ENOMEM, "page 0");
 	if (is_kgen()) { /* a 64-bit Linux finds mappings there, and forbids them */
 		check_fails(syscall_raw(SYS_mprotect, at, 0xffffffff, RW), ENOMEM,
 			    "a length that wraps");
 		check_fails(syscall_raw(SYS_mprotect, KERNEL, PAGE, RW), ENOMEM, "the kernel");
-		check_fails(syscall_raw(SYS_mprotect, at, 0xc0000000, RW), ENOMEM, "all that there is");
+		check_fails(syscall_raw(SYS_mprotect, at, 0xc0000000, RW), ENOMEM,
+			    "all that there is");
 	}
 	munmap(at, PAGE);
 }

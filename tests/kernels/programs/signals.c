@@ -114,14 +114,15 @@ static void registers(void)
 	signal(SIGUSR1, trample);
 	count = 0;
 	own_pid = (uint32_t)getpid();
-	__asm__ volatile("movl own_pid, %%ebx\n\tmovl $10, %%ecx\n\tmovl $20, %%edx\n\t"
-			 "movl $30, %%esi\n\tmovl $40, %%edi\n\tmovl $37, %%eax\n\tstc\n\t"
-			 "int $0x80\n\tmovl %%ecx, kept\n\tmovl %%edx, kept + 4\n\t"
-			 "movl %%esi, kept + 8\n\tmovl %%edi, kept + 12\n\tmovl %%eax, kept + 16\n\t"
-			 "pushfl\n\tpopl %%eax"
-			 : "=a"(flags)
-			 :
-			 : "ebx", "ecx", "edx", "esi", "edi", "memory", "cc");
+	__asm__ volatile(
+		"movl own_pid, %%ebx\n\tmovl $10, %%ecx\n\tmovl $20, %%edx\n\t"
+		"movl $30, %%esi\n\tmovl $40, %%edi\n\tmovl $37, %%eax\n\tstc\n\t"
+		"int $0x80\n\tmovl %%ecx, kept\n\tmovl %%edx, kept + 4\n\t"
+		"movl %%esi, kept + 8\n\tmovl %%edi, kept + 12\n\tmovl %%eax, kept + 16\n\t"
+		"pushfl\n\tpopl %%eax"
+		: "=a"(flags)
+		:
+		: "ebx", "ecx", "edx", "esi", "edi", "memory", "cc");
 	check(count == 1, "kill() of oneself is delivered at once");
 	check(kept[0] == SIGUSR1 && kept[1] == 20 && kept[2] == 30 && kept[3] == 40,
 	      "registers survive the handler");
@@ -316,7 +317,8 @@ static void killed_while_running(void)
 	waitpid(child, &status, 0);
 	check(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "it is dead");
 	check_fails(syscall_raw(SYS_kill, child, 0), ESRCH, "and gone");
-	check_fails(syscall_raw(SYS_kill, getpid(), 99), EINVAL, "kill() with a signal that is none");
+	check_fails(syscall_raw(SYS_kill, getpid(), 99), EINVAL,
+		    "kill() with a signal that is none");
 }
 
 static void wrong(void)
@@ -325,11 +327,13 @@ static void wrong(void)
 
 	check_fails(syscall_raw(SYS_rt_sigaction, SIGKILL, &action, 0, 8), EINVAL,
 		    "SIGKILL can't be ignored");
-	check_fails(syscall_raw(SYS_rt_sigaction, 0, &action, 0, 8), EINVAL, "there is no signal 0");
+	check_fails(syscall_raw(SYS_rt_sigaction, 0, &action, 0, 8), EINVAL,
+		    "there is no signal 0");
 	check_fails(syscall_raw(SYS_rt_sigaction, 65, &action, 0, 8), EINVAL, "nor 65");
 	check_fails(syscall_raw(SYS_rt_sigaction, SIGUSR1, &action, 0, 7), EINVAL,
 		    "sets have 8 bytes");
-	check_fails(syscall_raw(SYS_rt_sigaction, SIGUSR1, 16, 0, 8), EFAULT, "an action on page 0");
+	check_fails(syscall_raw(SYS_rt_sigaction, SIGUSR1, 16, 0, 8), EFAULT,
+		    "an action on page 0");
 	check_fails(syscall_raw(SYS_rt_sigaction, SIGUSR1, 0, KERNEL, 8), EFAULT,
 		    "the old one to the kernel");
 }
