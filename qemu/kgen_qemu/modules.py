@@ -45,6 +45,21 @@ def with_init(append: str, init: str | None) -> str:
     return append if init is None else f"{append} {INIT}={base_name(init)}".strip()
 
 
+def open_quote(arguments: str) -> str:
+    """The quote that arguments leave open, as the kernel reads them; empty if none."""
+    quote, taken = "", False
+    for char in arguments:
+        if taken:
+            taken = False
+        elif char == "\\" and quote != "'":
+            taken = True
+        elif char == quote:
+            quote = ""
+        elif not quote and char in "\"'":
+            quote = char
+    return quote
+
+
 def check_names(given: Iterable[str], manifest: Manifest, init: str | None) -> None:
     """Refuse (usage) modules that a kernel with user space could not tell apart by their names.
 
@@ -54,6 +69,10 @@ def check_names(given: Iterable[str], manifest: Manifest, init: str | None) -> N
         raise no_user_space(f"--init {init}", manifest)
     if USER_SPACE not in manifest.features:
         return
+    if init is not None and (quote := open_quote(init.partition(" ")[2])):
+        raise usage(
+            f"--init {init!r}: {quote} opens and does not close", f"close it, or write \\{quote}"
+        )
     files: dict[str, str] = {}
     for text in given:
         option = "--init" if text == init else "--module"

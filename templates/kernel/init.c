@@ -47,20 +47,46 @@ static const struct boot_module *find_module(const char *name)
 	return NULL;
 }
 
-/* Cut the words of `line` apart; `arguments` gets those after the first. */
+/*
+ * The word at `from` without its quotes, where it stands; returns what follows it. "..." and
+ * '...' keep blanks together; a backslash takes the next character as it is, but for '...'.
+ */
+static char *take_word(char *from)
+{
+	char *to = from;
+	char quote = '\0';
+	bool more;
+
+	for (; *from && (quote || *from != ' '); from++) {
+		if (*from == quote) {
+			quote = '\0';
+		} else if (!quote && (*from == '"' || *from == '\'')) {
+			quote = *from;
+		} else {
+			if (*from == '\\' && quote != '\'' && from[1])
+				from++;
+			*to++ = *from;
+		}
+	}
+	more = *from; /* it may be where the NUL goes */
+	*to = '\0';
+	return from + more;
+}
+
+/* Cut the words of `line` apart; `arguments` gets those after the first, which is a path. */
 static void split(char *line, const char *arguments[], unsigned most)
 {
 	unsigned count = 0;
 
 	while (*line && *line != ' ')
 		line++;
-	while (*line && count < most) {
+	while (count < most) {
 		while (*line == ' ')
-			*line++ = '\0';
-		if (*line)
-			arguments[count++] = line;
-		while (*line && *line != ' ')
 			line++;
+		if (!*line)
+			break;
+		arguments[count++] = line;
+		line = take_word(line);
 	}
 	arguments[count] = NULL;
 }
@@ -84,7 +110,7 @@ static uint32_t run_init(void)
 	return user_run(path, arguments);
 }
 
-bool run_programs(void)
+bool run_programs(void (*done)(enum boot_stage stage))
 {
 	struct free_profile before;
 	struct free_profile after;
@@ -99,5 +125,6 @@ bool run_programs(void)
 	kmalloc_shrink();
 	free_profile_read(&after);
 	BUG_ON(memcmp(&before, &after, sizeof(before))); /* a frame was lost */
+	done(STAGE_USER);
 	return !status;
 }

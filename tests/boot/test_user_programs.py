@@ -79,9 +79,7 @@ def test_a_program_passes(kernel: Path, boot: Boot, name: str) -> None:
 
 @pytest.mark.boot
 @pytest.mark.parametrize("name", NO_WP)
-def test_a_program_passes_where_ring_0_writes_anywhere(
-    kernel: Path, boot: Boot, name: str
-) -> None:
+def test_a_program_passes_where_ring_0_writes_anywhere(kernel: Path, boot: Boot, name: str) -> None:
     """As the kernel behaves on a 386. That none of its newer instructions ran is audited."""
     result = boot(kernel, append=f"init={name}", cpu="386", memory="16M", timeout=60)
     assert complaints(result.log.read_text()) == []
