@@ -1,11 +1,11 @@
-"""What the compiler made once in a run is not made again: a cache in the compiler's place.
+"""A cache in the compiler's place: nothing is compiled twice in a run.
 
 The kernels of tests differ in a few lines of their sources, but each is built in a folder of its
 own. A script goes in front of the compiler on PATH, by the same name. It has the source
 preprocessed, which is a tenth of the work, and takes the object from the cache if that text was
 compiled with these options before. kgen and ninja do everything else as ever.
 
-What is cached are compilations without a complaint, in the form that a build graph of kgen's gives
+Only compilations without a complaint are cached, in the form that a build graph of kgen's gives
 them; the compiler itself does the rest. An object is not kept if the assembler read a file.
 """
 

@@ -339,7 +339,11 @@ class Derived:
         """Names of the optional parts that this kernel has."""
         flags = self.kernel.features
         names = [name for name in type(flags).model_fields if getattr(flags, name)]
-        return (*names, "fail") if self.kernel.debug.fail else tuple(names)
+        if self.kernel.debug.fail:
+            names.append("fail")
+        if self.kernel.features.user_space and self.kernel.cpu.fpu == "x87":
+            names.append("x87")
+        return tuple(names)
 
 
 def derive(kernel: Kernel, origin: str = "description") -> Derived:

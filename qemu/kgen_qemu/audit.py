@@ -111,7 +111,7 @@ def audit(file: Path, image: Path | bytes, kernel_base: int, trace: Trace) -> Au
     found: dict[int, tuple[int, str]] = {}
     instructions = 0
     for block, times in Counter(ran).items():
-        here = dict(_decode(block))
+        here = dict(_decode(block, trace.x87))
         instructions += times * len(here)
         found |= here
     newer = {at: what for at, what in sorted(found.items()) if what[0] != 3}
@@ -181,13 +181,13 @@ def _leaves(block: Block) -> bool:
     )
 
 
-def _decode(block: Block) -> Iterator[tuple[int, tuple[int, str]]]:
+def _decode(block: Block, x87: bool) -> Iterator[tuple[int, tuple[int, str]]]:
     """(address, (family, text)) of each instruction; no text where a 386 has it."""
     from iced_x86 import Decoder
 
     start, code = block
     for instruction in Decoder(32, code, ip=start):
-        family = i386.first_family(instruction)
+        family = i386.first_family(instruction, x87=x87)
         if not family:
             at = instruction.ip32 - start
             yield instruction.ip32, (0, code[at : at + 8].hex(" "))

@@ -17,6 +17,10 @@ from kgen_qemu.leash import answer
 from kgen_qemu.manifest import Manifest
 
 MODES = ("off", "on", "exact")
+
+X87 = "x87"
+"""The manifest has it among the features of a kernel that saves an FPU's registers."""
+
 ONE_INSN_PER_TB = (8, 1)  # the QEMU in which -singlestep became an option of -accel tcg
 
 
@@ -25,13 +29,15 @@ class Trace:
     """What to log. ``ranges`` are linear addresses, ends included.
 
     ``exact``: one instruction a block, as the QEMU of ``version`` would have it
-    said. ``limit`` is the newest CPU family allowed, None if none is forbidden.
+    said. ``limit`` is the newest CPU family allowed, None if none is forbidden;
+    ``x87``: floating point is allowed in any case.
     """
 
     ranges: tuple[tuple[int, int], ...]
     limit: int | None = None
     exact: bool = False
     version: tuple[int, int] = (0, 0)
+    x87: bool = False
 
     @property
     def accel(self) -> str:
@@ -77,6 +83,7 @@ def trace(
         limit=limit,
         exact=mode == "exact",
         version=(qemu_version(binary) or (0, 0)) if mode == "exact" else (0, 0),
+        x87=X87 in manifest.features,
     )
 
 

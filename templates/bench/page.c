@@ -2,6 +2,7 @@
  * Workloads of the page allocator: alloc_pages() and free_pages(), from ZONE_ANY.
  */
 #include <kernel/bench.h>
+#include <kernel/bits.h>
 #include <mm/page.h>
 
 /* An uncounted pair first fills the hot list, which is not typical of a pair. */
@@ -105,7 +106,7 @@ bool bench_page_drain_random(struct bench *bench)
 /* Order k with probability 2^-(k+1), up to half the largest. */
 static unsigned random_order(void)
 {
-	return __builtin_ctz(bench_random(UINT32_MAX) | 1u << (MAX_ORDER / 2));
+	return lowest_bit(bench_random(UINT32_MAX) | 1u << (MAX_ORDER / 2));
 }
 
 /* A block of random order in a place; measured if there is a tally. */

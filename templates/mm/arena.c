@@ -25,6 +25,9 @@
  * their neighbours: O(log n), however long the run. The one exception is stated at
  * find_aligned().
  *
+ * It needs no memory but its own from the start, so addresses can be allocated when no page
+ * is left for a slab: then slabs and heap fall back to mappings.
+ *
  * A caller that wants guard pages allocates more pages than it maps.
  *
  * Invariants, verified by arena_check(): a node whose children are not stale
@@ -33,6 +36,7 @@
  *
  * Concurrency: none; one CPU, interrupts off.
  */
+#include <kernel/bits.h>
 #include <kernel/string.h>
 #include <mm/arena.h>
 
@@ -86,8 +90,7 @@ static inline struct arena_runs runs_of_word(uint32_t taken)
 {
 	if (!taken)
 		return (struct arena_runs){ ARENA_WORD, ARENA_WORD, ARENA_WORD };
-	return (struct arena_runs){ __builtin_ctz(taken), __builtin_clz(taken),
-				    longest_run(~taken) };
+	return (struct arena_runs){ lowest_bit(taken), zeros_above(taken), longest_run(~taken) };
 }
 
 /* --- the tree --------------------------------------------------------------- */
@@ -103,7 +106,7 @@ static inline uint32_t *word_of(struct arena *arena, size_t leaf)
 }
 
 /* First page of a node of `span` pages. */
-static inline size_t page_of(const struct arena *arena, size_t node, size_t span)
+static inline size_t first_page(const struct arena *arena, size_t node, size_t span)
 {
 	return node * span - arena->leaves * ARENA_WORD;
 }
@@ -155,7 +158,7 @@ static void settle(struct arena *arena, size_t leaf)
 {
 	size_t span = arena->leaves * ARENA_WORD;
 
-	for (unsigned up = __builtin_ctz(arena->leaves); up; up--) {
+	for (unsigned up = lowest_bit(arena->leaves); up; up--) {
 		size_t node = leaf >> up;
 		size_t best = arena->nodes[node].best;
 
@@ -259,12 +262,12 @@ static inline size_t descend(const struct arena *arena, size_t node, size_t span
 			continue;
 		node++;
 		if ((size_t)nodes[node - 1].tail + nodes[node].head >= pages)
-			return page_of(arena, node, span) - nodes[node - 1].tail;
+			return first_page(arena, node, span) - nodes[node - 1].tail;
 	}
 	if (nodes[node].best == span)
-		return page_of(arena, node, span);
-	return page_of(arena, node, span) +
-	       __builtin_ctz(starts_of(~arena->bits[node - arena->leaves], pages));
+		return first_page(arena, node, span);
+	return first_page(arena, node, span) +
+	       lowest_bit(starts_of(~arena->bits[node - arena->leaves], pages));
 }
 
 /* First page of the lowest run of `pages`; NOWHERE if there is none. */
@@ -294,15 +297,15 @@ static size_t find_from(struct arena *arena, size_t from, size_t pages)
 	taken = *word_of(arena, node) | ~mask(from % ARENA_WORD, ARENA_WORD);
 	starts = pages <= ARENA_WORD ? starts_of(~taken, pages) : 0;
 	if (starts)
-		return ALIGN_DOWN(from, ARENA_WORD) + __builtin_ctz(starts);
-	run = taken ? __builtin_clz(taken) : ARENA_WORD;
+		return ALIGN_DOWN(from, ARENA_WORD) + lowest_bit(starts);
+	run = taken ? zeros_above(taken) : ARENA_WORD;
 	for (; node > 1; node /= 2, span *= 2) {
 		const struct arena_runs *next = &arena->nodes[node + 1];
 
 		if (node & 1)
 			continue;
 		if (run + next->head >= pages)
-			return page_of(arena, node + 1, span) - run;
+			return first_page(arena, node + 1, span) - run;
 		if (next->best >= pages)
 			return descend(arena, node + 1, span, pages);
 		run = next->best == span ? run + span : next->tail;
@@ -394,7 +397,7 @@ bool arena_is_taken(const struct arena *arena, uintptr_t addr)
 	size_t leaf = leaf_of(arena, page);
 	size_t span = arena->leaves * ARENA_WORD;
 
-	for (size_t up = __builtin_ctz(arena->leaves); up; up--, span /= 2) {
+	for (size_t up = lowest_bit(arena->leaves); up; up--, span /= 2) {
 		size_t best = arena->nodes[leaf >> up].best;
 
 		if (!best || best == span)

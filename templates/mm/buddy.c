@@ -152,8 +152,6 @@ static HOT_LEAF NOINLINE uintptr_t alloc_by_halving(buddy_t *b, unsigned order)
 	unsigned from = order;
 	size_t frame;
 
-	if (!MAX_ORDER) /* or gcc warns of a block beyond the largest */
-		return PHYS_NONE;
 	do {
 		if (++from > b->max_order)
 			return PHYS_NONE;
@@ -272,7 +270,7 @@ void buddy_give_cached(buddy_t *b, const phys_addr_t *frames, size_t count)
 	if (count > 1 && frames[1] == frames[0] + PAGE_SIZE) {
 		while (frames < end)
 			frames += give_run(b, frames, end);
-	} else if (b->max_order == MAX_ORDER) {
+	} else if (is_unrolled_for(b)) {
 		buddy_give_unrolled(b, frames, count);
 	} else {
 		for (; frames < end; frames++)
@@ -336,7 +334,7 @@ static enum buddy_error check_counts(const buddy_t *b, const size_t *count, size
 
 enum buddy_error buddy_check(const buddy_t *b)
 {
-	size_t count[MAX_ORDER + 1] = { 0 };
+	size_t count[BUDDY_ORDERS] = { 0 };
 	size_t allocated = 0;
 	size_t frame = 0;
 

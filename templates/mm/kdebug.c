@@ -301,7 +301,7 @@ void *kmalloc_from(size_t size, size_t align, const void *site)
 		return ZERO_SIZE_PTR;
 	//% if debug.fail
 	if (fail_from(FAIL_KMALLOC, site)) {
-		kmalloc_counts.failures++;
+		kmalloc_failures++;
 		return NULL;
 	}
 	//% endif

@@ -43,7 +43,7 @@
  *
  * Concurrency: none; one CPU, interrupts off.
  */
-#include <arch/bitops.h>
+#include <kernel/bits.h>
 #include <kernel/string.h>
 #include <mm/kheap_block.h>
 #include <mm/kmalloc.h>
@@ -112,11 +112,11 @@ static NOINLINE size_t list_beyond(size_t list)
 	uint32_t rows = kheap.rows & (UINT32_MAX << 1 << (list / 32));
 
 	for (; rows; rows &= rows - 1) {
-		size_t row = __builtin_ctz(rows);
+		size_t row = lowest_bit(rows);
 		uint32_t bits = kheap.filled[row];
 
 		if (likely(bits))
-			return row * 32 + __builtin_ctz(bits);
+			return row * 32 + lowest_bit(bits);
 		clear_bit(&kheap.rows, row);
 	}
 	return 0;
@@ -137,7 +137,7 @@ static inline struct kheap_block *take_from(size_t list)
 	for (;;) {
 		uint32_t bits = kheap.filled[list / 32] >> (list % 32);
 
-		list = likely(bits) ? list + __builtin_ctz(bits) : list_beyond(list);
+		list = likely(bits) ? list + lowest_bit(bits) : list_beyond(list);
 		if (unlikely(!list))
 			return NULL;
 		block = kheap.lists[list];

@@ -9,9 +9,9 @@
  *
  * Concurrency: none; one CPU, interrupts off.
  */
-#include <arch/paging.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
+#include <mm/kblock.h>
 #include <mm/kheap.h>
 #include <mm/kmalloc.h>
 #include <mm/kmem.h>
@@ -25,20 +25,14 @@
 #include <mm/tier_names.h>
 //% endif
 
-struct kmalloc_counts kmalloc_counts;
-
-void kmalloc_account(long pages)
-{
-	kmalloc_counts.live_pages += pages;
-	kmalloc_counts.peak_pages = MAX(kmalloc_counts.peak_pages, kmalloc_counts.live_pages);
-}
+unsigned long kmalloc_failures;
 
 size_t kmalloc_shrink(void)
 {
-	size_t before = kmalloc_counts.live_pages;
+	size_t before = kblock_stats.live_pages;
 
 	reclaim_all();
-	return before - kmalloc_counts.live_pages;
+	return before - kblock_stats.live_pages;
 }
 
 /* --- running out ------------------------------------------------------------------- */
@@ -46,14 +40,14 @@ size_t kmalloc_shrink(void)
 /* Count a failure, in `times` as well. Returns whether it is to be logged. */
 static bool failure_is_news(unsigned long *times)
 {
-	kmalloc_counts.failures++;
+	kmalloc_failures++;
 	return is_news(++*times);
 }
 
 /* The end of a line about a failure. */
 static void print_caller(const void *site)
 {
-	printk(", failure %lu", kmalloc_counts.failures);
+	printk(", failure %lu", kmalloc_failures);
 	if (site)
 		printk(", from %p", site);
 }
@@ -132,36 +126,6 @@ static const char *small_fault(const void *pointer)
 }
 
 //% endif
-/* An allocated block of the page allocator in the direct map. */
-struct block {
-	uintptr_t start;
-	unsigned pages;
-	bool is_free;
-};
-
-/*
- * Find the block of an address. Returns false if it is in no block, but in the image or
- * the arena, for example.
- */
-static bool find_block(const void *pointer, struct block *block)
-{
-	for (unsigned order = 0; order <= MAX_ORDER; order++) {
-		uintptr_t start = ALIGN_DOWN((uintptr_t)pointer, PAGE_SIZE << order);
-		uint8_t state;
-
-		if (start - KERNEL_BASE >= DIRECT_MAP_LIMIT)
-			return false;
-		state = page_map[VIRT_TO_PHYS(start) / PAGE_SIZE];
-		*block = (struct block){ start, 1u << order, false };
-		if (kblock_is(pointer, order))
-			return true;
-		block->is_free = true;
-		if (state == (BUDDY_FREE | order) || (!order && state == BUDDY_CACHED))
-			return true;
-	}
-	return false;
-}
-
 /* Bytes inside a live block of the heap would look like an overwritten header. */
 static const char *heap_fault(const void *pointer, enum kheap_error error)
 {
@@ -197,9 +161,9 @@ static const char *pages_fault(const void *pointer)
 /* An address outside of slabs, chunks and large allocations. */
 static const char *stray_fault(const void *pointer)
 {
-	struct block block;
+	struct kblock block;
 
-	if (!find_block(pointer, &block))
+	if (!kblock_find(pointer, &block))
 		return mapping_fault(pointer) ?: "not an address of kmalloc's";
 	if (block.is_free)
 		return "nothing is allocated there: freed already?";
@@ -249,7 +213,7 @@ static void describe_object(const void *pointer, char *text, size_t size)
 void tier_describe(const void *pointer, char *text, size_t size)
 {
 	struct kheap_place place;
-	struct block block;
+	struct kblock block;
 
 	if (in_slab(pointer) && kmem_is_cache(slab_of(pointer)->cache))
 		describe_object(pointer, text, size);
@@ -259,7 +223,7 @@ void tier_describe(const void *pointer, char *text, size_t size)
 			 place.is_live ? "live" : "free", place.size);
 	else if (kblock_is(pointer, KHEAP_ORDER) && kheap_fault(pointer) != KHEAP_ERR_NOT_HEAP)
 		snprintf(text, size, "heap");
-	else if (find_block(pointer, &block))
+	else if (kblock_find(pointer, &block))
 		snprintf(text, size, "%u bytes into %u %s pages at 0x%x",
 			 (uintptr_t)pointer - block.start, block.pages,
 			 block.is_free ? "free" : "allocated", block.start);
@@ -275,6 +239,17 @@ void kmalloc_refuse(const char *caller, const void *pointer, const char *fault)
 	panic("%s(%p): %s (%s)", caller, pointer, fault, place);
 }
 
+//% if debug.poison
+void poison_found(const void *where)
+{
+	char place[PLACE_MAX];
+
+	tier_describe(where, place, sizeof(place));
+	panic("free memory was written at %p: now 0x%02x (%s)", where, *(const uint8_t *)where,
+	      place);
+}
+
+//% endif
 void kmalloc_describe(uintptr_t addr, char *text, size_t size)
 {
 	large_describe(addr, text, size);
@@ -288,9 +263,9 @@ void kmalloc_stats_read(struct kmalloc_stats *stats)
 
 	*stats = (struct kmalloc_stats){
 		.allocs = kheap.allocs + large_stats.allocs,
-		.failures = kmalloc_counts.failures,
-		.live_pages = kmalloc_counts.live_pages,
-		.peak_pages = kmalloc_counts.peak_pages,
+		.failures = kmalloc_failures,
+		.live_pages = kblock_stats.live_pages,
+		.peak_pages = kblock_stats.peak_pages,
 	};
 	//% if kmalloc.classes
 	for (unsigned i = 0; i < KMALLOC_CLASS_COUNT; i++) {

@@ -9,7 +9,7 @@
 void *kmalloc_from(size_t size, size_t align, const void *site)
 {
 	if (size && fail_from(FAIL_KMALLOC, site)) {
-		kmalloc_counts.failures++;
+		kmalloc_failures++;
 		return NULL;
 	}
 	return tier_alloc_aligned(size, align);

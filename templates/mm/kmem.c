@@ -5,10 +5,8 @@
  * one list, oldest first, so that someone can look after them: verify them, print
  * their counters, return what they do not need.
  *
- * This is the shell around the core: it takes blocks of pages from the direct map,
- * and panics on what the core refuses.
+ * This is the shell around the core: it panics on what the core refuses.
  */
-#include <arch/paging.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
@@ -27,35 +25,6 @@ static struct kmem_cache *caches;
 
 unsigned long kmem_failures;
 
-/* --- pages ------------------------------------------------------------------ */
-
-void *kblock_alloc(unsigned order)
-{
-	phys_addr_t block = alloc_pages(ZONE_DIRECT, order);
-
-	if (!block)
-		return NULL;
-	kmalloc_account(1l << order);
-	return phys_to_virt(block);
-}
-
-void kblock_free(void *block, unsigned order)
-{
-	kmalloc_account(-(1l << order));
-	free_pages(VIRT_TO_PHYS((uintptr_t)block), order);
-}
-
-//% if debug.poison
-void poison_found(const void *where)
-{
-	char place[PLACE_MAX];
-
-	tier_describe(where, place, sizeof(place));
-	panic("free memory was written at %p: now 0x%02x (%s)", where, *(const uint8_t *)where,
-	      place);
-}
-
-//% endif
 /* --- the list of caches --------------------------------------------------------- */
 
 void kmem_register(struct kmem_cache *cache)

@@ -160,18 +160,19 @@ static void build_direct_map(void)
 	}
 }
 
-/* The number of pages that the direct map maps. */
+/* The number of pages that the direct map maps; entries of a table past its end are absent. */
 static size_t count_direct_pages(void)
 {
 	size_t pages = 0;
 
-	for (phys_addr_t phys = 0; phys < direct_end; phys += PAGE_SIZE) {
-		if (*direct_pde(phys) & PTE_LARGE) {
+	for (phys_addr_t phys = 0; phys < direct_end; phys += TABLE_SPAN) {
+		const uint32_t *table = direct_pte(phys);
+
+		if (*direct_pde(phys) & PTE_LARGE)
 			pages += TABLE_ENTRIES;
-			phys += TABLE_SPAN - PAGE_SIZE;
-		} else {
-			pages += *direct_pte(phys) & PTE_PRESENT;
-		}
+		else
+			for (size_t i = 0; i < TABLE_ENTRIES; i++)
+				pages += table[i] & PTE_PRESENT;
 	}
 	return pages;
 }
@@ -214,16 +215,24 @@ void paging_report(void)
 
 /* --- verifying --------------------------------------------------------------- */
 
+/* Whether entries show the frames from `phys` on, those that are present. */
+static bool is_linear(const uint32_t *entries, size_t count, phys_addr_t phys)
+{
+	for (size_t i = 0; i < count; i++) {
+		if ((entries[i] & PTE_PRESENT) && (entries[i] & PTE_FRAME) != phys + i * PAGE_SIZE)
+			return false;
+	}
+	return true;
+}
+
 static const char *check_direct(void)
 {
-	for (phys_addr_t phys = 0; phys < direct_end; phys += PAGE_SIZE) {
-		uint32_t pde = *direct_pde(phys);
-		uint32_t pte = pde & PTE_LARGE ? pde : *direct_pte(phys);
+	for (phys_addr_t phys = 0; phys < direct_end; phys += TABLE_SPAN) {
+		const uint32_t *pde = direct_pde(phys);
+		bool large = *pde & PTE_LARGE;
 
-		if ((pte & PTE_PRESENT) && (pte & PTE_FRAME) != phys)
+		if (!is_linear(large ? pde : direct_pte(phys), large ? 1 : TABLE_ENTRIES, phys))
 			return "the direct map is not linear";
-		if (pde & PTE_LARGE)
-			phys += TABLE_SPAN - PAGE_SIZE;
 	}
 	if (count_direct_pages() != paging_stats.direct_pages)
 		return "the direct map has grown or shrunk";

@@ -16,7 +16,6 @@
 #include <kernel/printk.h>
 #include <mm/kblock.h>
 #include <mm/kmalloc.h>
-#include <mm/kmem.h>
 #include <mm/large.h>
 #include <mm/page.h>
 #include <mm/tiers.h>

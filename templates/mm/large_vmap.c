@@ -28,6 +28,7 @@
  */
 #include <arch/paging.h>
 #include <kernel/printk.h>
+#include <mm/kblock.h>
 #include <mm/kmalloc.h>
 #include <mm/large.h>
 #include <mm/tiers.h>
@@ -67,7 +68,7 @@ void *large_alloc(size_t size, size_t align)
 		return NULL;
 	*header_of(pointer) = (block_header_t){ size, kmalloc_magic(pointer, size) };
 	large_stats.allocs++;
-	kmalloc_account(pages);
+	kblock_account(pages);
 	return pointer;
 }
 
@@ -97,7 +98,7 @@ void large_free(void *pointer)
 	header_of(pointer)->magic = 0;
 	vm_unmap(mapping_of(pointer), pages);
 	large_stats.frees++;
-	kmalloc_account(-(long)pages);
+	kblock_account(-(long)pages);
 }
 
 size_t large_room(const void *pointer)

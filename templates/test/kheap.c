@@ -1,9 +1,9 @@
 /* Tests of the heap, on the machine's own memory. */
 #include <kernel/ktest.h>
 #include <kernel/string.h>
+#include <mm/kblock.h>
 #include <mm/kheap.h>
 #include <mm/kmalloc.h>
-#include <mm/kmem.h>
 #include <mm/large.h>
 #include <mm/page.h>
 
@@ -33,7 +33,7 @@ static void heap_free(void *pointer)
 }
 
 /* Fill `blocks`; false if one is missing. */
-static bool allocate(void *blocks[], unsigned count)
+static bool allocate_each(void *blocks[], unsigned count)
 {
 	bool all = true;
 
@@ -42,14 +42,14 @@ static bool allocate(void *blocks[], unsigned count)
 	return all;
 }
 
-static void release(void *blocks[], unsigned count)
+static void free_each(void *blocks[], unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
 		heap_free(blocks[i]);
 }
 
 /* The next block, if this one has so many bytes. */
-static struct kheap_block *block_after(void *pointer, size_t size)
+static struct kheap_block *block_past(void *pointer, size_t size)
 {
 	size_t length = ALIGN_UP(size + 12, KHEAP_GRANULE);
 
@@ -65,7 +65,7 @@ KTEST(kheap, merges_what_is_freed)
 	for (unsigned i = 0; i < ARRAY_SIZE(orders); i++) {
 		void *blocks[3];
 
-		KTEST_EXPECT(test, allocate(blocks, 3));
+		KTEST_EXPECT(test, allocate_each(blocks, 3));
 		for (unsigned j = 0; j < 3; j++) {
 			heap_free(blocks[orders[i][j]]);
 			KTEST_EXPECT_EQ(test, kheap_check(), KHEAP_OK);
@@ -122,9 +122,9 @@ KTEST(kheap, keeps_one_empty_chunk)
 
 	kheap_shrink();
 	chunks = kheap.chunk_count;
-	KTEST_EXPECT(test, allocate(blocks, ARRAY_SIZE(blocks)));
+	KTEST_EXPECT(test, allocate_each(blocks, ARRAY_SIZE(blocks)));
 	KTEST_EXPECT_GE(test, kheap.chunk_count, chunks + 2);
-	release(blocks, ARRAY_SIZE(blocks));
+	free_each(blocks, ARRAY_SIZE(blocks));
 	KTEST_EXPECT_LE(test, kheap.chunk_count, chunks + 1);
 	kheap_shrink();
 	KTEST_EXPECT_EQ(test, kheap.chunk_count, chunks);
@@ -162,7 +162,7 @@ KTEST(kheap, grows_into_what_is_free_alone)
 	struct kheap_block saved;
 
 	KTEST_ASSERT_OR(test, pointer && wall, out);
-	block = block_after(pointer, 1000);
+	block = block_past(pointer, 1000);
 	if (block != kheap_block_of(wall))
 		goto out;
 	saved = *block;
@@ -207,7 +207,7 @@ KTEST(kheap, refuses_what_was_overwritten)
 	KTEST_EXPECT_EQ(test, kheap_fault(second), KHEAP_OK);
 	KTEST_EXPECT_EQ(test, kheap_fault(second + 8), KHEAP_ERR_NOT_HEAP);
 	KTEST_EXPECT_NE(test, kheap_fault(second + 16), KHEAP_OK);
-	tail = (uint32_t *)block_after(second, 1000) - 1;
+	tail = (uint32_t *)block_past(second, 1000) - 1;
 	saved = *tail;
 	*(char *)tail = 0; /* one byte too far */
 	KTEST_EXPECT_EQ(test, kheap_fault(second), KHEAP_ERR_TAIL);

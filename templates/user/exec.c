@@ -127,8 +127,9 @@ static int32_t find_program(const char *path, struct program_arguments *argument
 			wrong = parse_elf(*node, image);
 			if (!wrong)
 				return 0;
-			log_line("user: %s: %s (%s[%d])", path, elf_strerror(wrong), current->name,
-				 current->pid);
+			if (wrong != ELF_ERR_MAGIC) /* a shell reads it as a script then */
+				log_line("user: %s: %s (%s[%d])", path, elf_strerror(wrong),
+					 current->name, current->pid);
 			node_put(*node);
 			return elf_errno(wrong);
 		}

@@ -81,8 +81,8 @@ void space_print(struct space *space)
 	       space->committed, space->tables);
 }
 
-/* Frames that others map as well: with a count above 1, or not the space's at all. */
-static uint32_t count_shared(const struct space *space)
+/* Frames with a count above 1, or not the space's at all. */
+uint32_t space_shared(const struct space *space)
 {
 	uint32_t shared = 0;
 
@@ -107,7 +107,6 @@ void space_use(const struct space *space, struct space_use *use)
 {
 	*use = (struct space_use){
 		.resident = space->resident,
-		.shared = count_shared(space),
 		.committed = space->committed,
 		.tables = space->tables,
 		.peak = space->peak,

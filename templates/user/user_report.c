@@ -11,10 +11,12 @@
 struct user_totals user_totals;
 
 /* Pages of one process; its key begins with its number. */
-static void report_process(int32_t pid, const struct space_use *use)
+static void report_process(const struct process *process, const struct space_use *use)
 {
+	int32_t pid = process->pid;
+
 	kgen_stat(use->resident, "user.%d.resident", pid);
-	kgen_stat(use->shared, "user.%d.shared", pid);
+	kgen_stat(space_shared(process->space), "user.%d.shared", pid);
 	kgen_stat(use->committed, "user.%d.committed", pid);
 	kgen_stat(use->tables, "user.%d.tables", pid);
 	kgen_stat(use->peak, "user.%d.peak", pid);
@@ -32,9 +34,9 @@ static void print_process(const struct process *process, const struct space_use 
 		 "%u promised, %u tables; faults: %u zeroed, %u zero page, %u copied, %u sole, "
 		 "%u file, %u around",
 		 process->name, process->pid, process->status, timer_ticks - process->started,
-		 use->resident, use->shared, use->peak, use->committed, use->tables,
-		 use->faults.zero, use->faults.zero_page, use->faults.copy, use->faults.sole,
-		 use->faults.file, use->faults.around);
+		 use->resident, space_shared(process->space), use->peak, use->committed,
+		 use->tables, use->faults.zero, use->faults.zero_page, use->faults.copy,
+		 use->faults.sole, use->faults.file, use->faults.around);
 }
 
 void user_account(const struct process *process)
@@ -45,7 +47,7 @@ void user_account(const struct process *process)
 		return;
 	space_use(process->space, &use);
 	if (process->pid == 1)
-		report_process(process->pid, &use);
+		report_process(process, &use);
 	if (user_totals.tells_all)
 		print_process(process, &use);
 }

@@ -13,7 +13,6 @@ CHECK = "mm/kmalloc_check.c"
 SLAB = "mm/slab.c"
 SLAB_HEADER = "include/mm/slab.h"
 HEAP = "mm/kheap.c"
-HEAP_BLOCK = "include/mm/kheap_block.h"
 HEAP_CHECK = "mm/kheap_check.c"
 LARGE = "mm/large_vmap.c"
 VMALLOC = "mm/vmalloc.c"
@@ -90,14 +89,6 @@ KMALLOC_MUTANTS = [
         "kmalloc.keeps_its_allocations_apart",
     ),
     Mutant(
-        "empty_slab_forgotten",
-        SLAB,
-        "\tif (cache->spare)\n\t\treturn_slab(slab);\n\telse\n\t\tcache->spare = slab;",
-        "\tcache->spare = slab;",
-        FAIL,
-        "all_memory_is_free_again",
-    ),
-    Mutant(
         "slab_not_given_back",
         SLAB,
         "\tkblock_free(slab, SLAB_ORDER);\n",
@@ -114,14 +105,6 @@ KMALLOC_MUTANTS = [
         r"kmem_cache_free\(pair, 0x\w+\): it is free already",
     ),
     # --- the heap ---
-    Mutant(
-        "heap_header_forgotten_in_the_size",
-        HEAP_BLOCK,
-        "return (size + 3 * sizeof(uint32_t) + KHEAP_GRANULE - 1) / KHEAP_GRANULE;",
-        "return (size + sizeof(uint32_t) + KHEAP_GRANULE - 1) / KHEAP_GRANULE;",
-        PANIC,
-        "the bytes past its end were overwritten|page fault: write to 0x7: null page",
-    ),
     unnoticed(
         "heap_tail_unchecked_by_kfree",
         HEAP,
@@ -154,14 +137,6 @@ KMALLOC_MUTANTS = [
         "",
         "free_stale",
         _NO_MAGIC,
-    ),
-    Mutant(
-        "large_header_forgotten_in_the_size",
-        LARGE,
-        "(size % PAGE_SIZE + offset + PAGE_SIZE - 1) / PAGE_SIZE;",
-        "(size % PAGE_SIZE + 0 * offset + PAGE_SIZE - 1) / PAGE_SIZE;",
-        PANIC,
-        "page fault: write to .*: guard after an allocation of",
     ),
     # --- mappings ---
     Mutant(
@@ -219,14 +194,6 @@ KMALLOC_MUTANTS = [
         "\tfree_flushed(&range);\n",
         PANIC,
         "kfree.*: its header does not have the magic",
-    ),
-    Mutant(
-        "more_wait_than_are_remembered",
-        VMALLOC,
-        "if (vm.lazy.count == VMALLOC_LAZY)",
-        "if (vm.lazy.count == 2 * VMALLOC_LAZY)",
-        PANIC,
-        r"BUG at src/mm/vmalloc.c:\d+: !arena_free|free_pages\(.*: it is free already",
     ),
     Mutant(
         "many_pages_are_not_gathered",

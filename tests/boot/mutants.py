@@ -84,7 +84,6 @@ def unnoticed(name: str, source: str, old: str, new: str, trip: str, panic: str)
 
 
 BUDDY = "mm/buddy.c"
-INDEX = "include/mm/buddy_index.h"
 MEMBLOCK = "mm/memblock.c"
 MEMMAP = "mm/memmap.c"
 EARLY = "mm/early.c"
@@ -139,38 +138,6 @@ PAGE_MUTANTS = [
     # --- the others ---
     # --- buddy ---
     Mutant(
-        "wrong_buddy",
-        BUDDY,
-        "b->map[frame ^ block_pages(order)] ==",
-        "b->map[frame + block_pages(order)] ==",
-        PANIC,
-        "page fault: write to 0xa5a5a5a5",
-    ),
-    Mutant(
-        "allocated_block_not_marked",
-        BUDDY,
-        "\tframe = index_take(b, order);\n\tb->map[frame] = BUDDY_ALLOCATED | order;\n",
-        "\tframe = index_take(b, order);\n",
-        PANIC,
-        r"free_pages\(0x\w+, \d+\).*: it is free already",
-    ),
-    Mutant(
-        "halved_block_not_marked",
-        BUDDY,
-        "\t} while (from > order);\n\tb->map[frame] = BUDDY_ALLOCATED | order;\n",
-        "\t} while (from > order);\n",
-        PANIC,
-        r"free_pages\(0x\w+, 1\).*: it is free already",
-    ),
-    Mutant(
-        "freed_block_not_marked",
-        INDEX,
-        "b->map[frame] = BUDDY_FREE | order;",
-        "(void)frame;",
-        PANIC,
-        r"BUG at src/kernel/main.c:\d+: pages_check",
-    ),
-    Mutant(
         "double_free_accepted",
         BUDDY,
         "b->map[frame] != (BUDDY_ALLOCATED | order))",
@@ -186,14 +153,6 @@ PAGE_MUTANTS = [
         "if ((state && !order) || addr",
         "free_wrong_order",
         r"free_pages\(0x\w+, 1\), zone normal: the block has another order",
-    ),
-    Mutant(
-        "drained_frames_lost",
-        PAGE,
-        "buddy_give_cached(&hot_zone->buddy, hot.frames, count);",
-        ";",
-        FAIL,
-        "all_memory_is_free_again",
     ),
     # --- memory map, memblock ---
     Mutant(
@@ -211,14 +170,6 @@ PAGE_MUTANTS = [
         "rank(entry->type) < rank(strictest->type)",
         FAIL,
         "memmap.reserved_wins",
-    ),
-    Mutant(
-        "hand_over_ignores_reserved",
-        MEMBLOCK,
-        "*taken = reserved_above(mb, start);",
-        "*taken = start ? NULL : reserved_above(mb, start);",
-        PANIC,
-        "page fault: write to 0xc0100000: read-only text",
     ),
     Mutant(
         "page_0_handed_out",

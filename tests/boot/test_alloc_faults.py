@@ -50,7 +50,7 @@ BLIND = (
     Edit(
         "mm/kmalloc_check.c",
         "\tenum kheap_error error = KHEAP_ERR_NOT_HEAP;\n\n",
-        "\tenum kheap_error error = 0;\n\n\tif (kmalloc_counts.peak_pages)\n"
+        "\tenum kheap_error error = 0;\n\n\tif (kblock_stats.peak_pages)\n"
         "\t\treturn (struct lookup){ in_slab(pointer) ? TIER_SLAB :\n"
         "\t\t\tlarge_owns(pointer) ? TIER_PAGES : TIER_HEAP, NULL };\n",
     ),
@@ -69,7 +69,7 @@ BLIND = (
 BLIND_WATCH = Edit(
     "mm/kdebug.c",
     "\tif (!fault)\n\t\treturn;\n\twatch",
-    "\tif (!fault || kmalloc_counts.peak_pages)\n\t\treturn;\n\twatch",
+    "\tif (!fault || kblock_stats.peak_pages)\n\t\treturn;\n\twatch",
 )
 
 # --- what lies at an address ---------------------------------------------------------
@@ -338,7 +338,7 @@ REQUESTS = [
             "still there: 1",
         ),
         9,
-        Edit("mm/kmalloc_check.c", "\tkmalloc_counts.failures++;\n", ""),
+        Edit("mm/kmalloc_check.c", "\tkmalloc_failures++;\n", ""),
     ),
     Request(
         "product",

@@ -38,7 +38,8 @@ PROGRAMS = ("program/", "programs/")
 
 KERNEL_HEADERS = {
     **dict.fromkeys(
-        ("cmdline", "console", "fail", "ktest", "panic", "printk", "string", "types"), "base"
+        ("bits", "cmdline", "console", "fail", "ktest", "panic", "printk", "string", "types"),
+        "base",
     ),
     "boot_info": "mm",
 }

@@ -29,6 +29,22 @@ BUDDY_MUTANTS = {
             "} while (from > order); b->map[frame] = BUDDY_ALLOCATED;",
         ),
     ),
+    "allocated block not marked": (
+        "search",
+        Edit(
+            BUDDY_C,
+            "frame = index_take(b, order); b->map[frame] = BUDDY_ALLOCATED | order;",
+            "frame = index_take(b, order);",
+        ),
+    ),
+    "halved block not marked": (
+        "search",
+        Edit(
+            BUDDY_C,
+            "} while (from > order); b->map[frame] = BUDDY_ALLOCATED | order;",
+            "} while (from > order);",
+        ),
+    ),
     "no such order": ("search", Edit(BUDDY_C, "if (order > b->max_order) return PHYS_NONE;", "")),
     "free blocks not counted": (
         "search",
@@ -53,6 +69,18 @@ BUDDY_MUTANTS = {
             BUDDY_C,
             "return (uint8_t)order < b->max_order && b->map[frame ^",
             "return b->map[frame ^",
+        ),
+    ),
+    "free block not marked": (
+        "search",
+        Edit(INDEX_H, "b->map[frame] = BUDDY_FREE | order;", ""),
+    ),
+    "wrong buddy looked at": (
+        "search",
+        Edit(
+            BUDDY_C,
+            "b->map[frame ^ block_pages(order)] == (uint8_t)",
+            "b->map[frame + block_pages(order)] == (uint8_t)",
         ),
     ),
     "wrong buddy": (
@@ -285,8 +313,8 @@ BITMAP_MUTANTS = {
         "search bitmaps",
         Edit(
             INDEX_H,
-            "bit = bit * 32 + __builtin_ctz(b->bits[order][level][bit]);",
-            "bit = bit * 32 + 31 - __builtin_clz(b->bits[order][level][bit]);",
+            "bit = bit * 32 + lowest_bit(b->bits[order][level][bit]);",
+            "bit = bit * 32 + highest_bit(b->bits[order][level][bit]);",
         ),
     ),
     "bits check: range": ("access bitmaps", Edit(INDEX_H, "bit >= bits ||", "")),

@@ -216,6 +216,7 @@ int run(void)
 	try_largest();
 	try_lazy();
 	try_flush_of_few();
+	try_spare_without_frames();
 	try_refill();
 	create_caches();
 	try_forged_slab();

@@ -103,6 +103,28 @@ void try_flush_of_few(void)
 	vm_purge();
 }
 
+/* Frames run out at the first page of a spare range, which had linked to the next one. */
+void try_spare_without_frames(void)
+{
+	static phys_addr_t taken[8192];
+	void *small[3];
+	size_t count = 0;
+
+	kmalloc_shrink();
+	for (unsigned i = 0; i < ARRAY_SIZE(small); i++)
+		small[i] = vmalloc(1);
+	for (unsigned i = 0; i < ARRAY_SIZE(small); i++)
+		vfree(small[i]);
+	vm_purge(); /* their addresses are spare */
+	while (free_page_count() && count < ARRAY_SIZE(taken))
+		taken[count++] = alloc_pages(ZONE_ANY, 0);
+	if (free_page_count() || vmalloc(1))
+		wrong("a mapping without a frame");
+	while (count)
+		free_pages(taken[--count], 0);
+	check("a spare range without frames");
+}
+
 /* A forged slab, in pages that are not a slab's. */
 void try_forged_slab(void)
 {

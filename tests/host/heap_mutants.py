@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from tests.mutation import Edit
 
-KMALLOC_C, CHECK_C, KREALLOC_C, KMEM_C, SLAB_C, KHEAP_C, KHEAP_CHECK_C, LARGE_C = (
+KMALLOC_C, CHECK_C, KREALLOC_C, KBLOCK_C, SLAB_C, KHEAP_C, KHEAP_CHECK_C, LARGE_C = (
     f"mm/{name}.c"
     for name in (
-        *("kmalloc", "kmalloc_check", "krealloc", "kmem", "slab", "kheap", "kheap_check"),
+        *("kmalloc", "kmalloc_check", "krealloc", "kblock", "slab", "kheap", "kheap_check"),
         "large_vmap",
     )
 )
@@ -19,7 +19,7 @@ VMALLOC_CHECK_C = "mm/vmalloc_check.c"
 RECLAIM_C = "mm/reclaim.c"
 SLAB_H = "include/mm/slab.h"
 KHEAP_BLOCK_H = "include/mm/kheap_block.h"
-KMEM_H = "include/mm/kmem.h"
+KBLOCK_H = "include/mm/kblock.h"
 
 _EDITS = {
     # --- slabs
@@ -81,8 +81,8 @@ _EDITS = {
     "kheap: an emptied list's bit believed": Edit(KHEAP_C, "if (likely(block)) break;", "break;"),
     "kheap: rows of lists not looked through": Edit(
         KHEAP_C,
-        "list = likely(bits) ? list + __builtin_ctz(bits) : list_beyond(list);",
-        "list = bits ? list + __builtin_ctz(bits) : 0;",
+        "list = likely(bits) ? list + lowest_bit(bits) : list_beyond(list);",
+        "list = bits ? list + lowest_bit(bits) : 0;",
     ),
     "kheap: smaller ones of the same row taken": Edit(
         KHEAP_C, "(UINT32_MAX << 1 << (list / 32))", "(UINT32_MAX << (list / 32))"
@@ -111,6 +111,11 @@ _EDITS = {
         KHEAP_CHECK_C,
         "if (unlikely(block->magic != kmalloc_magic(pointer, block->size)))",
         "if (0)",
+    ),
+    "slab: an empty one beside the spare is forgotten": Edit(
+        SLAB_C,
+        "if (cache->spare) return_slab(slab); else cache->spare = slab;",
+        "cache->spare = slab;",
     ),
     # --- kmalloc
     "kmalloc: magic unchecked when a slab's is freed": Edit(
@@ -155,10 +160,10 @@ _EDITS = {
         KREALLOC_C, "if (__builtin_mul_overflow(n, size, &bytes))", "bytes = n * size; if (0)"
     ),
     "kmalloc: a slot grows": Edit(KREALLOC_C, "if (size > room ||", "if ("),
-    "kmem: any block of pages is a slab": Edit(
-        KMEM_H, "if (addr - KERNEL_BASE >= DIRECT_MAP_LIMIT) return false;", "return true;"
+    "kblock: any block of pages is a slab": Edit(
+        KBLOCK_H, "if (addr - KERNEL_BASE >= DIRECT_MAP_LIMIT) return false;", "return true;"
     ),
-    "kmem: pages not counted": Edit(KMEM_C, "kmalloc_account(-(1l << order));", ""),
+    "kblock: pages not counted": Edit(KBLOCK_C, "kblock_account(-(1l << order));", ""),
     # --- pages of their own
     "large: a page too few": Edit(
         LARGE_C, "(size % PAGE_SIZE + offset + PAGE_SIZE - 1)", "(size % PAGE_SIZE + offset)"
@@ -181,7 +186,7 @@ _EDITS = {
         "if (pages_of(pointer, size) != pages_of(pointer, header_of(pointer)->size)) return false;",
         "",
     ),
-    "large: pages not counted": Edit(LARGE_C, "kmalloc_account(-(long)pages);", ""),
+    "large: pages not counted": Edit(LARGE_C, "kblock_account(-(long)pages);", ""),
     # --- vmalloc
     "vmalloc: frames freed without a flush": Edit(VMALLOC_C, "flush(); for", "for"),
     "vmalloc: flushed in part": Edit(
@@ -194,6 +199,11 @@ _EDITS = {
         "if (vm.lazy.count == VMALLOC_LAZY) vm_purge();",
         "",
     ),
+    "vmalloc: more wait than are remembered": Edit(
+        VMALLOC_C,
+        "if (vm.lazy.count == VMALLOC_LAZY) vm_purge();",
+        "if (vm.lazy.count == 2 * VMALLOC_LAZY) vm_purge();",
+    ),
     "vmalloc: frames lost": Edit(VMALLOC_C, "if (frame) free_pages(frame, 0);", ""),
     "vmalloc: guards lost": Edit(
         VMALLOC_C, "vm.entries[page + reach] == ENTRY_GUARD) reach++;", "0) reach++;"
@@ -203,6 +213,9 @@ _EDITS = {
     ),
     "vmalloc: a spare range handed out twice": Edit(
         VMALLOC_C, "vm.spare[reach] = vm.entries[found - 1] >> ENTRY_NEXT_SHIFT;", ""
+    ),
+    "vmalloc: a link passes for a frame": Edit(
+        VMALLOC_C, "vm.entries[found - 1] = ENTRY_SPARE; /* a link", "/* a link"
     ),
     "vmalloc: spare addresses for any alignment": Edit(VMALLOC_C, "if (align == 1) found", "found"),
     "vmalloc: half a mapping stays": Edit(
@@ -240,6 +253,7 @@ ALWAYS = frozenset(
         "slab: a full one never comes back",
         "slab: an empty one stays partial",
         "slab: another cache's object accepted",
+        "slab: an empty one beside the spare is forgotten",
         "kheap: not merged with the block after it",
         "kheap: not merged with the block before",
         "kheap: tag at the end forgotten",
@@ -252,6 +266,8 @@ ALWAYS = frozenset(
         "large: no guard page",
         "vmalloc: frames lost",
         "vmalloc: frames that wait are not waited for",
+        "vmalloc: a link passes for a frame",
+        "vmalloc: more wait than are remembered",
     )
 )
 """Their changes once had a boot each. The walk stands for it, so it is in every run."""

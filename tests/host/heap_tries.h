@@ -17,6 +17,7 @@ void try_device(void);
 void try_largest(void);
 void try_lazy(void);
 void try_flush_of_few(void);
+void try_spare_without_frames(void);
 void try_refill(void);
 
 /* The same, with the caches of the model. */

@@ -123,6 +123,9 @@ _HOT = {
     "drained into another zone": Edit(
         PAGE_C, "buddy_give_cached(&hot_zone->buddy,", "buddy_give_cached(&zones[0].buddy,"
     ),
+    "drained, and lost": Edit(
+        PAGE_C, "buddy_give_cached(&hot_zone->buddy, hot.frames, count);", ";"
+    ),
     "drained, and kept": Edit(
         PAGE_C,
         "memmove(hot.frames, hot.frames + count, ",

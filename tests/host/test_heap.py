@@ -12,7 +12,7 @@ from tests.host.native import BARE, Program, Workshop
 CORES = tuple(
     f"mm/{name}.c"
     for name in (
-        *("kmalloc", "kmalloc_check", "krealloc", "kmem", "slab", "kheap", "kheap_check"),
+        *("kmalloc", "kmalloc_check", "krealloc", "kblock", "kmem", "slab", "kheap", "kheap_check"),
         *("large_vmap", "vmalloc", "vmalloc_check", "arena", "page", "reclaim"),
         *("buddy", "buddy_unrolled", "memblock"),
     )

@@ -197,6 +197,14 @@ MUTANTS = {
         Edit(MEMMAP_C, "at = range.end;\n\t\t\t\tmoved = true;", "at = range.end;"),
     ),
     # --- memblock
+    "hand-over ignores what is reserved": (
+        "memblock",
+        Edit(
+            MEMBLOCK_C,
+            "*taken = reserved_above(mb, start);",
+            "*taken = start ? NULL : reserved_above(mb, start);",
+        ),
+    ),
     "reserved ignored": (
         "memblock",
         Edit(MEMBLOCK_C, "if (!taken || taken->start >= aligned + size)", "if (1)"),

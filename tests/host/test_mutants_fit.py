@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,3 +60,24 @@ def test_a_text_that_is_not_there_or_there_twice_is_a_misfit(small_src: Path) ->
     file = "mm/buddy.c"
     wrong = [("absent", Edit(file, "no such text", "")), ("twice", Edit(file, "return", ""))]
     assert len(misfits(small_src, wrong)) == len(wrong)
+
+
+def shares_text(one: Edit, other: Edit) -> bool:
+    """Whether one changes a text in which the other's is."""
+    texts = [" ".join(edit.old.split()) for edit in (one, other)]
+    return one.file == other.file and (texts[0] in texts[1] or texts[1] in texts[0])
+
+
+def test_a_boot_is_for_what_the_host_does_not_show() -> None:
+    """Where a host mutant changes the same, the boot's is there for an in-kernel test or a panic.
+
+    The test is to catch something, by its name; the panic is one that a kernel's mistake deserves.
+    """
+    host = [edit for *_, edit in on_the_host()]
+    twice = [
+        mutant.name
+        for mutant in test_mutants.MUTANTS
+        if any(shares_text(mutant.edit, edit) for edit in host)
+        and not (mutant.trip or re.fullmatch(r"\w+\.\w+", mutant.caught))
+    ]
+    assert twice == []

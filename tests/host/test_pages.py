@@ -83,6 +83,22 @@ def test_a_walk_through_the_zones(
     walk(program, walk_of(RAM[ram], seed=order, rounds=3000, hot=hot), hot=hot)
 
 
+def test_blocks_of_a_page_alone_are_compiled_at_every_level(
+    index: str, bare_src: Path, workshop: Workshop
+) -> None:
+    """buddy.c goes by its own largest order, and gcc sees no access past arrays that are short.
+
+    With checks for undefined behaviour at -O2 it does, if they have one element.
+    """
+    assert bare_src
+    src = workshop.sources(**settings(index, hot=True, order=0))
+    assert not re.search(r"\bMAX_ORDER", (src / "mm/buddy.c").read_text())
+    for level in ("-O2", "-Os"):
+        kind = replace(PAGES, compile=(*PAGES.compile, level))
+        program = workshop.program(src, "pages.c", CORES, kind)
+        walk(program, walk_of(RAM["all zones"], seed=0, rounds=1000, hot=True), hot=True)
+
+
 @pytest.mark.campaign
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("ram", RAM)

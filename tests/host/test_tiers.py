@@ -14,7 +14,7 @@ from tests.host.test_heap import HEAP, LAYOUT
 CORES = tuple(
     f"mm/{name}.c"
     for name in (
-        *("kmalloc", "kmalloc_check", "krealloc", "kmem", "slab", "kheap", "kheap_check"),
+        *("kmalloc", "kmalloc_check", "krealloc", "kblock", "kmem", "slab", "kheap", "kheap_check"),
         *("vmalloc", "vmalloc_check", "arena", "page", "reclaim"),
         *("buddy", "buddy_unrolled", "memblock"),
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2] / "templates"
 STAT = re.compile(r'kgen_stat\([^;]*?"([a-z]+)\.', re.DOTALL)
 
@@ -46,3 +48,28 @@ def test_kmain_is_a_list_of_steps() -> None:
         'kgen_line("hello proto=%d name=%s build=%s base=i386", PROTO_VERSION, KERNEL_NAME,',
         "stage_done(STAGE_ALLOCATE);",
     ]
+
+
+USES = {"kmem": "kmem_use", "heap": "heap_use", "arena": "arena_use"}
+USES |= {"pages": "free_profile_read", "kmalloc": "kmalloc_stats_read"}
+
+
+@pytest.mark.parametrize("name", USES)
+def test_a_subsystem_has_a_report_a_table_and_its_figures(name: str) -> None:
+    """``NAME_report()``, ``NAME_print()`` and ``NAME_use()``, declared once each."""
+    headers = "".join(path.read_text() for path in (ROOT / "include/mm").glob("*.h"))
+    for function in (f"{name}_report", f"{name}_print", USES[name]):
+        assert len(re.findall(rf"^\S.*\b{function}\(", headers, re.MULTILINE)) == 1, function
+
+
+def files_with(pattern: str) -> list[str]:
+    """The allocators' files in which the pattern occurs."""
+    paths = sorted((ROOT / "mm").glob("*.c"))
+    return [path.name for path in paths if re.search(pattern, path.read_text())]
+
+
+def test_pages_of_the_tiers_have_one_home() -> None:
+    """One file lends blocks to slabs and heap, counts their pages, and says whose a block is."""
+    assert files_with(r"(?m)^\w.*\bkblock_\w+\([^;]*\)\n\{") == ["kblock.c"]
+    assert files_with(r"alloc_pages\(ZONE_DIRECT") == ["kblock.c"]
+    assert files_with(r"live_pages [-+]=.*") == ["kblock.c", "vmalloc.c"]  # and of mappings

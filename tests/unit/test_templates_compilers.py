@@ -39,3 +39,15 @@ def test_what_is_gccs_alone_stands_in_one_header(suffix: str) -> None:
         name = path.relative_to(folder).as_posix()
         text = path.read_text()
         assert used(text) <= (asked_for(text) if name == HOME else set()), name
+
+
+BITS = r"__builtin_(?:ctz|clz|ffs|popcount)|\b(?:bsf|bsr|bts|btr)l?\s"
+"""Ways to look for a bit or to change one, in C and in inline assembly."""
+
+
+def test_bits_are_looked_for_in_one_header() -> None:
+    folder = templates_dir()
+    paths = [path for suffix in ("c", "h") for path in folder.rglob(f"*.{suffix}")]
+    code = {path: re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.DOTALL) for path in paths}
+    found = [path.relative_to(folder).as_posix() for path in paths if re.search(BITS, code[path])]
+    assert found == ["include/kernel/bits.h"]

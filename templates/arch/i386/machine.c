@@ -20,14 +20,7 @@
 #include <kernel/console.h>
 #include <kernel/panic.h>
 
-static void serial_write(char c)
-{
-	if (c == '\n')
-		serial_putc('\r');
-	serial_putc(c);
-}
-
-static struct console serial = { .putc = serial_write, .for_programs = true };
+static struct console serial = { .putc = serial_putc, .for_programs = true };
 //% if console.vga
 static struct console screen = { .putc = vga_putc };
 //% endif

@@ -45,7 +45,7 @@ void serial_init(void)
 	outb(COM1 + MODEM_CONTROL, MCR_DTR_RTS);
 }
 
-static void wait(uint8_t status)
+static inline void wait(uint8_t status)
 {
 	for (int spin = 0; spin < SPINS; spin++) {
 		if (inb(COM1 + LINE_STATUS) & status)
@@ -53,12 +53,19 @@ static void wait(uint8_t status)
 	}
 }
 
+static inline void send(char c)
+{
+	wait(LSR_ROOM);
+	outb(COM1 + DATA, (uint8_t)c);
+}
+
 void serial_putc(char c)
 {
 	if (!present)
 		return;
-	wait(LSR_ROOM);
-	outb(COM1 + DATA, (uint8_t)c);
+	if (c == '\n')
+		send('\r');
+	send(c);
 }
 
 bool serial_getc(char *c)

@@ -7,7 +7,7 @@
 /* Set the line up. Without a UART there, everything below does nothing. */
 void serial_init(void);
 
-/* Write one byte; waits for room, but not for ever. */
+/* Write one byte, a newline as CR and LF; waits for room, but not for ever. */
 void serial_putc(char c);
 
 /* Read one byte. Returns false if none has arrived. */

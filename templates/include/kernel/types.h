@@ -58,21 +58,8 @@ typedef uint32_t phys_addr_t;
 #define NOIPA NOINLINE
 #endif
 
-/*
- * clang 19 puts a REP in front of BSF. Newer CPUs execute that as TZCNT, and no manual of
- * the 386 says that it ignores the prefix.
- */
 #ifdef __clang__
-static inline int find_lowest_bit(uint32_t word)
-{
-	int bit;
-
-	__asm__("bsfl %1, %0" : "=r"(bit) : "rm"(word) : "cc");
-	return bit;
-}
-
-#define __builtin_ctz(word) \
-	(__builtin_constant_p(word) ? __builtin_ctz(word) : find_lowest_bit(word))
+#include <kernel/bits.h> /* whoever calls __builtin_ctz() gets a 386's BSF */
 #endif
 
 /* Errors are negative, with Linux's names and numbers. */

@@ -33,21 +33,27 @@ struct buddy_node {
 struct buddy_node; /* this index has none */
 //% endif
 
+/*
+ * Orders for which a buddy's arrays have room: those of this kernel's zones, and at least
+ * two, as gcc takes an array of one element for proof that a loop over orders leaves it.
+ */
+#define BUDDY_ORDERS (MAX(MAX_ORDER, 1) + 1)
+
 typedef struct {
 	uintptr_t base; /* physical address of the region, aligned to the largest block */
 	size_t size; /* of the region in bytes */
-	struct buddy_node *free_lists[MAX_ORDER + 1]; /* free blocks, by order */
+	struct buddy_node *free_lists[BUDDY_ORDERS]; /* free blocks, by order */
 	uint8_t *map; /* the state of each block, at its first frame: enum buddy_state */
 	size_t map_size; /* of the map in bytes: one for each frame of whole largest blocks */
-	uint8_t max_order; /* the largest block is 2^max_order pages */
+	uint8_t max_order; /* the largest block is 2^max_order pages; at most MAX_ORDER */
 
 	size_t pages; /* page frames in the region */
 	size_t managed; /* of them, those ever given to it */
-	size_t free_count[MAX_ORDER + 1]; /* free blocks, by order */
+	size_t free_count[BUDDY_ORDERS]; /* free blocks, by order */
 //% if buddy.index == "lists"
 	struct buddy_node *nodes; /* one for each page frame */
 //% else
-	uint32_t *bits[MAX_ORDER + 1][BUDDY_LEVELS]; /* where free blocks are, by order */
+	uint32_t *bits[BUDDY_ORDERS][BUDDY_LEVELS]; /* where free blocks are, by order */
 //% endif
 } buddy_t;
 

@@ -23,6 +23,7 @@
 #ifndef MM_BUDDY_INDEX_H
 #define MM_BUDDY_INDEX_H
 
+#include <kernel/bits.h>
 #include <kernel/string.h>
 #include <mm/buddy.h>
 
@@ -186,7 +187,7 @@ static inline size_t index_take(buddy_t *b, unsigned order)
 	size_t frame;
 
 	for (unsigned level = BUDDY_LEVELS; level-- > 0;)
-		bit = bit * 32 + __builtin_ctz(b->bits[order][level][bit]);
+		bit = bit * 32 + lowest_bit(b->bits[order][level][bit]);
 	frame = index_frame(b, bit, order);
 	index_remove(b, frame, order);
 	return frame;
@@ -213,7 +214,7 @@ static inline bool index_agrees(const buddy_t *b, unsigned order, size_t count)
 
 			filled += value != 0;
 			for (; value; value &= value - 1, count--) {
-				size_t bit = word * 32 + __builtin_ctz(value);
+				size_t bit = word * 32 + lowest_bit(value);
 
 				if (!count || bit >= bits || !index_is_true(b, order, level, bit))
 					return false;
@@ -243,7 +244,16 @@ static inline void add_free(buddy_t *b, size_t frame, unsigned order)
 	b->free_count[order]++;
 }
 
-/* Release single cached frames one by one; b->max_order must be MAX_ORDER. */
+/*
+ * Whether the unrolled form serves this buddy: it has code for the orders of the kernel's
+ * zones, while buddy.c goes by b->max_order alone. Small buddies of tests have a lower one.
+ */
+static inline bool is_unrolled_for(const buddy_t *b)
+{
+	return b->max_order == MAX_ORDER;
+}
+
+/* Release single cached frames one by one; only if is_unrolled_for(b). */
 void buddy_give_unrolled(buddy_t *b, const phys_addr_t *frames, size_t count);
 
 #endif /* MM_BUDDY_INDEX_H */

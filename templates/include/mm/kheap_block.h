@@ -5,6 +5,7 @@
 #ifndef MM_KHEAP_BLOCK_H
 #define MM_KHEAP_BLOCK_H
 
+#include <kernel/bits.h>
 #include <mm/kheap.h>
 
 #define CHUNK_MAGIC 0xc4a2c4a2u
@@ -67,7 +68,7 @@ static inline struct kheap_block *first_block(const struct kheap_chunk *chunk)
 /* For KHEAP_EXACT granules or more: the number of low bits that the choice of a list ignores. */
 static inline unsigned ignored_bits(size_t granules)
 {
-	return 31 - __builtin_clz(granules) - __builtin_ctz(STEPS);
+	return highest_bit(granules) - lowest_bit(STEPS);
 }
 
 /* The list for free blocks of this many granules. */

@@ -93,9 +93,6 @@ struct kmalloc_stats {
 /* Read the counters; those of the caches are summed. */
 void kmalloc_stats_read(struct kmalloc_stats *stats);
 
-/* Account for pages taken from the page allocator; negative: returned. */
-void kmalloc_account(long pages);
-
 /* Verify slabs, heap and mappings. Returns the error in words, or NULL. */
 const char *kmalloc_check(void);
 

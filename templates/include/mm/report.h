@@ -1,7 +1,9 @@
 /*
  * Reports of the subsystems. NAME_report() prints a subsystem's counters as `# kgen:stat`
  * lines, NAME_print() its part of the table for people. NAME_use() computes figures by
- * walking the subsystem's data. kernel/meminfo.c composes them.
+ * walking the subsystem's data. Two of that kind have another name and are in their own
+ * headers: free_profile_read() of the zones, kmalloc_stats_read(). kernel/meminfo.c composes
+ * them.
  *
  * Each is defined beside its subject: in mm/NAME_report.c, or in its only file.
  */
@@ -10,6 +12,7 @@
 
 #include <kernel/types.h>
 #include <mm/page.h>
+#include <mm/slab.h>
 
 /* --- the boot ------------------------------------------------------------------- */
 
@@ -45,6 +48,14 @@ void pages_print(const struct free_profile *now);
 
 /* --- slabs ------------------------------------------------------------------------ */
 
+/* What a cache has. */
+struct kmem_use {
+	size_t objects; /* live */
+	size_t bytes; /* of its slabs */
+	unsigned percent; /* of them are live objects' */
+};
+
+struct kmem_use kmem_use(const struct kmem_cache *cache);
 void kmem_report(void);
 void kmem_print(void);
 

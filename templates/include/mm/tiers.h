@@ -39,14 +39,8 @@ static inline bool is_class(const struct kmem_cache *cache)
 }
 
 //% endif
-/* Counters that only slow paths update. */
-struct kmalloc_counts {
-	unsigned long failures; /* requests that got NULL */
-	size_t live_pages; /* taken from the page allocator */
-	size_t peak_pages;
-};
-
-extern struct kmalloc_counts kmalloc_counts;
+/* Requests that got NULL. */
+extern unsigned long kmalloc_failures;
 
 static inline block_header_t *header_of(const void *pointer)
 {

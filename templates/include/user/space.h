@@ -85,7 +85,6 @@ struct space_faults {
 /* What a space, or all together, have: pages. */
 struct space_use {
 	uint32_t resident; /* frames mapped, the zero page not counted */
-	uint32_t shared; /* of them, those that others map, too */
 	uint32_t committed; /* promised: private and writable, or shared and anonymous */
 	uint32_t tables; /* directory and page tables */
 	uint32_t peak; /* the most that were resident */
@@ -158,6 +157,9 @@ void space_print(struct space *space);
 size_t space_maps(struct space *space, char *to, size_t size, uint32_t skip);
 
 void space_use(const struct space *space, struct space_use *use);
+
+/* Of the resident pages, those that others map as well. Looks at each of them. */
+uint32_t space_shared(const struct space *space);
 
 /* For a line about a fault: "heap 0x804d000-0x806e000 rw-p", or where the nearest areas are. */
 void space_describe(const struct space *space, uint32_t addr, char *to, size_t size);
