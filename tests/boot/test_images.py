@@ -70,7 +70,9 @@ def boot_disk(folder: Path, disk: bytes, to: Path, binary: str | None = None) ->
 
 
 def floppy(folder: Path, *modules: Path, append: str = "") -> bytes:
-    cargo = image.gather(kgen_qemu.load_manifest(folder), append, [str(path) for path in modules])
+    cargo = image.gather(
+        kgen_qemu.load_manifest(folder), append, [(str(path), "") for path in modules]
+    )
     return image.make(cargo, "floppy", Folder(folder.resolve()))
 
 

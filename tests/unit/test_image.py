@@ -351,7 +351,8 @@ def test_the_command_makes_an_image(
     folder: Folder, elf: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     built(folder, elf)
-    module, image = tmp_path / "module", tmp_path / "some.img"
+    module, image = tmp_path / "my modules/module", tmp_path / "some.img"
+    module.parent.mkdir()
     module.write_bytes(b"the module's bytes")
     arguments = ["-o", str(folder.root), "--format", "floppy", "--append", "a=b"]
     arguments += ["--module", f"{module} with words", "--to", str(image)]
@@ -364,9 +365,9 @@ def test_the_command_makes_an_image(
 @pytest.mark.parametrize(
     ("arguments", "code", "what"),
     [
-        (["--format", "floppy", "--module", "/nonexistent"], Exit.USAGE, "/nonexistent: No such"),
+        (["--format", "floppy", "--module", "/nonexistent"], Exit.USAGE, "/nonexistent: no such"),
         (["--format", "floppy", "--append", "a\nb"], Exit.USAGE, "would break the line"),
-        (["--format", "floppy", "--module", "caf\xe9"], Exit.USAGE, "printable ASCII"),
+        (["--format", "floppy", "--module", f"{__file__} caf\xe9"], Exit.USAGE, "printable ASCII"),
         (["--format", "cd"], Exit.USAGE, "'iso', 'floppy'"),
         ([], Exit.USAGE, "--format"),
         (["--format", "floppy", "--to", "."], Exit.USAGE, "is a folder"),
