@@ -101,6 +101,12 @@ def test_each_cause_is_told_once() -> None:
     assert "4 bytes" in text
 
 
+def test_a_486_is_not_told_to_be_one() -> None:
+    """gcc calls nobody there for 4 bytes; whoever does so himself is told what is left."""
+    assert "cpu.minimum=486" in hint(["__atomic_fetch_add_4"], "386", users=True)
+    assert "cpu.minimum=486" not in hint(["__atomic_fetch_add_4"], "486", users=True)
+
+
 def test_other_names_of_gccs() -> None:
     assert "define it in a source of yours" in hint(["__whatever"], "386", users=True)
     assert hint(["helper"], "386", users=False) == ""
