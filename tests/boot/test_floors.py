@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.boot.conftest import Kernels
+from tests.tools import binutil, i386
 
 from kgen.paths import templates_dir
 
@@ -65,7 +66,7 @@ def symbols(folder: Path) -> tuple[dict[str, str], dict[str, set[str]]]:
     for object_ in sorted(folder.rglob("*.o")):
         source = object_.relative_to(folder).as_posix().removesuffix(".o")
         output = subprocess.run(
-            ["nm", "-g", str(object_)], capture_output=True, text=True, check=True
+            [binutil("nm"), "-g", str(object_)], capture_output=True, text=True, check=True
         ).stdout
         for kind, name in re.findall(r"^[0-9a-f ]{8} (\w) (\S+)$", output, re.MULTILINE):
             if kind == "U":
@@ -120,7 +121,7 @@ def test_a_reference_upwards_is_seen(kernels: Kernels, tmp_path: Path) -> None:
     source = tmp_path / "low.c"
     source.write_text("void *kmalloc(unsigned); void *low(void) { return kmalloc(1); }\n")
     target = objects / "base/low.c.o"
-    subprocess.run(["gcc", "-m32", "-c", str(source), "-o", str(target)], check=True)
+    subprocess.run([i386().compiler, "-m32", "-c", str(source), "-o", str(target)], check=True)
     found = list(upward_references(objects))
     assert len(found) == 1
     assert re.fullmatch(r"base/low\.c uses kmalloc of mm/\w+\.c", found[0])
