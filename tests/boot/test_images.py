@@ -152,6 +152,8 @@ def test_the_command(
 @pytest.mark.parametrize("via", ["grub", "floppy"])
 def test_too_little_memory_is_named(default: Path, tmp_path: Path, via: str) -> None:
     """On a machine that has less than `kgen boot` would give it: the loader says so."""
+    if via == "grub":
+        needs_grub()
     large = tmp_path / "large"
     large.write_bytes(bytes(1200 * KiB))
     request = kgen_qemu.boot_request(default, via=via, modules=[large], memory="4M")

@@ -269,6 +269,10 @@ def test_missing_tools_are_named_with_their_packages(
     cargo: Cargo, folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(iso, "GRUB", tmp_path)
+    for name in ("grub-mkrescue", "xorriso"):
+        (tmp_path / "bin" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "bin" / name).touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     with pytest.raises(KgenError, match=r"missing: grub-pc-bin\n") as caught:
         make(cargo, "iso", folder)
     assert caught.value.exit_code == Exit.BUILD
