@@ -3,8 +3,8 @@
  * gate for the double fault (gdt.c says why). Gates as in Intel SDM vol. 3, 6.11.
 //% if features.user_space
  *
- * Ring 3 may use three of them itself: breakpoint, overflow, and the system call's. What
- * interrupts ring 3 does not come here: enter_user() returns (arch/i386/usermode.S). The
+ * Ring 3 may use three of them itself: breakpoint, overflow, and the system call's. A
+ * trap of ring 3 does not come here: enter_user() returns (arch/i386/usermode.S). The
  * kernel runs with interrupts off, but for the HLT of timer_wait().
 //% else
  * Hardware interrupts stay masked: the kernel polls.

@@ -110,7 +110,7 @@ static uint32_t run_init(void)
 	return user_run(path, arguments);
 }
 
-bool run_programs(void)
+bool run_programs(void (*done)(enum boot_stage stage))
 {
 	struct free_profile before;
 	struct free_profile after;
@@ -125,5 +125,6 @@ bool run_programs(void)
 	kmalloc_shrink();
 	free_profile_read(&after);
 	BUG_ON(memcmp(&before, &after, sizeof(before))); /* a frame was lost */
+	done(STAGE_USER);
 	return !status;
 }

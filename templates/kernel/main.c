@@ -17,9 +17,7 @@
 #include <kernel/bench.h>
 #include <kernel/boot_info.h>
 #include <kernel/build.h>
-//% if features.user_space
 #include <kernel/init.h>
-//% endif
 #include <kernel/main.h>
 #include <kernel/meminfo.h>
 #include <kernel/panic.h>
@@ -131,9 +129,7 @@ void kmain(uint32_t magic, phys_addr_t info)
 {
 	struct free_profile initial;
 	bool passed;
-	//% if features.user_space
 	bool succeeded;
-	//% endif
 
 	machine_init(); /* consoles: from here on there is a log */
 	trap_init(); /* from here on a fault ends in a panic that names it */
@@ -155,10 +151,7 @@ void kmain(uint32_t magic, phys_addr_t info)
 	kernel_main(); /* 8: the user's code, or the demonstration */
 	ktrace_end(); /* the tests are not part of the user's load */
 	stage_done(STAGE_ALLOCATE);
-	//% if features.user_space
-	succeeded = run_programs(); /* 9: ring 3 */
-	stage_done(STAGE_USER);
-	//% endif
+	succeeded = run_programs(stage_done); /* 9: programs in ring 3, if the kernel has any */
 
 	bench_run(); /* the standard workloads */
 	kmalloc_shrink(); /* free all that is kept without being in use */
@@ -166,9 +159,5 @@ void kmain(uint32_t magic, phys_addr_t info)
 	passed = run_tests(); /* in-kernel tests, or a sweep of failures through them */
 	text_verify(); /* verify the checksum of text */
 	meminfo_report(&initial); /* counters, and the table for people */
-	//% if features.user_space
 	kernel_end(passed && succeeded); /* print the verdict, and exit */
-	//% else
-	kernel_end(passed); /* print the verdict, and exit */
-	//% endif
 }

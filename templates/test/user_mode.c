@@ -87,9 +87,9 @@ KTEST(user_mode, may_not_touch_the_kernel)
 
 KTEST(user_mode, may_not_use_ports_or_mask_interrupts)
 {
-	static const uint8_t codes[][2] = { { 0xec, 0x90 }, { 0xfa, 0x90 }, { 0xf4, 0x90 } };
+	static const uint8_t codes[][2] = { { 0xec, 0x90 }, { 0xfa, 0x90 }, { 0x0f, 0x06 } };
 
-	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) { /* inb %dx; cli; hlt */
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) { /* inb %dx; cli; clts */
 		struct user_frame frame = { .trap = { .edx = 0x3f8 } };
 
 		KTEST_ASSERT(test, run(&frame, codes[i], sizeof(codes[i])));
@@ -150,10 +150,12 @@ KTEST(user_mode, a_copy_that_faults_says_how_much_is_left)
 {
 	char bytes[11];
 
-	KTEST_EXPECT_EQ(test, copy_faulting(bytes, (const void *)CODE, sizeof(bytes)), sizeof(bytes));
+	KTEST_EXPECT_EQ(test, copy_faulting(bytes, (const void *)CODE, sizeof(bytes)),
+			sizeof(bytes));
 	KTEST_EXPECT_EQ(test, copy_faulting((void *)CODE, bytes, sizeof(bytes)), sizeof(bytes));
 	KTEST_EXPECT_EQ(test, zero_faulting((void *)CODE, sizeof(bytes)), sizeof(bytes));
-	KTEST_EXPECT_EQ(test, copy_string_faulting(bytes, (const char *)CODE, sizeof(bytes)), -EFAULT);
+	KTEST_EXPECT_EQ(test, copy_string_faulting(bytes, (const char *)CODE, sizeof(bytes)),
+			-EFAULT);
 	KTEST_EXPECT_EQ(test, copy_faulting(bytes, "0123456789", sizeof(bytes)), 0);
 	KTEST_EXPECT_EQ(test, copy_string_faulting(bytes, "01234", sizeof(bytes)), 5);
 	KTEST_EXPECT_EQ(test, copy_string_faulting(bytes, "01234", 3), 3);

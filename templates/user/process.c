@@ -46,7 +46,8 @@ static uint32_t earliest; /* no deadline is before it */
 
 int32_t process_init(void)
 {
-	cache = kmem_cache_create("process", sizeof(struct process), _Alignof(struct process), NULL);
+	cache = kmem_cache_create("process", sizeof(struct process), _Alignof(struct process),
+				  NULL);
 	last_pid = 0;
 	pids_were_all_used = false;
 	attention = 0;

@@ -34,9 +34,9 @@ static void print_process(const struct process *process, const struct space_use 
 		 "%u promised, %u tables; faults: %u zeroed, %u zero page, %u copied, %u sole, "
 		 "%u file, %u around",
 		 process->name, process->pid, process->status, timer_ticks - process->started,
-		 use->resident, space_shared(process->space), use->peak, use->committed, use->tables,
-		 use->faults.zero, use->faults.zero_page, use->faults.copy, use->faults.sole,
-		 use->faults.file, use->faults.around);
+		 use->resident, space_shared(process->space), use->peak, use->committed,
+		 use->tables, use->faults.zero, use->faults.zero_page, use->faults.copy,
+		 use->faults.sole, use->faults.file, use->faults.around);
 }
 
 void user_account(const struct process *process)

@@ -24,7 +24,7 @@ CONDITIONS: tuple[tuple[str, Callable[[Kernel], bool]], ...] = (
     ("bench/*", lambda kernel: kernel.features.bench),
     ("include/generated/bench.h", lambda kernel: kernel.features.bench),
     ("user/*", lambda kernel: kernel.features.user_space),
-    ("*kernel/init.[ch]", lambda kernel: kernel.features.user_space),
+    ("kernel/init.c", lambda kernel: kernel.features.user_space),
     ("include/user/*", lambda kernel: kernel.features.user_space),
     ("program/*", lambda kernel: kernel.features.user_space),
     ("program/init.c", lambda kernel: not kernel.programs),

@@ -1,7 +1,7 @@
 /*
  * The x87's registers, switched when they are used.
  *
- *   1. Whoever is switched to finds CR0.TS set, unless the registers are its own.
+ *   1. A program that is switched to finds CR0.TS set, unless the registers are its own.
  *   2. Its first x87 instruction faults (vector 7): the registers are saved into the state
  *      of whoever had them, and its own are loaded.
  *
@@ -130,11 +130,13 @@ void fpu_take(struct fpu_state *state)
 void fpu_reset(struct fpu_state *state)
 {
 	fpu_forget(state);
-	*state = (struct fpu_state){ .words = {
-		0xffff037f, /* control: all exceptions masked, 64 bits of precision */
-		0xffff0000, /* status */
-		0xffffffff, /* tags: all registers are empty */
-	} };
+	*state =
+		(struct
+		 fpu_state){ .words = {
+				     0xffff037f, /* control: all exceptions masked, 64 bits of precision */
+				     0xffff0000, /* status */
+				     0xffffffff, /* tags: all registers are empty */
+			     } };
 	state->extended[MXCSR] = MXCSR_RESET;
 }
 

@@ -15,7 +15,8 @@
  */
 struct fpu_state {
 	uint32_t words[27];
-	uint16_t status, magic; /* for handlers alone: FPU_PLAIN, or FPU_EXTENDED if `extended` holds anything */
+	uint16_t status,
+		magic; /* for handlers alone: FPU_PLAIN, or FPU_EXTENDED if `extended` holds anything */
 	uint32_t extended[128];
 } __attribute__((aligned(16)));
 

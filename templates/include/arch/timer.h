@@ -12,7 +12,7 @@ void timer_init(void);
 /* Stop, and mask the interrupt: the kernel is as it was before timer_init(). */
 void timer_stop(void);
 
-/* Acknowledge a tick, and count it. Whoever handles VECTOR_TIMER calls it. */
+/* Acknowledge a tick, and count it: the handler of VECTOR_TIMER calls it. */
 void timer_tick(void);
 
 /* Ticks since timer_init(). Time stands still while the kernel runs. */
