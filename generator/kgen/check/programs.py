@@ -21,6 +21,9 @@ TREE = ("dev", "proc", "tmp")
 LEAST_ROOM = 48 * MiB
 """Bytes between a program's first address and the lowest of its stack: for code, heap, mappings."""
 
+USER_SLOTS = 3
+"""Slots of the fixmap, with the one through which a page is copied when a program writes."""
+
 
 @rule("programs", "features.user_space")
 def programs_have_user_space(kernel: Kernel) -> Iterator[Problem]:
@@ -98,3 +101,16 @@ def programs_have_room(kernel: Kernel) -> Iterator[Problem]:
         + (f", or lower user.stack_limit to {show_size(lower)}" if lower else "")
         + ", or set features.user_space to false",
     )
+
+
+@rule("layout.fixmap_slots", "features.user_space")
+def copies_have_a_slot(kernel: Kernel) -> Iterator[Problem]:
+    """``FIXMAP_USER`` of ``arch/fixmap.h``: the third."""
+    slots = kernel.layout.fixmap_slots
+    if kernel.features.user_space and slots < USER_SLOTS:
+        yield Problem(
+            "layout.fixmap_slots",
+            str(slots),
+            "user space copies a page through a slot of its own, the third",
+            f"use at least {USER_SLOTS}, or set features.user_space to false",
+        )

@@ -627,4 +627,12 @@ CASES = (
         "use at least 0x0bc00000, or lower user.stack_limit to 7 MiB"
         ", or set features.user_space to false",
     ),
+    Case(
+        "copies_have_a_slot",
+        "slots of the fixmap",
+        {"layout": {"fixmap_slots": 3}, "features": {"user_space": True}},
+        {"layout": {"fixmap_slots": 2}, "features": {"user_space": True}},
+        "layout.fixmap_slots",
+        "use at least 3, or set features.user_space to false",
+    ),
 )
