@@ -89,6 +89,8 @@ static void tell_parent(struct process *process)
 		.words = { process->pid, 0, status & 0x7f ? status & 0x7f : status >> 8 },
 	};
 
+	if (parent->state == PROCESS_ENDED)
+		return; /* all end: nobody is left to hear of it */
 	signal_send_info(parent, SIGCHLD, &info, NULL);
 	process_wake(parent);
 	if (wants_no_children(parent))

@@ -147,6 +147,61 @@ def test_classroom_heeds_its_seed(tmp_path: Path) -> None:
     assert shares(first) != shares(other)
 
 
+# --- programs ---------------------------------------------------------------------------
+
+
+def after(result: dict[str, Any], words: str) -> tuple[int, ...]:
+    """The numbers of the first line of the log that has these words."""
+    line = next(line for line in log(result).splitlines() if words in line)
+    return tuple(int(number) for number in re.findall(r"[-+]?\d+", line.partition(words)[2]))
+
+
+def test_paging_gives_a_frame_for_a_touch(tmp_path: Path) -> None:
+    result = built_and_booted("paging/kernel.py", tmp_path)
+    assert after(result, "64 pages are promised")[1] == 0
+    assert after(result, "that all share")[1] == 0
+    for page in range(4):
+        assert after(result, f"page {page} is written: a frame of its own, zeroed")[1] == 1
+    assert after(result, "written again: it is there")[1] == 0
+    assert 16 <= after(result, "of stack are used: it has grown")[1] <= 20
+    assert after(result, "not needed any more")[1] == -2
+    assert "page 0 reads 0 again" in log(result)
+
+
+def test_fork_shares_what_nobody_writes(tmp_path: Path) -> None:
+    result = built_and_booted("fork/kernel.py", tmp_path)
+    assert after(result, "256 pages are filled:")[0] in (256, 257)
+    assert after(result, "6 processes more:")[1] < 20
+    assert after(result, "16 pages written by each:")[1] == 16
+    back, theirs = after(result, "all have ended:")
+    assert 6 * 16 <= back <= theirs
+
+
+def test_a_hog_dies_alone(tmp_path: Path) -> None:
+    result = built_and_booted("hog/kernel.py", tmp_path, "--memory", "16M")
+    assert "the hog was ended by a signal: killed" in log(result)
+    assert "what was ours is ours: 7" in log(result)
+
+
+def test_sort_takes_what_it_touches(tmp_path: Path) -> None:
+    result = built_and_booted("sort/kernel.py", tmp_path, "--memory", "16M")
+    (frames,) = after(result, "50000 numbers counted, in")
+    assert frames < 400  # of 16384 pages
+    assert after(result, "all 64 MiB read,")[0] == frames
+    assert "50000 numbers in order" in log(result)
+
+
+def test_linux_runs_what_it_is_given(tmp_path: Path) -> None:
+    """A program built by kgen is a static Linux binary as well."""
+    build("paging/kernel.py", tmp_path / "other")
+    build("linux/kernel.py", tmp_path)
+    program = tmp_path / "other/build/programs/paging"
+    result = boot(tmp_path, "--init", str(program))
+    assert result["verdict"] == "pass", result["reasons"]
+    assert result["exit"] == {"pid": 1, "status": 0}
+    assert "paging: page by page" in log(result)
+
+
 def test_every_example_is_tried() -> None:
     files = {path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*.py")}
     tried = set(re.findall(r'"((?:\w+/)?\w+\.py)"', Path(__file__).read_text()))

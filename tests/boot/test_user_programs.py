@@ -22,7 +22,7 @@ PROGRAMS = (
 )
 """Those that pass on Linux."""
 
-OURS = ("hog", "fuzz", "no_fpu")
+OURS = ("hog", "fuzz", "no_fpu", "orphans")
 """Those that look at what a Linux that somebody needs can't be asked for."""
 
 NO_WP = ("pointers", "forking", "protect", "signals", "executing")
@@ -84,6 +84,16 @@ def test_a_program_passes_where_ring_0_writes_anywhere(kernel: Path, boot: Boot,
     result = boot(kernel, append=f"init={name}", cpu="386", memory="16M", timeout=60)
     assert complaints(result.log.read_text()) == []
     assert result.verdict == "pass", result.reasons
+
+
+@pytest.mark.boot
+def test_a_deadlock_ends(kernel: Path, boot: Boot, tmp_path: Path) -> None:
+    """Process 1 waits for what nobody can do: it is told, and ended."""
+    elf = tmp_path / "stuck"
+    elf.write_bytes((kernel / "build/programs/orphans").read_bytes())
+    result = boot(kernel, init=f"{elf} deadlock", timeout=60)
+    assert result.verdict == "fail", result.reasons
+    assert "stuck[1] waits in read" in result.log.read_text()
 
 
 @pytest.mark.boot

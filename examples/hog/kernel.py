@@ -1,0 +1,13 @@
+"""A program that wants more memory than there is dies, and dies alone.
+
+    kgen build examples/hog/kernel.py && kgen boot --memory 16M
+"""
+
+from kgen import Features, Kernel, User
+
+kernel = Kernel(
+    name="hog",
+    features=Features(user_space=True),
+    user=User(overcommit="always"),
+    programs=("hog.c",),
+)

@@ -1,0 +1,8 @@
+"""Demand paging, frame by frame: paging.c touches memory and says what came.
+
+    kgen build examples/paging/kernel.py && kgen boot
+"""
+
+from kgen import Features, Kernel
+
+kernel = Kernel(name="paging", features=Features(user_space=True), programs=("paging.c",))

@@ -1,0 +1,13 @@
+"""64 MiB are promised on a machine with 16 MiB, and touched where there is something to count.
+
+    kgen build examples/sort/kernel.py && kgen boot --memory 16M
+"""
+
+from kgen import Features, Kernel, User
+
+kernel = Kernel(
+    name="sort",
+    features=Features(user_space=True),
+    user=User(overcommit="always"),  # 'heuristic' refuses what is more than all memory
+    programs=("sort.c",),
+)
