@@ -21,9 +21,6 @@ TREE = ("dev", "proc", "tmp")
 LEAST_ROOM = 48 * MiB
 """Bytes between a program's first address and the lowest of its stack: for code, heap, mappings."""
 
-USER_SLOTS = 3
-"""Slots of the fixmap, with the one through which a page is copied when a program writes."""
-
 
 @rule("programs", "features.user_space")
 def programs_have_user_space(kernel: Kernel) -> Iterator[Problem]:
@@ -103,14 +100,17 @@ def programs_have_room(kernel: Kernel) -> Iterator[Problem]:
     )
 
 
+USER_SLOTS = 6
+"""Slots of the fixmap in a kernel that runs programs: ``enum fixmap_slot`` in arch/fixmap.h."""
+
+
 @rule("layout.fixmap_slots", "features.user_space")
-def copies_have_a_slot(kernel: Kernel) -> Iterator[Problem]:
-    """``FIXMAP_USER`` of ``arch/fixmap.h``: the third."""
+def fixmap_has_slots_for_programs(kernel: Kernel) -> Iterator[Problem]:
     slots = kernel.layout.fixmap_slots
     if kernel.features.user_space and slots < USER_SLOTS:
         yield Problem(
             "layout.fixmap_slots",
             str(slots),
-            "user space copies a page through a slot of its own, the third",
+            f"user space sees files and new pages through the fixmap, which needs {USER_SLOTS}",
             f"use at least {USER_SLOTS}, or set features.user_space to false",
         )

@@ -628,11 +628,11 @@ CASES = (
         ", or set features.user_space to false",
     ),
     Case(
-        "copies_have_a_slot",
-        "slots of the fixmap",
-        {"layout": {"fixmap_slots": 3}, "features": {"user_space": True}},
-        {"layout": {"fixmap_slots": 2}, "features": {"user_space": True}},
+        "fixmap_has_slots_for_programs",
+        "",
+        {"layout": {"fixmap_slots": 6}, "features": {"user_space": True}},
+        {"layout": {"fixmap_slots": 5}, "features": {"user_space": True}},
         "layout.fixmap_slots",
-        "use at least 3, or set features.user_space to false",
+        "use at least 6, or set features.user_space to false",
     ),
 )
