@@ -3,7 +3,7 @@
  *
  * To find the highest hole of a size, from an upper limit down:
  *   1. The hole that the limit lies in is looked at by itself: only a part of it counts.
- *   2. Climb from its area. Whatever lies to the left is lower; the first subtree on the way
+ *   2. Climb from its area. All that lies to the left is lower; the first subtree on the way
  *      whose best is large enough has the highest hole.
  *   3. Go down in it: to the right if that has one, else this node's own, else to the left.
  * The lowest is the mirror image.
