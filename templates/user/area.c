@@ -60,14 +60,6 @@ static inline uint32_t measure(const struct area *area)
 	return room > area->guard ? room - area->guard : 0;
 }
 
-/* The end of one area has moved, or what is in front of the next: both holes are others. */
-static inline void measure_both(struct area *area)
-{
-	area->hole = measure(area);
-	if (area->next)
-		area->next->hole = measure(area->next);
-}
-
 /* What a node's best is by its children and its own hole. */
 static inline uint32_t best_below(const struct area *area)
 {
@@ -177,20 +169,27 @@ static void settle(struct areas *areas, struct area *area, struct area *until)
 	}
 }
 
-/* The same where no node has moved. */
-static void refresh(struct area *area, struct area *until)
+/*
+ * The hole in front of an area is another, and no node has moved. A larger one is the best of all
+ * above up to one that has a better; a smaller one matters up to where it was not the best.
+ */
+static HOT_LEAF void measure_again(struct area *area)
 {
-	while (area) {
+	uint32_t hole = measure(area);
+	bool larger = hole >= area->hole;
+
+	area->hole = hole;
+	if (larger) {
+		for (; area && area->best < hole; area = area->parent)
+			area->best = hole;
+		return;
+	}
+	for (; area; area = area->parent) {
 		uint32_t best = best_below(area);
 
-		if (area == until)
-			until = NULL;
-		if (area->best == best) {
-			area = until;
-		} else {
-			area->best = best;
-			area = area->parent;
-		}
+		if (area->best == best)
+			break;
+		area->best = best;
 	}
 }
 
@@ -207,7 +206,9 @@ static void hang(struct areas *areas, struct area *area, struct area *parent)
 	else
 		parent->right = area;
 	area->height = 0; /* it counts as changed */
-	measure_both(area);
+	area->hole = measure(area);
+	if (area->next)
+		area->next->hole = measure(area->next);
 	settle(areas, area, area->next);
 }
 
@@ -276,23 +277,26 @@ static void unlink_area(struct areas *areas, struct area *area)
 
 /* --- the interface ----------------------------------------------------------- */
 
-struct area *area_above(struct areas *areas, uint32_t addr)
+HOT_LEAF struct area *area_above(struct areas *areas, uint32_t addr)
 {
-	struct area *found = NULL;
+	struct area *found = areas->recent;
 	struct area *at = areas->root;
 
+	if (found && addr < found->end && addr >= hole_start(found))
+		return found; /* in the recent one, or in its hole */
+	found = NULL;
 	while (at) {
 		if (at->end <= addr) {
 			at = at->right;
 			continue;
 		}
 		found = at;
-		if (at->start <= addr) {
-			areas->recent = at;
+		if (at->start <= addr)
 			break;
-		}
 		at = at->left;
 	}
+	if (found)
+		areas->recent = found;
 	return found;
 }
 
@@ -344,14 +348,18 @@ void area_remove(struct areas *areas, struct area *area)
 
 void area_resize(struct area *area, uint32_t start, uint32_t end)
 {
-	area->use.offset += start / PAGE_SIZE - area->start / PAGE_SIZE; /* modulo 2^32 */
-	area->start = start;
-	area->end = end;
-	measure_both(area);
-	if (area->right) /* of two neighbours, one is above the other: begin with the lower */
-		refresh(area->next, area);
-	else
-		refresh(area, area->next);
+	struct area *next = area->next;
+
+	if (end != area->end) {
+		area->end = end;
+		if (next)
+			measure_again(next);
+	}
+	if (start != area->start) {
+		area->use.offset += start / PAGE_SIZE - area->start / PAGE_SIZE; /* modulo 2^32 */
+		area->start = start;
+		measure_again(area);
+	}
 }
 
 void area_split(struct areas *areas, struct area *area, uint32_t at, struct area *upper)
@@ -365,34 +373,29 @@ void area_split(struct areas *areas, struct area *area, uint32_t at, struct area
 	area_insert(areas, upper);
 }
 
-static bool same_use(const struct area_use *a, const struct area_use *b)
+static inline bool same_use(const struct area_use *a, const struct area_use *b)
 {
-	return a->kind == b->kind && a->prot == b->prot && a->flags == b->flags &&
-	       a->node == b->node && a->shared == b->shared && a->data_end == b->data_end;
+	return a->all == b->all && a->node == b->node && a->shared == b->shared &&
+	       a->data_end == b->data_end;
 }
 
-/* Pages of what an area shows, up to its page at addr; of no meaning where it shows nothing. */
-static bool offsets_meet(const struct area_use *lower, uint32_t pages, const struct area_use *upper)
+/* Whether what one area shows goes on in the next; of no meaning where it shows nothing. */
+static inline bool offsets_meet(const struct area_use *lower, uint32_t bytes,
+				const struct area_use *upper)
 {
-	return (!lower->node && !lower->shared) || lower->offset + pages == upper->offset;
+	return (!lower->node && !lower->shared) ||
+	       lower->offset + bytes / PAGE_SIZE == upper->offset;
 }
 
-bool area_continues(const struct area *area, uint32_t start, const struct area_use *use)
+bool uses_join(const struct area_use *lower, uint32_t bytes, const struct area_use *upper)
 {
-	return area->end == start && same_use(&area->use, use) &&
-	       offsets_meet(&area->use, (start - area->start) / PAGE_SIZE, use);
-}
-
-bool area_follows(const struct area *area, uint32_t start, uint32_t end, const struct area_use *use)
-{
-	return area->start == end && same_use(use, &area->use) &&
-	       offsets_meet(use, (end - start) / PAGE_SIZE, &area->use);
+	return same_use(lower, upper) && offsets_meet(lower, bytes, upper);
 }
 
 /* --- holes ------------------------------------------------------------------- */
 
 /* The highest area of a subtree whose hole has `size` bytes; it has one. */
-static const struct area *highest(const struct area *at, uint32_t size)
+static struct area *highest(struct area *at, uint32_t size)
 {
 	for (;;) {
 		if (best_of(at->right) >= size)
@@ -417,7 +420,7 @@ static const struct area *lowest(const struct area *at, uint32_t size)
 }
 
 /* The next lower area whose hole has `size` bytes; NULL if there is none. */
-static const struct area *lower(const struct area *at, uint32_t size)
+static struct area *lower(struct area *at, uint32_t size)
 {
 	if (best_of(at->left) >= size)
 		return highest(at->left, size);
@@ -461,7 +464,7 @@ static uint32_t fit_low(uint32_t from, uint32_t to, uint32_t size)
 
 uint32_t area_highest_hole(struct areas *areas, uint32_t low, uint32_t high, uint32_t size)
 {
-	const struct area *area = high ? area_above(areas, high - 1) : NULL;
+	struct area *area = high ? area_above(areas, high - 1) : NULL;
 	uint32_t end = areas->last ? areas->last->end : 0;
 	uint32_t found;
 
@@ -475,7 +478,10 @@ uint32_t area_highest_hole(struct areas *areas, uint32_t low, uint32_t high, uin
 		area = lower(area, size);
 	else if (best_of(areas->root) >= size)
 		area = highest(areas->root, size);
-	return area ? fit_high(MAX(low, hole_start(area)), hole_end(area), size) : 0;
+	if (!area)
+		return 0;
+	areas->recent = area; /* whoever enters something there finds it */
+	return fit_high(MAX(low, hole_start(area)), hole_end(area), size);
 }
 
 uint32_t area_lowest_hole(struct areas *areas, uint32_t low, uint32_t high, uint32_t size)

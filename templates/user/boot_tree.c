@@ -370,25 +370,32 @@ failed:
 	return -ENOMEM;
 }
 
-/* The first entry of what is deepest: it has nothing below it. */
-static struct entry *deepest_entry(void)
+/* Take everything out of the tree, what is deepest first, without going back to its root. */
+static void clear_tree(void)
 {
 	struct entry *entry = root_node->directory.first;
 
-	while (entry && node_is_directory(entry->node) && entry->node->directory.first)
-		entry = entry->node->directory.first;
-	return entry;
+	while (entry) {
+		struct node *directory = entry->directory;
+
+		if (node_is_directory(entry->node) && entry->node->directory.first) {
+			entry = entry->node->directory.first;
+			continue;
+		}
+		tree_unlink(entry);
+		entry = directory->directory.first;
+		if (!entry)
+			entry = directory->entry; /* empty now; NULL: the root */
+	}
 }
 
 void nodes_exit(void)
 {
-	struct entry *entry;
-
-	while (root_node && (entry = deepest_entry()))
-		tree_unlink(entry);
-	if (root_node)
+	if (root_node) {
+		clear_tree();
 		node_put(root_node);
-	root_node = NULL;
+		root_node = NULL;
+	}
 	pipes_exit();
 	files_exit();
 	tree_exit();

@@ -26,7 +26,7 @@ void commit_init(struct commit *account, uint32_t limit)
 	account->peak = 0;
 }
 
-bool commit_charge(struct commit *account, uint32_t pages)
+HOT_LEAF bool commit_charge(struct commit *account, uint32_t pages)
 {
 	//% if user.overcommit == "never"
 	if (account->committed > account->limit || pages > account->limit - account->committed)

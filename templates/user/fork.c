@@ -47,7 +47,11 @@ static int32_t refuse(uint32_t flags)
 {
 	static bool said;
 
-	if (flags & (CLONE_THREAD | CLONE_SIGHAND)) {
+	if (flags & CLONE_THREAD && !(flags & CLONE_SIGHAND))
+		return -EINVAL;
+	if (flags & CLONE_SIGHAND && !(flags & CLONE_VM))
+		return -EINVAL;
+	if (flags & CLONE_SIGHAND) {
 		if (!said)
 			log_line("user: %s[%d] wants a thread: clone(0x%x), ENOSYS", current->name,
 				 current->pid, flags);
@@ -139,7 +143,7 @@ static int32_t set_words(struct process *child, uint32_t flags, uint32_t parent_
 	if (flags & CLONE_CHILD_CLEARTID)
 		child->clear_tid = child_tid;
 	if (flags & CLONE_PARENT_SETTID)
-		return word_to_user(parent_tid, child->pid);
+		word_to_user(parent_tid, child->pid); /* as in Linux: a bad address is its loss */
 	return 0;
 }
 

@@ -4,7 +4,7 @@
  * The work is done by user/space_map.c and user/space_change.c. Here arguments are judged, and what a
  * descriptor is.
  */
-#include <user/files.h>
+#include <user/file.h>
 #include <user/process.h>
 #include <user/space_state.h>
 #include <user/syscall_list.h>
@@ -40,14 +40,29 @@ static bool type_is_valid(uint32_t flags)
 	}
 }
 
-/* The node of a descriptor for mmap. 0, -EBADF, -EACCES or -EOPNOTSUPP. */
+/* What is not a file's content: /dev/zero is anonymous memory, the rest can't be mapped. */
+static int32_t map_no_file(int32_t fd)
+{
+	const struct file *file = file_of(fd);
+
+	if (!file || (file->flags & O_PATH))
+		return -EBADF;
+	if (!file_can_read(file))
+		return -EACCES;
+	if (file->kind == FILE_NODE && file->node->kind == NODE_DEVICE &&
+	    file->node->device == DEVICE_ZERO)
+		return 0;
+	return -ENODEV;
+}
+
+/* The node of a descriptor for mmap, NULL for anonymous memory. 0 or an error. */
 static int32_t node_to_map(int32_t fd, uint32_t prot, uint32_t *flags, struct node **node)
 {
 	bool writable = false;
 
 	*node = files_node(fd, &writable);
 	if (!*node)
-		return -EBADF;
+		return map_no_file(fd);
 	if ((*flags & MAP_TYPE) == MAP_SHARED_VALIDATE && (*flags & ~MAP_KNOWN))
 		return -EOPNOTSUPP;
 	if (!(*flags & MAP_SHARED) || writable)
@@ -76,7 +91,7 @@ static int32_t map(uint32_t addr, uint32_t size, uint32_t prot, uint32_t flags, 
 		error = node_to_map(fd, prot, &flags, &node);
 		if (error)
 			return error;
-		kind = AREA_FILE;
+		kind = node ? AREA_FILE : AREA_MAP;
 	}
 	if (!type_is_valid(flags))
 		return -EINVAL;

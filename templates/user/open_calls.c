@@ -60,7 +60,7 @@ static int32_t create(struct walk *walk, uint32_t mode)
 		return -EISDIR;
 	if (!node_is_writable(walk->directory))
 		return -EROFS;
-	if (!ramfs_may_take())
+	if (!kernel_may_spare())
 		return -ENOSPC;
 	mode = S_IFREG | (mode & 07777 & ~current->files->umask);
 	walk->node = node_create(NODE_FILE, FS_TMP, mode);

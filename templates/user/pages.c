@@ -65,10 +65,9 @@ static inline void flush(const struct space *space, uint32_t start, uint32_t end
 
 /* --- dropping --------------------------------------------------------------- */
 
-/* Drop all entries in [entry, end) of one table. How many had a frame. */
-static uint32_t drop_entries(uint32_t *entry, const uint32_t *end, uint16_t *count)
+/* Drop all entries in [entry, end) of one table, which has `left` ones. How many had a frame. */
+static uint32_t drop_entries(uint32_t *entry, const uint32_t *end, uint32_t left, uint16_t *count)
 {
-	uint32_t left = *count;
 	uint32_t frames = 0;
 
 	while (left && entry < end) {
@@ -99,17 +98,20 @@ void pages_drop(struct space *space, uint32_t start, uint32_t end)
 	for (uint32_t at = start; at < end; at = next) {
 		uint32_t *pde = directory_entry(space->directory, at);
 		uint32_t *entry;
+		uint32_t *last;
 		uint16_t *count;
-		uint16_t before;
 
 		next = table_end(at, end);
 		if (!*pde)
 			continue;
-		count = &frame_counts[FRAME_NUMBER(*pde)];
 		entry = (uint32_t *)phys_to_virt(*pde & PTE_FRAME) + pte_index(at);
-		before = *count;
-		space->resident -= drop_entries(entry, entry + (next - at) / PAGE_SIZE, count);
-		any |= *count != before;
+		last = entry + (next - at) / PAGE_SIZE;
+		entry = next_entry(entry, last);
+		if (entry == last)
+			continue;
+		any = true;
+		count = entry_count(entry);
+		space->resident -= drop_entries(entry, last, *count, count);
 		if (!*count)
 			table_unhook(space, pde);
 	}

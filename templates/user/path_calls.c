@@ -24,7 +24,7 @@ static int32_t walk_to_make(unsigned which, uint32_t fd, uint32_t path, struct w
 		return -EEXIST;
 	if (!node_is_writable(walk->directory))
 		return -EROFS;
-	return ramfs_may_take() ? 0 : -ENOSPC;
+	return kernel_may_spare() ? 0 : -ENOSPC;
 }
 
 int32_t sys_mkdirat(uint32_t fd, uint32_t path, uint32_t mode)

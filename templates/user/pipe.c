@@ -171,7 +171,7 @@ static char *page_to_write(struct pipe *pipe, uint32_t at)
 
 	if (*page)
 		return *page;
-	frame = ramfs_may_take() ? alloc_pages(ZONE_DIRECT, 0) : PHYS_NONE;
+	frame = kernel_may_spare() ? alloc_pages(ZONE_DIRECT, 0) : PHYS_NONE;
 	if (frame)
 		*page = phys_to_virt(frame);
 	return *page;

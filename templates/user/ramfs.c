@@ -35,9 +35,13 @@ void ramfs_init(void)
 	ramfs_limit = free_page_count() / 2;
 }
 
-bool ramfs_may_take(void)
+bool kernel_may_spare(void)
 {
-	return free_page_count() > RESERVE;
+	size_t free = 0;
+
+	for (unsigned i = 0; i <= ZONE_DIRECT; i++)
+		free += buddy_free_pages(&zones[i].buddy);
+	return free > RESERVE;
 }
 
 /* A frame without content; PHYS_NONE if it is too much. */
@@ -45,7 +49,8 @@ static phys_addr_t take_frame(void)
 {
 	phys_addr_t frame;
 
-	if (ramfs_pages >= ramfs_limit || !ramfs_may_take() || !commit_charge(&commit, 1))
+	if (ramfs_pages >= ramfs_limit || free_page_count() <= RESERVE ||
+	    !commit_charge(&commit, 1))
 		return PHYS_NONE;
 	frame = alloc_pages(ZONE_ANY, 0);
 	if (frame)

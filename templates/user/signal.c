@@ -193,6 +193,8 @@ static void end_call(const struct signal_action *action)
 	current->progress = 0;
 	if (!result)
 		return;
+	if (result == -EINTR)
+		time_interrupted(registers);
 	registers->eax = result;
 	registers->eip += SYSCALL_SIZE;
 }

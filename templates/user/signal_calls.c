@@ -30,6 +30,7 @@ int32_t sys_rt_sigaction(uint32_t number, uint32_t new, uint32_t old, uint32_t s
 		return -EFAULT;
 	if (!new)
 		return 0;
+	action.mask[0] &= ~(uint32_t)(SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP));
 	signals->actions[number - 1] = action;
 	if (signal_is_ignored(current, number)) {
 		signals->pending &= ~SIGNAL_BIT(number); /* one that is blocked is forgotten, too */
@@ -106,13 +107,12 @@ int32_t signal_set_stack(const struct signal_stack *stack)
 	if (mode != 0 && mode != SS_ONSTACK && mode != SS_DISABLE)
 		return -EINVAL;
 	if (mode == SS_DISABLE) {
-		current->signals->stack = (struct signal_stack){ .flags = 0 };
+		current->signals->stack = (struct signal_stack){ .flags = stack->flags };
 		return 0;
 	}
 	if (stack->size < MINSIGSTKSZ)
 		return -ENOMEM;
 	current->signals->stack = *stack;
-	current->signals->stack.flags &= SS_AUTODISARM;
 	return 0;
 }
 
@@ -122,8 +122,9 @@ int32_t sys_sigaltstack(uint32_t new, uint32_t old)
 	struct signal_stack former = current->signals->stack;
 	int32_t error = 0;
 
+	former.flags &= SS_AUTODISARM;
 	if (!former.size)
-		former.flags = SS_DISABLE;
+		former.flags |= SS_DISABLE;
 	else if (is_on_stack())
 		former.flags |= SS_ONSTACK;
 	if (new) {

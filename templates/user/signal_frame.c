@@ -214,10 +214,6 @@ static int32_t push_rt(unsigned number, const struct signal_info *info,
 	frame.info[2] = info->code;
 	memcpy(&frame.info[3], info->words, sizeof(info->words));
 	frame.ucontext.stack = *stack;
-	if (!stack->size)
-		frame.ucontext.stack.flags = SS_DISABLE;
-	else if (is_on_stack(stack, current->frame.esp))
-		frame.ucontext.stack.flags |= SS_ONSTACK;
 	frame.ucontext.context = *context;
 	frame.ucontext.mask = mask;
 	memcpy(frame.code, rt_code, sizeof(frame.code));

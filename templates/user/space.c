@@ -41,70 +41,32 @@ static struct space_use ended; /* of spaces that are no more: faults, the highes
 
 #define AREAS_KEPT 8
 
-static struct {
-	uint32_t count;
-	struct area *areas[AREAS_KEPT];
-} stock;
+uint32_t areas_kept; /* at hand */
+static struct area *kept[AREAS_KEPT];
 
-int32_t area_reserve(uint32_t count)
+COLD int32_t area_fetch(uint32_t count)
 {
-	while (unlikely(stock.count < count)) {
+	while (areas_kept < count) {
 		struct area *area = kmem_cache_alloc(area_cache);
 
 		if (!area)
 			return -ENOMEM;
-		stock.areas[stock.count++] = area;
+		kept[areas_kept++] = area;
 	}
 	return 0;
 }
 
 struct area *area_take(void)
 {
-	return stock.areas[--stock.count];
+	return kept[--areas_kept];
 }
 
 static void area_give(struct area *area)
 {
-	if (stock.count < AREAS_KEPT)
-		stock.areas[stock.count++] = area;
+	if (areas_kept < AREAS_KEPT)
+		kept[areas_kept++] = area;
 	else
 		kmem_cache_free(area_cache, area);
-}
-
-void use_get(const struct area_use *use)
-{
-	if (use->node)
-		node_get(use->node);
-	if (use->shared)
-		shared_get(use->shared);
-}
-
-void use_put(const struct area_use *use)
-{
-	if (use->node)
-		node_put(use->node);
-	if (use->shared)
-		shared_put(use->shared);
-}
-
-/* What is shared was charged once, when it was made. */
-bool use_charge(struct space *space, const struct area_use *use, uint32_t pages)
-{
-	if (!(use->flags & AREA_COMMITTED))
-		return true;
-	if (!use->shared && !commit_charge(&commit, pages))
-		return false;
-	space->committed += pages;
-	return true;
-}
-
-void use_uncharge(struct space *space, const struct area_use *use, uint32_t pages)
-{
-	if (!(use->flags & AREA_COMMITTED))
-		return;
-	if (!use->shared)
-		commit_release(&commit, pages);
-	space->committed -= pages;
 }
 
 void use_restore(struct space *space, const struct area_use *use, uint32_t pages)
@@ -323,8 +285,8 @@ int32_t spaces_init(void)
 void spaces_exit(void)
 {
 	BUG_ON(spaces);
-	while (stock.count)
-		kmem_cache_free(area_cache, stock.areas[--stock.count]);
+	while (areas_kept)
+		kmem_cache_free(area_cache, kept[--areas_kept]);
 	kmem_cache_destroy(area_cache);
 	kmem_cache_destroy(space_cache);
 	area_cache = NULL;

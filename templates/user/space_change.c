@@ -225,7 +225,7 @@ int32_t space_remap(struct space *space, uint32_t *addr, uint32_t old_size, uint
 		return grow(space, area, new_size - old_size);
 	if (!(flags & MREMAP_MAYMOVE))
 		return -ENOMEM;
-	target = new_size <= USER_END ? range_find(space, 0, new_size) : 0;
+	target = new_size <= USER_END ? range_find(space, new_size) : 0;
 	error = target ? move(space, area, *addr, old_size, new_size, flags, target) : -ENOMEM;
 	*addr = error ? *addr : target;
 	return error;

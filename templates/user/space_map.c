@@ -29,16 +29,10 @@ bool range_is_free(struct space *space, uint32_t start, uint32_t end)
 	return !next || (next->start >= end && next->start - end >= next->guard);
 }
 
-uint32_t range_find(struct space *space, uint32_t hint, uint32_t size)
+uint32_t range_find(struct space *space, uint32_t size)
 {
-	uint32_t found;
+	uint32_t found = area_highest_hole(&space->areas, PAGE_SIZE, MAPPINGS_END, size);
 
-	if (hint) {
-		hint = MAX(ALIGN_DOWN(hint, PAGE_SIZE), PAGE_SIZE);
-		if (hint <= USER_END - size && range_is_free(space, hint, hint + size))
-			return hint;
-	}
-	found = area_highest_hole(&space->areas, PAGE_SIZE, MAPPINGS_END, size);
 	return found ? found : area_lowest_hole(&space->areas, MAPPINGS_END, USER_END, size);
 }
 
@@ -82,6 +76,7 @@ void range_enter(struct space *space, uint32_t start, uint32_t end, const struct
 
 	if (previous && area_continues(previous, start, use)) {
 		use_put(use);
+		space->areas.recent = previous; /* it is touched next */
 		area_resize(previous, previous->start, end);
 		if (next && next->start == end)
 			area_join(space, previous);
@@ -89,6 +84,7 @@ void range_enter(struct space *space, uint32_t start, uint32_t end, const struct
 	}
 	if (next && area_follows(next, start, end, use)) {
 		use_put(use);
+		space->areas.recent = next;
 		area_resize(next, start, next->end);
 		return;
 	}
@@ -97,16 +93,25 @@ void range_enter(struct space *space, uint32_t start, uint32_t end, const struct
 	area->end = end;
 	area->guard = use->flags & AREA_GROWS ? STACK_GUARD : 0;
 	area->use = *use;
+	space->areas.recent = area;
 	area_insert(&space->areas, area);
 }
 
 /* --- mmap --------------------------------------------------------------------- */
 
+/* Whether there is room where a program would like it; *addr is a page then. */
+static bool hint_is_free(struct space *space, uint32_t *addr, uint32_t size)
+{
+	*addr = MAX(ALIGN_DOWN(*addr, PAGE_SIZE), PAGE_SIZE);
+	return *addr <= USER_END - size && range_is_free(space, *addr, *addr + size);
+}
+
 /* Where a mapping of `size` bytes is to be: in *addr. 0 or an error. */
 static int32_t choose(struct space *space, uint32_t *addr, uint32_t size, uint32_t flags)
 {
 	if (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))) {
-		*addr = range_find(space, *addr, size);
+		if (!*addr || !hint_is_free(space, addr, size))
+			*addr = range_find(space, size);
 		return *addr ? 0 : -ENOMEM;
 	}
 	if (!IS_ALIGNED(*addr, PAGE_SIZE))

@@ -6,8 +6,7 @@
  * Concurrency: none; one CPU, interrupts off.
  */
 #include <arch/timer.h>
-#include <user/process.h>
-#include <user/syscall_list.h>
+#include <user/syscall.h>
 #include <user/uaccess.h>
 
 #define BILLION 1000000000u
@@ -121,13 +120,8 @@ static bool to_ticks(int64_t seconds, int32_t nanoseconds, uint32_t *ticks)
 	return true;
 }
 
-/*
- * Sleep for so long, or until then. Nobody wakes a sleeper but the clock; a handler ends
- * the call, after the time that is left was written for whoever wants it: `left` is
- * called each time the sleep goes on, and has the right value if it does not.
- */
-static int32_t sleep(uint32_t clock, uint32_t flags, uint32_t ticks, uint32_t remaining,
-		     int32_t (*write)(uint32_t to, uint32_t ticks))
+/* Sleep for so long, or until then. Nobody wakes a sleeper but the clock, and signals. */
+static int32_t sleep(uint32_t clock, uint32_t flags, uint32_t ticks)
 {
 	uint32_t deadline;
 
@@ -138,16 +132,10 @@ static int32_t sleep(uint32_t clock, uint32_t flags, uint32_t ticks, uint32_t re
 	else if (ticks)
 		ticks++; /* part of this tick is over */
 	deadline = process_deadline(ticks);
-	if (process_is_late(deadline))
-		return 0;
-	/* A signal may end it here: what is left now is what would be left then. */
-	if (remaining && !(flags & TIMER_ABSTIME) && current->has_signal &&
-	    write(remaining, deadline - timer_ticks))
-		return -EFAULT;
-	return process_wait_until(current, deadline);
+	return process_is_late(deadline) ? 0 : process_wait_until(current, deadline);
 }
 
-static int32_t sleep_32(uint32_t clock, uint32_t flags, uint32_t from, uint32_t remaining)
+static int32_t sleep_32(uint32_t clock, uint32_t flags, uint32_t from)
 {
 	struct time32 time;
 	uint32_t ticks;
@@ -156,17 +144,19 @@ static int32_t sleep_32(uint32_t clock, uint32_t flags, uint32_t from, uint32_t 
 		return -EFAULT;
 	if (!to_ticks(time.seconds, time.nanoseconds, &ticks))
 		return -EINVAL;
-	return sleep(clock, flags, ticks, remaining, write_32);
+	return sleep(clock, flags, ticks);
 }
 
 int32_t sys_nanosleep(uint32_t from, uint32_t remaining)
 {
-	return sleep_32(0, 0, from, remaining);
+	(void)remaining; /* time_interrupted() writes there */
+	return sleep_32(0, 0, from);
 }
 
 int32_t sys_clock_nanosleep(uint32_t clock, uint32_t flags, uint32_t from, uint32_t remaining)
 {
-	return sleep_32(clock, flags, from, remaining);
+	(void)remaining;
+	return sleep_32(clock, flags, from);
 }
 
 int32_t sys_clock_nanosleep_time64(uint32_t clock, uint32_t flags, uint32_t from,
@@ -175,9 +165,31 @@ int32_t sys_clock_nanosleep_time64(uint32_t clock, uint32_t flags, uint32_t from
 	struct time64 time;
 	uint32_t ticks;
 
+	(void)remaining;
 	if (copy_from_user(&time, from, sizeof(time)))
 		return -EFAULT;
 	if (!to_ticks(time.seconds, time.nanoseconds, &ticks))
 		return -EINVAL;
-	return sleep(clock, flags, ticks, remaining, write_64);
+	return sleep(clock, flags, ticks);
+}
+
+void time_interrupted(const struct trap_frame *registers)
+{
+	uint32_t left = process_is_late(current->deadline) ? 0 : current->deadline - timer_ticks;
+
+	/* A bad address is its own loss: the call has been interrupted all the same. */
+	switch (registers->eax) {
+	case 162: /* nanosleep */
+		if (registers->ecx)
+			write_32(registers->ecx, left);
+		break;
+	case 267: /* clock_nanosleep */
+		if (registers->esi && !(registers->ecx & TIMER_ABSTIME))
+			write_32(registers->esi, left);
+		break;
+	case 407: /* clock_nanosleep_time64 */
+		if (registers->esi && !(registers->ecx & TIMER_ABSTIME))
+			write_64(registers->esi, left);
+		break;
+	}
 }

@@ -192,3 +192,21 @@ def test_no_program_speaks_for_the_kernel(kernel: Path, boot: Boot, program: Pro
     log = result.log.read_bytes()
     assert log.count(b"# kgen:end ") == 1
     assert log.count(b"\\:") >= 6
+
+
+def test_what_is_typed_is_read_by_lines(kernel: Path, boot: Boot, program: Program) -> None:
+    """With erasing, an end of file, and a single key."""
+    result = boot(
+        kernel,
+        memory="16M",
+        init=str(program("typed")),
+        answers=[
+            ("next line", "helo\x7f\x7fllo\r"),
+            ("read 6", "two words\r"),
+            ("read 10", "\x04"),
+            ("press", "k"),
+        ],
+        expect=["read 6: hello\\$", "read 10: two words\\$", "read 0", "pressed 1 k"],
+    )
+    assert result.verdict == "pass", result.reasons
+    assert said(result.log)[:2] == ["a terminal", "nothing yet: -11"]

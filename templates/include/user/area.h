@@ -14,9 +14,14 @@ struct shared;
 
 /* What an area is for. Neighbours that agree in it, and in what follows whom, are one area. */
 struct area_use {
-	uint8_t kind; /* enum area_kind */
-	uint8_t prot; /* PROT_* */
-	uint16_t flags; /* AREA_* */
+	union {
+		struct {
+			uint8_t kind; /* enum area_kind */
+			uint8_t prot; /* PROT_* */
+			uint16_t flags; /* AREA_* */
+		};
+		uint32_t all; /* the three, to be compared */
+	};
 	struct node *node; /* whose content it shows; NULL for anonymous memory */
 	struct shared *shared; /* anonymous memory that several spaces share; or NULL */
 	uint32_t offset; /* of its first page in node or shared, in pages */
@@ -82,12 +87,22 @@ void area_resize(struct area *area, uint32_t start, uint32_t end);
 /* Cut an area in two at `at`, which lies inside it; `upper` becomes the upper part. */
 void area_split(struct areas *areas, struct area *area, uint32_t at, struct area *upper);
 
+/* Whether neighbours with these uses are one area; the lower one has so many bytes. */
+bool uses_join(const struct area_use *lower, uint32_t bytes, const struct area_use *upper);
+
 /* Whether what begins at `start` would be one with the area that ends there. */
-bool area_continues(const struct area *area, uint32_t start, const struct area_use *use);
+static inline bool area_continues(const struct area *area, uint32_t start,
+				  const struct area_use *use)
+{
+	return area->end == start && uses_join(&area->use, start - area->start, use);
+}
 
 /* Whether [start, end) would be one with the area that begins at its end. */
-bool area_follows(const struct area *area, uint32_t start, uint32_t end,
-		  const struct area_use *use);
+static inline bool area_follows(const struct area *area, uint32_t start, uint32_t end,
+				const struct area_use *use)
+{
+	return area->start == end && uses_join(use, end - start, &area->use);
+}
 
 /*
  * The highest, or the lowest, address in [low, high) at which `size` bytes are free up to

@@ -29,19 +29,71 @@ struct space {
 extern struct space *spaces; /* all of them */
 extern struct space *space_active; /* whose directory CR3 holds; NULL: the kernel's own */
 
+/* --- shared anonymous memory: user/shared.c ------------------------------------------ */
+
+/* Memory of so many pages, with one user; NULL: no memory, or too much is promised. */
+struct shared *shared_create(uint32_t pages);
+void shared_get(struct shared *shared);
+void shared_put(struct shared *shared);
+
+/* Where the frame of a page is noted, PHYS_NONE if it was never touched; NULL: no memory. */
+phys_addr_t *shared_slot(struct shared *shared, uint32_t index);
+uint32_t shared_pages(const struct shared *shared);
+
 /* --- areas: user/space.c ------------------------------------------------------------ */
 
+extern uint32_t areas_kept;
+int32_t area_fetch(uint32_t count);
+
 /* Have so many areas at hand that the next so many area_take() succeed. 0 or -ENOMEM. */
-int32_t area_reserve(uint32_t count);
+static inline int32_t area_reserve(uint32_t count)
+{
+	return likely(areas_kept >= count) ? 0 : area_fetch(count);
+}
+
 struct area *area_take(void);
 
-/* One more area shows the same; one fewer: what an area that is gone showed. */
-void use_get(const struct area_use *use);
-void use_put(const struct area_use *use);
+/* One more area shows the same. */
+static inline void use_get(const struct area_use *use)
+{
+	if (use->node)
+		node_get(use->node);
+	if (use->shared)
+		shared_get(use->shared);
+}
 
-/* Count pages as promised, or no longer, where the use says so. False: that may not be. */
-bool use_charge(struct space *space, const struct area_use *use, uint32_t pages);
-void use_uncharge(struct space *space, const struct area_use *use, uint32_t pages);
+/* One fewer: what an area that is gone showed. */
+static inline void use_put(const struct area_use *use)
+{
+	if (use->node)
+		node_put(use->node);
+	if (use->shared)
+		shared_put(use->shared);
+}
+
+/*
+ * Count pages as promised where the use says so. False: that may not be. What is shared was
+ * charged once, when it was made.
+ */
+static inline bool use_charge(struct space *space, const struct area_use *use, uint32_t pages)
+{
+	if (!(use->flags & AREA_COMMITTED))
+		return true;
+	if (!use->shared && !commit_charge(&commit, pages))
+		return false;
+	space->committed += pages;
+	return true;
+}
+
+/* And no longer. */
+static inline void use_uncharge(struct space *space, const struct area_use *use, uint32_t pages)
+{
+	if (!(use->flags & AREA_COMMITTED))
+		return;
+	if (!use->shared)
+		commit_release(&commit, pages);
+	space->committed -= pages;
+}
 
 /* Count pages again that were uncounted a moment ago: that can't be refused. */
 void use_restore(struct space *space, const struct area_use *use, uint32_t pages);
@@ -66,7 +118,7 @@ static inline uint32_t area_pages(const struct area *area)
 bool range_is_free(struct space *space, uint32_t start, uint32_t end);
 
 /* Where `size` bytes are free; 0 if nowhere. */
-uint32_t range_find(struct space *space, uint32_t hint, uint32_t size);
+uint32_t range_find(struct space *space, uint32_t size);
 
 /* Take everything out of a range. Takes an area. */
 void range_clear(struct space *space, uint32_t start, uint32_t end);
@@ -123,17 +175,6 @@ static inline void count_resident(struct space *space)
 	if (++space->resident > space->peak)
 		space->peak = space->resident;
 }
-
-/* --- shared anonymous memory: user/shared.c ------------------------------------------ */
-
-/* Memory of so many pages, with one user; NULL: no memory, or too much is promised. */
-struct shared *shared_create(uint32_t pages);
-void shared_get(struct shared *shared);
-void shared_put(struct shared *shared);
-
-/* Where the frame of a page is noted, PHYS_NONE if it was never touched; NULL: no memory. */
-phys_addr_t *shared_slot(struct shared *shared, uint32_t index);
-uint32_t shared_pages(const struct shared *shared);
 
 /* --- reports: user/space_report.c ------------------------------------------------------ */
 

@@ -27,6 +27,9 @@ void syscall_ends_late(int32_t result);
 /* Whether SA_RESTART makes a call again that a handler interrupted. */
 bool syscall_restarts(uint32_t number);
 
+/* A handler ends a call of these registers: one that sleeps says how long it would have yet. */
+void time_interrupted(const struct trap_frame *registers);
+
 /* What a number is called: "getpid"; "?" if Linux has no such call. */
 const char *syscall_name(uint32_t number);
 

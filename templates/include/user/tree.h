@@ -192,8 +192,8 @@ void ramfs_free(struct node *node);
 /* Frames of one file. */
 uint32_t ramfs_count(const struct node *node);
 
-/* Whether the kernel can spare memory for one more of what programs make. */
-bool ramfs_may_take(void);
+/* Whether there is direct-mapped memory to spare for one more name, node or page of a pipe. */
+bool kernel_may_spare(void);
 
 void ramfs_init(void);
 
