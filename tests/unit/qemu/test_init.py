@@ -193,7 +193,7 @@ def test_a_process_that_fails_is_a_boot_that_fails(recorded: Recorded) -> None:
     assert (found.name, found.exit_code) == ("fail", 1)
     assert found.reasons == (
         "process 1 was killed by SIGSEGV",
-        "its last words: a[1]: page fault",
+        "its last line: a[1]: page fault",
     )
 
 
