@@ -159,9 +159,13 @@ install_packages() {
 # Optional packages are tried once, when .venv is made, and reported if they are not available.
 install_options() {
 	packages=$(missing_options | tr '\n' ' ')
-	# shellcheck disable=SC2086  # one word each
 	if [ -n "$packages" ] && have apt-get && may_install; then
-		apt_install $packages || say "apt-get could not install: $packages"
+		# It installs all or nothing: one that it lacks is not to cost the others.
+		# shellcheck disable=SC2086  # one word each
+		apt_install $packages || for package in $packages; do
+			apt_get install -y -qq --no-install-recommends "$package" ||
+				say "apt-get could not install $package"
+		done
 	fi
 	say_lacking
 }

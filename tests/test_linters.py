@@ -148,6 +148,14 @@ def test_set_up_names_no_host() -> None:
     assert matching(host, iter(files)) == []
 
 
+def test_tests_call_the_compiler_that_is_there() -> None:
+    """By ``tests.tools``: a machine whose only gcc is i686-linux-gnu-gcc runs them as well."""
+    tests = [path for path in tracked(".py") if path.is_relative_to(ROOT / "tests")]
+    tests.remove(ROOT / "tests/tools.py")
+    tools = "gcc|cc|ld|as|nm|objcopy|objdump|readelf|strip"
+    assert matching(rf"""/usr/bin/(?:{tools})\b(?!: )|\["(?:{tools})", """, iter(tests)) == []
+
+
 def test_nothing_is_left_for_later() -> None:
     later = "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X", "pragma: no" + " cover", "x" + "fail"))
     suffixes = (".py", ".c", ".h", ".S", ".j2", ".sh")

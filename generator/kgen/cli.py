@@ -272,8 +272,10 @@ def inserted(request: kgen_qemu.Request) -> Iterator[kgen_qemu.Request]:
         return
     from kgen import image
     from kgen.build.folder import Folder
+    from kgen_qemu.modules import named
 
-    cargo = image.gather(manifest, machine.append, machine.modules, manifest.directory)
+    modules = [named(text) for text in machine.modules]
+    cargo = image.gather(manifest, machine.append, modules, manifest.directory)
     form = "iso" if machine.via == "grub" else "floppy"
     with image.lent(cargo, form, Folder(manifest.directory.resolve())) as medium:
         yield replace(request, machine=replace(machine, medium=medium))
@@ -318,7 +320,7 @@ def image(
     from kgen.build.folder import Folder
     from kgen.files import shown
     from kgen_qemu import words
-    from kgen_qemu.modules import check_lines, check_names, first, with_init
+    from kgen_qemu.modules import check_lines, check_names, first, parted, with_init
 
     manifest = kgen_qemu.load_manifest(out)
     stale = kgen_qemu.staleness(manifest)
@@ -328,7 +330,7 @@ def image(
     check_names(given, manifest, init)
     append = with_init(append, init)
     words.check(append, manifest)
-    cargo = image.gather(manifest, append, given)
+    cargo = image.gather(manifest, append, [parted(text) for text in given])
     check_lines([file.line for file in cargo.modules], manifest)
     path = image.write(cargo, form, Folder(out.resolve()), to)
     size = path.stat().st_size

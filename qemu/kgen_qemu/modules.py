@@ -37,7 +37,7 @@ def first(init: str | None) -> tuple[str, ...]:
 
 def base_name(text: str) -> str:
     """What a kernel with user space calls the module ``FILE ARGUMENTS…``."""
-    return Path(text.partition(" ")[0]).name
+    return Path(parted(text)[0]).name
 
 
 def with_init(append: str, init: str | None) -> str:
@@ -69,14 +69,15 @@ def check_names(given: Iterable[str], manifest: Manifest, init: str | None) -> N
         raise no_user_space(f"--init {init}", manifest)
     if USER_SPACE not in manifest.features:
         return
-    if init is not None and (quote := open_quote(init.partition(" ")[2])):
+    if init is not None and (quote := open_quote(parted(init, "--init")[1])):
         raise usage(
             f"--init {init!r}: {quote} opens and does not close", f"close it, or write \\{quote}"
         )
     files: dict[str, str] = {}
     for text in given:
         option = "--init" if text == init else "--module"
-        file, name = text.partition(" ")[0], base_name(text)
+        file = parted(text, option)[0]
+        name = Path(file).name
         if not name:
             raise usage(f"{option} {text!r}: it is no name for a file", "rename it")
         if name in TREE:
@@ -100,12 +101,32 @@ def as_seen(text: str, directory: Path) -> str:
     The kernel is handed this text. A relative path keeps the log the same in
     every checkout.
     """
+    name, arguments = parted(text)
+    return _name(directory, Path(name)) + arguments
+
+
+def parted(text: str, option: str = "--module") -> tuple[str, str]:
+    """FILE and what follows it in ``FILE ARGUMENTS…``.
+
+    FILE ends at the first space in front of which it is the name of a file: the folders above
+    may have spaces in their names. Its own name may not, as loaders end it there.
+    """
+    spaces = [place for place, letter in enumerate(text) if letter == " "]
+    for end in (*spaces, len(text)):
+        file = Path(text[:end])
+        if is_file(file):
+            if " " in file.name:
+                raise usage(f"{option} {text!r}: QEMU ends a module's path at a space", "rename it")
+            return text[:end], text[end:]
+    if spaces:
+        raise usage(f"{option} {text!r}: no such file, whole or up to one of its spaces")
+    raise usage(f"{option} {text}: no such file")
+
+
+def named(text: str) -> tuple[str, str]:
+    """The same of what :func:`as_seen` gave, where the file's path has no space."""
     name, space, arguments = text.partition(" ")
-    if not is_file(Path(name)):
-        if is_file(Path(text)):
-            raise usage(f"--module {text!r}: QEMU ends a module's path at a space", "rename it")
-        raise usage(f"--module {name}: no such file")
-    return _name(directory, Path(name)) + space + arguments
+    return name, space + arguments
 
 
 def _name(directory: Path, file: Path) -> str:
@@ -129,8 +150,8 @@ def told(text: str, via: str) -> str:
     """A module's command line, as the kernel gets it from that loader."""
     if via == "multiboot":
         return text
-    name, space, arguments = text.partition(" ")
-    return Path(name).name + space + arguments
+    name, arguments = named(text)
+    return Path(name).name + arguments
 
 
 def check_lines(lines: Iterable[str], manifest: Manifest) -> None:
@@ -160,7 +181,7 @@ def check_room(modules: Iterable[str], directory: Path, manifest: Manifest, memo
         return
     end = model.image_end
     for text in modules:
-        end = -(-end // PAGE) * PAGE + _size(directory / text.partition(" ")[0])
+        end = -(-end // PAGE) * PAGE + _size(directory / named(text)[0])
     if end <= min(memory, FOUR_GIB):
         return
     enough = (-(-end // MiB) + 1) * MiB  # one for the firmware, and what the loader says of them

@@ -15,6 +15,7 @@ from pathlib import Path
 from kgen_qemu.files import unwritable
 from kgen_qemu.machine import Machine
 from kgen_qemu.manifest import Manifest
+from kgen_qemu.modules import named
 
 
 @contextmanager
@@ -26,7 +27,7 @@ def view(manifest: Manifest, machine: Machine, folder: Path) -> Iterator[Path]:
     if machine.kernel.is_absolute():
         yield manifest.directory  # it is not the manifest's, and nobody installs another there
         return
-    names = [os.path.normpath(text.partition(" ")[0]) for text in machine.modules]
+    names = [os.path.normpath(named(text)[0]) for text in machine.modules]
     # Names may begin with as many ".." as there are folders above the output folder.
     depth = max((name.split("/").count("..") for name in names), default=0)
     place = folder.joinpath(*["in"] * depth)

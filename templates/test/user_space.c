@@ -1,6 +1,7 @@
-/* Tests of address spaces, without programs: pages are touched by answering their faults here. */
+/* Tests of address spaces, without programs: the kernel touches pages as its system calls do. */
+#include <arch/cpu.h>
 #include <arch/paging.h>
-#include <arch/tlb.h>
+#include <arch/usermode.h>
 #include <kernel/ktest.h>
 #include <kernel/string.h>
 #include <mm/page.h>
@@ -37,7 +38,7 @@ static void end(struct ktest *test, struct space *space)
 	spaces_exit();
 }
 
-/* What the CPU would report. */
+/* How a fault ends that the CPU would report so. */
 static enum fault_result touch(struct space *space, uint32_t addr, uint32_t error)
 {
 	const uint32_t *entry = addr < USER_END ? entry_find(space, addr) : NULL;
@@ -50,23 +51,29 @@ static enum fault_result touch(struct space *space, uint32_t addr, uint32_t erro
 	return space_fault(space, addr, error | PF_USER, addr);
 }
 
-static bool reads(struct space *space, uint32_t addr)
-{
-	return touch(space, addr, 0) == FAULT_RESOLVED;
-}
-
-/* The word at addr; the page must be there or come. Some other value if memory ran out. */
+/*
+ * The word at addr, and a new one: by an access that faults if it has to, and is answered as
+ * a system call's would be. 0xdeadbeef, and false, if that fails.
+ */
 static uint32_t get(struct space *space, uint32_t addr)
 {
-	return reads(space, addr) ? *(const volatile uint32_t *)addr : 0xdeadbeef;
+	uint32_t value;
+
+	space_switch(space);
+	return copy_faulting(&value, (const void *)addr, sizeof(value)) ? 0xdeadbeef : value;
 }
 
 static bool put(struct space *space, uint32_t addr, uint32_t value)
 {
-	if (touch(space, addr, PF_WRITE) != FAULT_RESOLVED)
+	space_switch(space);
+	if (!cpu.wp && space_make_writable(space, addr, addr) != FAULT_RESOLVED)
 		return false;
-	*(volatile uint32_t *)addr = value;
-	return true;
+	return !copy_faulting((void *)addr, &value, sizeof(value));
+}
+
+static bool reads(struct space *space, uint32_t addr)
+{
+	return get(space, addr) != 0xdeadbeef;
 }
 
 /* Map `pages` of anonymous memory at addr, or anywhere if that is 0. The address, or 0. */
@@ -191,6 +198,30 @@ KTEST(user_space, stack_grows_to_its_limit)
 		KTEST_EXPECT_EQ(test, touch(space, lowest + STACK_GUARD / 2 - 1, PF_WRITE),
 				FAULT_UNMAPPED);
 	}
+out:
+	end(test, space);
+}
+
+/* A page that was unmapped or protected can't be reached, not even by a stale TLB entry. */
+KTEST(user_space, forgets_what_was_mapped)
+{
+	struct space *space = begin();
+	uint32_t addr;
+
+	KTEST_ASSERT(test, space);
+	addr = map(space, 0, 3, RW, PRIVATE);
+	if (!addr || !put(space, addr, 1) || !put(space, addr + PAGE_SIZE, 2) ||
+	    !put(space, addr + 2 * PAGE_SIZE, 3))
+		goto out;
+	KTEST_EXPECT_EQ(test, space_unmap(space, addr, PAGE_SIZE), 0);
+	KTEST_ALWAYS(test, !put(space, addr, 4));
+	KTEST_ALWAYS(test, get(space, addr) == 0xdeadbeef);
+	if (!space_protect(space, addr + PAGE_SIZE, PAGE_SIZE, PROT_READ)) {
+		KTEST_ALWAYS(test, !put(space, addr + PAGE_SIZE, 5));
+		KTEST_EXPECT_EQ(test, get(space, addr + PAGE_SIZE), 2);
+	}
+	if (!space_protect(space, addr + 2 * PAGE_SIZE, PAGE_SIZE, PROT_NONE))
+		KTEST_ALWAYS(test, get(space, addr + 2 * PAGE_SIZE) == 0xdeadbeef);
 out:
 	end(test, space);
 }

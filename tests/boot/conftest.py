@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -202,8 +203,12 @@ def emulator(tmp_path: Path, pids: Path, monkeypatch: pytest.MonkeyPatch) -> Emu
     def install(script: str, interpreter: str = "/bin/sh") -> Path:
         binary = tmp_path / "bin" / "qemu-system-i386"
         binary.parent.mkdir(exist_ok=True)
-        head = f"{NOTE}\n" if interpreter == "/bin/sh" else ""
-        binary.write_text(f"#!{interpreter}\n{head}{script}\n")
+        if interpreter == "/bin/sh":
+            binary.write_text(f"#!/bin/sh\n{NOTE}\n{script}\n")
+        else:  # a path with a blank would be cut at it in a line that begins with #!
+            told = binary.with_name("script")
+            told.write_text(script)
+            binary.write_text(f'#!/bin/sh\nexec {shlex.join([interpreter, str(told)])} "$@"\n')
         binary.chmod(0o755)
         monkeypatch.setenv("PATH", str(binary.parent), prepend=os.pathsep)
         out = tmp_path / "out"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -94,7 +95,7 @@ def test_the_repeated_command_repeats(greeter: Path) -> None:
     first = json.loads(kgen(greeter, "boot", "--json", "--append", "a 'b' $c").stdout)
     log = (greeter / first["log"]).read_bytes()
     again = subprocess.run(
-        f"{sys.executable} -c 'from kgen.cli import main; main()' "
+        f"{shlex.quote(sys.executable)} -c 'from kgen.cli import main; main()' "
         + first["command"].removeprefix("kgen "),
         shell=True,
         cwd=greeter,

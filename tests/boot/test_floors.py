@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.boot.conftest import Kernels
+from tests.tools import binutil, i386
 
 from kgen.paths import templates_dir
 
@@ -72,7 +73,10 @@ def symbols(folder: Path) -> tuple[dict[str, str], dict[str, set[str]]]:
         if not path.relative_to(folder).as_posix().startswith(PROGRAMS)
     ]
     output = subprocess.run(
-        ["nm", "--print-file-name", "-g", *objects], capture_output=True, text=True, check=True
+        [binutil("nm"), "--print-file-name", "-g", *objects],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     for name, kind, symbol in re.findall(
         r"^(.+)\.o:[0-9a-f ]{8} (\w) (\S+)$", output, re.MULTILINE
@@ -129,7 +133,7 @@ def test_a_reference_upwards_is_seen(kernels: Kernels, tmp_path: Path) -> None:
     source = tmp_path / "low.c"
     source.write_text("void *kmalloc(unsigned); void *low(void) { return kmalloc(1); }\n")
     target = objects / "base/low.c.o"
-    subprocess.run(["gcc", "-m32", "-c", str(source), "-o", str(target)], check=True)
+    subprocess.run([i386().compiler, "-m32", "-c", str(source), "-o", str(target)], check=True)
     found = list(upward_references(*symbols(objects)))
     assert len(found) == 1
     assert re.fullmatch(r"base/low\.c uses kmalloc of mm/\w+\.c", found[0])

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.boot.conftest import NOTE, Emulator, alive
+from tests.tools import needs_grub
 
 from kgen import scratch
 
@@ -71,6 +72,7 @@ class Boot:
 
 @pytest.fixture
 def making(default: Path, own: Callable[[Path], Path], tmp_path: Path) -> Iterator[Boot]:
+    needs_grub()  # which a stand-in replaces only once it was found
     boot = Boot(tmp_path, own(default))
     yield boot
     boot.process.kill()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.boot.conftest import Kernels
+from tests.tools import binutil
 
 PROTOTYPE = re.compile(r"^[a-z][\w \t*]*?\b\**(\w+)\((?![^;{]*\{)[^;{]*\)[^;{]*;", re.MULTILINE)
 """A declaration at the left margin that ends without a body."""
@@ -35,7 +36,10 @@ def defined(objects: Path) -> Counter[str]:
     found: Counter[str] = Counter()
     for object_ in sorted(objects.rglob("*.o")):
         output = subprocess.run(
-            ["nm", "-g", "--defined-only", str(object_)], capture_output=True, text=True, check=True
+            [binutil("nm"), "-g", "--defined-only", str(object_)],
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         found.update(re.findall(r"^[0-9a-f]{8} [TW] (\S+)$", output, re.MULTILINE))
     return found

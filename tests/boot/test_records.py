@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -25,7 +26,7 @@ from kgen_qemu.result import Result
 pytestmark = pytest.mark.boot
 
 PASS = Path(__file__).parents[1] / "data" / "pass.log"
-PLAY = f"cat {PASS}; exit 33"
+PLAY = f"cat {shlex.quote(str(PASS))}; exit 33"
 NAME = "pc-qemu32-64M"
 
 Capture = pytest.CaptureFixture[str]
@@ -226,7 +227,7 @@ def test_a_medium_that_cannot_be_written(
 def test_a_disk_that_fills_up(emulator: Emulator, limit: int, times: int, what: str) -> None:
     """At whatever moment there is no room for more: an error with a name, and the former log."""
     boot(emulator(PLAY))
-    folder = emulator(f"cat {(str(PASS) + ' ') * times}; exit 33")
+    folder = emulator(f"cat {shlex.join([str(PASS)] * times)}; exit 33")
     code = (
         "import resource, sys; from kgen.cli import run;"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}));"

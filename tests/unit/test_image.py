@@ -269,6 +269,10 @@ def test_missing_tools_are_named_with_their_packages(
     cargo: Cargo, folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(iso, "GRUB", tmp_path)
+    for name in ("grub-mkrescue", "xorriso"):
+        (tmp_path / "bin" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "bin" / name).touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     with pytest.raises(KgenError, match=r"missing: grub-pc-bin\n") as caught:
         make(cargo, "iso", folder)
     assert caught.value.exit_code == Exit.BUILD
@@ -351,7 +355,8 @@ def test_the_command_makes_an_image(
     folder: Folder, elf: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     built(folder, elf)
-    module, image = tmp_path / "module", tmp_path / "some.img"
+    module, image = tmp_path / "my modules/module", tmp_path / "some.img"
+    module.parent.mkdir()
     module.write_bytes(b"the module's bytes")
     arguments = ["-o", str(folder.root), "--format", "floppy", "--append", "a=b"]
     arguments += ["--module", f"{module} with words", "--to", str(image)]
@@ -364,9 +369,9 @@ def test_the_command_makes_an_image(
 @pytest.mark.parametrize(
     ("arguments", "code", "what"),
     [
-        (["--format", "floppy", "--module", "/nonexistent"], Exit.USAGE, "/nonexistent: No such"),
+        (["--format", "floppy", "--module", "/nonexistent"], Exit.USAGE, "/nonexistent: no such"),
         (["--format", "floppy", "--append", "a\nb"], Exit.USAGE, "would break the line"),
-        (["--format", "floppy", "--module", "caf\xe9"], Exit.USAGE, "printable ASCII"),
+        (["--format", "floppy", "--module", f"{__file__} caf\xe9"], Exit.USAGE, "printable ASCII"),
         (["--format", "cd"], Exit.USAGE, "'iso', 'floppy'"),
         ([], Exit.USAGE, "--format"),
         (["--format", "floppy", "--to", "."], Exit.USAGE, "is a folder"),

@@ -16,6 +16,12 @@ def test_the_matrix_has_every_system() -> None:
     ]
 
 
+def test_one_checkout_has_a_blank_in_its_path() -> None:
+    assert re.findall(r"^ +folder: (.*)$", WORKFLOW, re.MULTILINE) == ["my kgen"]
+    for key in ("path", "working-directory"):
+        assert f"{key}: ${{{{ matrix.folder || '.' }}}}\n" in WORKFLOW
+
+
 def test_a_container_gets_what_the_readme_asks_for_and_no_more() -> None:
     """git, make and python3; set-up brings the rest."""
     (installed,) = re.findall(r"apt-get install .*--no-install-recommends (.*)$", WORKFLOW, re.M)

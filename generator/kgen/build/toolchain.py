@@ -42,6 +42,8 @@ _INSTALL = (
     "   Fedora: dnf install gcc binutils   macOS: brew install i686-elf-gcc"
 )
 
+_ANOTHER = "install that one, or leave --toolchain out: kgen then looks for a compiler itself"
+
 _PROBE = """\
 #include <stdarg.h>
 #include <stddef.h>
@@ -121,7 +123,8 @@ def discover(choice: str, flags: Sequence[str], cache: Path) -> Toolchain:
         write_if_changed(cache, text.encode())
         return toolchain
     lines = "\n".join(f"  {line}" for line in refusals)
-    raise KgenError(f"no compiler for an i386 kernel\n{lines}", _INSTALL, exit_code=Exit.BUILD)
+    hint = _INSTALL if choice == "auto" else _ANOTHER
+    raise KgenError(f"no compiler for an i386 kernel\n{lines}", hint, exit_code=Exit.BUILD)
 
 
 def used(record: Path) -> Toolchain:

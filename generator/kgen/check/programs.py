@@ -16,7 +16,7 @@ from kgen.errors import Problem
 from kgen.units import TABLE_SPAN, MiB, align_up, show_address, show_size
 
 TREE = ("dev", "proc", "tmp")
-"""What the tree of files has at its root whatever the description says (``user/node.h``)."""
+"""Folders of the tree of files, whatever the description says (``user/node.h``)."""
 
 LEAST_ROOM = 48 * MiB
 """Bytes between a program's first address and the lowest of its stack: for code, heap, mappings."""
@@ -98,3 +98,19 @@ def programs_have_room(kernel: Kernel) -> Iterator[Problem]:
         + (f", or lower user.stack_limit to {show_size(lower)}" if lower else "")
         + ", or set features.user_space to false",
     )
+
+
+USER_SLOTS = 6
+"""Slots of the fixmap in a kernel that runs programs: ``enum fixmap_slot`` in arch/fixmap.h."""
+
+
+@rule("layout.fixmap_slots", "features.user_space")
+def fixmap_has_slots_for_programs(kernel: Kernel) -> Iterator[Problem]:
+    slots = kernel.layout.fixmap_slots
+    if kernel.features.user_space and slots < USER_SLOTS:
+        yield Problem(
+            "layout.fixmap_slots",
+            str(slots),
+            f"user space sees files and new pages through the fixmap, which needs {USER_SLOTS}",
+            f"use at least {USER_SLOTS}, or set features.user_space to false",
+        )

@@ -113,26 +113,25 @@ class Built(Protocol):
         """Its ELF file's content."""
 
 
-def gather(built: Built, append: str, modules: Sequence[str], folder: Path = Path()) -> Cargo:
+def gather(
+    built: Built, append: str, modules: Sequence[tuple[str, str]], folder: Path = Path()
+) -> Cargo:
     """The Cargo of a built kernel.
 
-    Each of ``modules`` is ``FILE`` or ``FILE ARGUMENTS…`` with FILE as seen from ``folder``; the
-    kernel is told the file's name alone. KgenError (usage) for a file that cannot be read, and for
-    text that would not survive the way to the kernel.
+    Each of ``modules`` is a file, as seen from ``folder``, and what the kernel is told after its
+    name (`` ARGUMENTS…``); it is told no more of the file than its name. KgenError (usage) for a
+    file that cannot be read, and for text that would not survive the way to the kernel.
     """
-    for option, text in (("--append", append), *(("--module", module) for module in modules)):
+    lines = [Path(name).name + rest for name, rest in modules]
+    for option, text in (("--append", append), *(("--module", line) for line in lines)):
         if not (text.isascii() and text.isprintable()):
             raise KgenError(
                 f"{option} {text!r}: boot loaders pass on printable ASCII alone",
                 "rename or rewrite it",
             )
-    files = tuple(_module(text, folder) for text in modules)
+    names = [folder / name for name, _ in modules]
+    files = tuple(File(line, _read(name)) for line, name in zip(lines, names, strict=True))
     return Cargo(built.name, built.build, built.image_data, append, files)
-
-
-def _module(text: str, folder: Path) -> File:
-    name, space, arguments = text.partition(" ")
-    return File(Path(name).name + space + arguments, _read(folder / name))
 
 
 def _read(path: Path) -> bytes:

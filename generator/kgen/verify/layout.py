@@ -283,7 +283,7 @@ def image_size(facts: Facts, derived: Derived) -> Iterator[Finding]:
         yield Finding(
             "image-size",
             f"the image takes {-(-image // KiB)} KiB",
-            f"with {show_size(tight)} of RAM it may take {max(0, derived.image_limit) // KiB} KiB",
+            f"with {show_size(tight)} of RAM it may take {derived.image_limit // KiB} KiB",
             _more_room(kernel, image),
         )
 

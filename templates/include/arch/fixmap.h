@@ -6,6 +6,7 @@
 #ifndef ARCH_FIXMAP_H
 #define ARCH_FIXMAP_H
 
+#include <generated/layout.h>
 #include <kernel/types.h>
 
 enum fixmap_slot {
@@ -17,7 +18,10 @@ enum fixmap_slot {
 	FIXMAP_USER, /* user/fault.c: a frame that is filled before a program sees it */
 	FIXMAP_APIC, /* the local APIC's registers, for a moment */
 	//% endif
+	FIXMAP_COUNT,
 };
+
+_Static_assert(FIXMAP_COUNT <= FIXMAP_SLOTS, "the description has as many slots as are used");
 
 /* Show the frame at phys (page-aligned) in a slot until the next call for it. */
 void *fixmap_map(enum fixmap_slot slot, phys_addr_t phys);

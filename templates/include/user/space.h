@@ -183,7 +183,4 @@ void spaces_use(struct space_use *use);
 /* Print it as `# kgen:stat` lines. */
 void spaces_report(void);
 
-/* A page fault of the kernel's own, while it handles a call of the space that is loaded. */
-bool user_kernel_fault(uint32_t addr, uint32_t error);
-
 #endif /* USER_SPACE_H */

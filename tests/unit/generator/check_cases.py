@@ -627,4 +627,12 @@ CASES = (
         "use at least 0x0bc00000, or lower user.stack_limit to 7 MiB"
         ", or set features.user_space to false",
     ),
+    Case(
+        "fixmap_has_slots_for_programs",
+        "",
+        {"layout": {"fixmap_slots": 6}, "features": {"user_space": True}},
+        {"layout": {"fixmap_slots": 5}, "features": {"user_space": True}},
+        "layout.fixmap_slots",
+        "use at least 6, or set features.user_space to false",
+    ),
 )

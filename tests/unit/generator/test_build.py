@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -402,7 +403,9 @@ def test_an_interrupted_build_leaves_no_halves_and_no_orphans(
     programs = here.parent / "bin"
     programs.mkdir()
     pid = here / "pid"
-    text = f'case "$*" in *src/mm*) echo $$ > {pid}.new; mv {pid}.new {pid}; exec sleep 60;; esac\n'
+    noted = shlex.quote(str(pid))
+    notes = f"echo $$ >{noted}.new; mv {noted}.new {noted}"
+    text = f'case "$*" in *src/mm*) {notes}; exec sleep 60;; esac\n'
     path = write(programs / "i686-elf-gcc", f'#!/bin/sh\n{text}exec {i386().compiler} "$@"\n')
     path.chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.tools import i386
 
 from kgen.errors import Exit, KgenError
 from kgen.pipeline import Built
@@ -17,7 +18,7 @@ Build = Callable[..., Built]
 
 CROSS = """#!/bin/sh
 case "$LD_LIBRARY_PATH" in
-*/cross/lib) exec /usr/bin/gcc "$@" ;;
+*/cross/lib) exec {gcc} "$@" ;;
 esac
 echo "cc1: error while loading shared libraries: libmpc.so.3" >&2
 exit 1
@@ -27,7 +28,7 @@ exit 1
 @pytest.fixture
 def cross(tmp_path: Path) -> Path:
     """A compiler that does not start without its own libraries."""
-    path = write(tmp_path / "cross/bin/i686-elf-gcc", CROSS)
+    path = write(tmp_path / "cross/bin/i686-elf-gcc", CROSS.replace("{gcc}", i386().compiler))
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return path
 

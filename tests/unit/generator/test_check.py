@@ -12,9 +12,10 @@ from textwrap import dedent
 
 import pytest
 
-from kgen import Kernel
+from kgen import Kernel, footprint
 from kgen.check import RULES, Rule, check
 from kgen.errors import Problem
+from kgen.units import KiB, MiB
 
 from .check_cases import CASES, Case, Fields
 from .remedies import assert_remedies_help
@@ -89,3 +90,12 @@ def test_one_mistake_is_told_once() -> None:
     assert paths == ["layout.direct_map_limit", "kmalloc.alignment"]
     refused = Kernel.model_validate({"buddy": {"max_order": 40}, "layout": {"arena_size": "9M"}})
     assert [problem.path for problem in check(refused)] == ["layout.arena_size", "buddy.max_order"]
+
+
+@pytest.mark.parametrize("load", [2 * MiB - 64 * KiB, 2 * MiB - 4 * KiB])
+def test_no_room_is_less_than_none(load: int) -> None:
+    """An image that begins so high leaves less than tables and metadata take."""
+    kernel = described({"layout": {"load_address": load}})
+    assert footprint.room(kernel, 2 * MiB) < 0
+    (problem,) = check(kernel)
+    assert " leave 0 KiB of directly mapped memory for the image" in problem.why

@@ -17,6 +17,7 @@ import pytest
 from tests.tools import terminal
 
 import kgen as package
+from kgen import footprint
 from kgen.cli import app
 from kgen.describe import Kernel
 from kgen.errors import Exit
@@ -139,6 +140,11 @@ def test_check_proves_and_draws(kgen: Kgen, here: Path) -> None:
     assert ran.code == 0
     assert "the built-in default: sound" in ran.out
     assert "0xc0000000-0xf7ffffff  direct map" in ran.out
+    most, least = (
+        footprint.image_limit(Kernel()) // 1024,
+        -(-footprint.image_floor(Kernel()) // 1024),
+    )
+    assert f"The image may take {most} KiB. It takes {least} KiB or more" in ran.out
     assert kgen("check", "--set", "layout.kernel_base=1").code == Exit.USAGE
     assert list(here.iterdir()) == []
 

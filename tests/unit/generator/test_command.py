@@ -104,8 +104,10 @@ def test_a_signal_that_is_ignored_stays_so(here: Path) -> None:
         [
             "sh",
             "-c",
-            f'trap "" INT TERM HUP; exec {sys.executable} -c "$@"',
+            'trap "" INT TERM HUP; exec "$@"',
             "sh",
+            sys.executable,
+            "-c",
             STRIKE,
             "SIGINT",
             "20",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.tools import binutil, i386
 
 from kgen.build.ident import identified
 from kgen.build.inputs import Inputs, prerequisites
@@ -17,6 +20,7 @@ from kgen.errors import DescriptionError, Exit, KgenError
 from kgen.files import signature
 from kgen.pipeline import Built
 from kgen_qemu import load_manifest, staleness
+from kgen_qemu.errors import BootError
 
 from .conftest import DESCRIPTION, HELLO, write
 
@@ -94,10 +98,10 @@ def test_another_compiler_behind_the_same_name_makes_all_anew(
 ) -> None:
     """As a distribution's update does: the driver stays, what it calls is another."""
     programs = here.parent / "bin"
-    real = subprocess.check_output(["gcc", "-print-prog-name=cc1"], text=True).strip()
-    cc1 = write(programs / "cc1", f'#!/bin/sh\nexec {real} "$@"\n')
+    cc1 = write(programs / "cc1", f'#!/bin/sh\nexec {shlex.quote(binutil("cc1"))} "$@"\n')
     cc1.chmod(0o755)
-    driver = write(programs / "i686-elf-gcc", f'#!/bin/sh\nexec /usr/bin/gcc -B{programs}/ "$@"\n')
+    calls = shlex.join([i386().compiler, f"-B{programs}/"])
+    driver = write(programs / "i686-elf-gcc", f'#!/bin/sh\nexec {calls} "$@"\n')
     driver.chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     built()
@@ -126,9 +130,11 @@ def test_an_input_that_changes_while_the_compiler_runs_is_read_again(
 ) -> None:
     """The compiler has read the old header; the new one is there when it ends."""
     programs = project.parent / "bin"
-    edit = f"case \"$*\" in *hello.c*) echo '#define SEVEN 8' >{project}/own.h ;; esac\n"
+    header = shlex.quote(str(project / "own.h"))
+    edit = f"case \"$*\" in *hello.c*) echo '#define SEVEN 8' >{header} ;; esac\n"
     driver = write(
-        programs / "i686-elf-gcc", f'#!/bin/sh\n/usr/bin/gcc "$@"\ncode=$?\n{edit}exit $code\n'
+        programs / "i686-elf-gcc",
+        f'#!/bin/sh\n{i386().compiler} "$@"\ncode=$?\n{edit}exit $code\n',
     )
     driver.chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
@@ -293,6 +299,21 @@ def test_what_kgen_did_not_write_stays(built: Build, here: Path, name: str, text
     assert "-o DIR" in caught.value.hint
     assert (here / name).read_text() == text
     assert sorted(here.rglob("*")) == before
+
+
+@pytest.mark.parametrize("lacks", ["stages", "image_sha256", "build", "schema"])
+def test_a_manifest_of_another_version_gives_way(built: Build, here: Path, lacks: str) -> None:
+    """As ``kgen boot`` says where a key is missing: run kgen build."""
+    built()
+    path = Path("kernel_out/manifest.json")
+    manifest = json.loads(path.read_text())
+    del manifest[lacks]
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(BootError) as caught:
+        load_manifest(path.parent)
+    assert caught.value.hint == "run: kgen build"
+    built(sets=("name=other",))
+    assert load_manifest(path.parent).name == "other"
 
 
 def test_a_file_that_came_later_stays_too(built: Build, here: Path) -> None:

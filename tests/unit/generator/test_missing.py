@@ -63,7 +63,6 @@ def test_no_processor_is_promised_for_eight_bytes(
             "volatile unsigned n; static void f(void) { n = __builtin_popcount(n); }",
             "count the bit",
         ),
-        ("volatile unsigned long long n; static void f(void) { n = __builtin_ctzll(n); }", "half"),
         ('int printf(const char *, ...); static void f(void) { printf("%d", 1); }', "printk()"),
         ("void *malloc(unsigned); void *p; static void f(void) { p = malloc(9); }", "kmalloc()"),
         ("int nowhere(void); static void f(void) { nowhere(); }", "in one of your sources"),
@@ -95,10 +94,22 @@ def test_a_header_beside_a_source_elsewhere(kgen: Kgen, here: Path, small: Path)
     assert "nowhere  used at mine/../away/near.h:2\n" in ran.err
 
 
+@pytest.mark.parametrize("name", ["__clzdi2", "__ctzdi2", "__ffsdi2"])
+def test_who_counts_zeros_asks_each_half(name: str) -> None:
+    """gcc 12 makes a call of it; gcc 16 writes the instructions itself."""
+    assert "of each half" in hint([name], "386", users=True)
+
+
 def test_each_cause_is_told_once() -> None:
     text = hint(["__divdi3", "__moddi3", "__atomic_load_8", "__floatsidf"], "386", users=True)
     assert text.count("signed 64-bit") == text.count("floating point") == 1
     assert "4 bytes" in text
+
+
+def test_a_486_is_not_told_to_be_one() -> None:
+    """gcc calls nobody there for 4 bytes; whoever does so himself is told what is left."""
+    assert "cpu.minimum=486" in hint(["__atomic_fetch_add_4"], "386", users=True)
+    assert "cpu.minimum=486" not in hint(["__atomic_fetch_add_4"], "486", users=True)
 
 
 def test_other_names_of_gccs() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def compiler(folder: Path, name: str, *, version: str = "12.2.0", broken: str = 
     path, real = folder / name, i386()
     lines = [
         "#!/bin/sh",
-        f'echo "$@" >> {folder}/{name}.calls',
+        f'echo "$@" >> {shlex.quote(str(path))}.calls',
         f'case "$*" in *-dumpversion*) echo {version}; exit;; esac',
         f"case \"$*\" in *' -c '*) {broken or ':'};; esac",
         f'PATH=/usr/bin:/bin exec {real.compiler} "$@"',
@@ -87,7 +88,11 @@ def test_without_any_the_error_says_why_and_what_to_install(tmp_path: Path, prog
     assert "i686-linux-gnu-gcc is gcc 4.9; gcc 9 or later is needed" in error.what
     assert "  gcc: not found" in error.what
     assert "apt-get install gcc binutils" in error.hint
-    assert "no-such-gcc: not found" in refused(tmp_path, "no-such-gcc").what
+    for name in ("no-such-gcc", "clang"):  # to install another would not help
+        error = refused(tmp_path, name)
+        assert f"{name}: not found" in error.what
+        assert "leave --toolchain out" in error.hint
+        assert "apt-get" not in error.hint
 
 
 LIBRARY = 'case "$LD_LIBRARY_PATH" in */cross/lib) ;; *) echo "cc1: error while loading shared'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -227,7 +228,8 @@ def test_an_exact_trace(version: tuple[int, int], accel: str, option: bool) -> N
 
 def test_the_version_is_asked_once(tmp_path: Path) -> None:
     binary, count = tmp_path / "qemu", tmp_path / "count"
-    binary.write_text(f"#!/bin/sh\necho x >>{count}\necho QEMU emulator version 10.0.2 '(x)'\n")
+    noted = shlex.quote(str(count))
+    binary.write_text(f"#!/bin/sh\necho x >>{noted}\necho QEMU emulator version 10.0.2 '(x)'\n")
     binary.chmod(0o755)
     assert [qemu_version(str(binary)) for _ in range(3)] == [(10, 0)] * 3
     assert count.read_text() == "x\n"

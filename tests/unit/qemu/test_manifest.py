@@ -1,6 +1,7 @@
 """The manifest: what it says, and each way in which it cannot be used."""
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ def refused(folder: Path) -> str:
     with pytest.raises(BootError) as caught:
         load_manifest(folder)
     assert caught.value.exit_code == Exit.USAGE
-    assert caught.value.hint == f"run: kgen build -o {folder}"
+    assert caught.value.hint == f"run: kgen build -o {shlex.quote(str(folder))}"
     return caught.value.what
 
 

@@ -128,6 +128,20 @@ def test_a_module_with_a_space_in_its_path(built: Built, tmp_path: Path) -> None
     )
 
 
+def test_a_module_below_a_folder_with_a_space_in_its_name(built: Built, tmp_path: Path) -> None:
+    """Its path ends where a file's name ends; the kernel gets a path that has no space."""
+    disk = tmp_path / "my disks" / "disk"
+    disk.parent.mkdir()
+    disk.touch()
+    for arguments in ("", " root=0", " a  b "):
+        (module,) = boot_request(built(), modules=[f"{disk}{arguments}"]).machine.modules
+        name = module.removesuffix(arguments)
+        assert " " not in name
+        assert (built() / name).resolve() == disk
+    for absent in ("my disk", "my disks/none", "my disks"):
+        assert "no such file" in refused(built(), modules=[f"{tmp_path}/{absent} x"]).what
+
+
 def test_a_module_is_named_as_seen_from_the_output_folder(built: Built, tmp_path: Path) -> None:
     (tmp_path / "disk").touch()
     request = boot_request(built(), modules=[f"{tmp_path}/disk root=0"])
