@@ -97,7 +97,7 @@ static void tell_parent(struct process *process)
 		forget(process);
 }
 
-/* Children of who ends go to process 1; those that have ended already are told of there. */
+/* Children of who ends go to process 1, which hears of those that have ended. */
 static void give_children_away(struct process *process)
 {
 	struct process *init = process_find(1);

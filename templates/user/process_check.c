@@ -1,5 +1,5 @@
 /*
- * What must be true of a process that is about to run, or was interrupted just now. At each
+ * Rules that a process keeps which is about to run, or was interrupted just now. At each
  * tick the one that it interrupted is looked at: what breaks a rule is found within a turn.
  */
 #include <user/process.h>

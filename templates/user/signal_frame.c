@@ -1,5 +1,5 @@
 /*
- * What a handler finds on its stack, and how it comes back: Linux's structures for i386.
+ * The frame that a handler finds on its stack, and how it comes back: Linux's structures for i386.
  *
  *     with SA_SIGINFO                       without
  *     ┌─────────────────┐ higher            ┌─────────────────┐
@@ -17,7 +17,7 @@
  * The return address is SA_RESTORER's, or the code in the frame: it makes the call
  * rt_sigreturn or sigreturn, with ESP where the frame is.
  *
- * Whatever comes back is the program's word: selectors are made those of ring 3, of the
+ * The frame that comes back is the program's word: selectors are made those of ring 3, of the
  * flags only those that a program may set itself are taken, and addresses need no
  * check, as ring 3 uses them.
  *
@@ -71,7 +71,7 @@ static const uint8_t plain_code[8] = { 0x58, 0xb8, 119, 0, 0, 0, 0xcd, 0x80 };
 static const uint8_t rt_code[8] = { 0xb8, 173, 0, 0, 0, 0xcd, 0x80, 0 };
 
 //% if cpu.fpu == "x87"
-/* What the x87 has goes below *top, if the program has used it; 0 or an address. */
+/* The x87's state goes below *top, if the program has used it; 0 or an address. */
 static int32_t push_fpu(uint32_t *top, uint32_t *address)
 {
 	struct fpu_state *state = &current->fpu;

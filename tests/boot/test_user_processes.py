@@ -42,7 +42,7 @@ def test_process_calls_answer_as_linux_does(
 def test_fork_and_execve_fail_without_a_trace(kernels: Kernels, boot: Boot) -> None:
     """A program that forks, executes and is signalled: each of its requests for memory fails once.
 
-    Whichever it is, no frame and no record stays behind, and the kernel stands.
+    Whichever it is, no frame and no record is lost, and the kernel stands.
     """
     folder = kernels.user(sets=["features.user_space=true", "debug.fail=true"])
     result = boot(folder, append="fail.sweep=full fail.suite=user_process", timeout=100)
