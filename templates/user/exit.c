@@ -123,8 +123,8 @@ static void leave_space(struct process *process)
 	}
 	if (process == current)
 		space_switch(NULL);
-	if (process->space) /* process 1 has none before it has a program */
-		space_put(process->space);
+	if (process->space)
+		space_put(process->space); /* process 1 has none if it could not be started */
 	process->space = NULL;
 	process_release_lender(process);
 }
