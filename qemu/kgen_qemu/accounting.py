@@ -17,8 +17,9 @@ was predicted:
     available = kernel + modules + early + free + all waste
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from kgen_qemu.manifest import MemoryModel
 from kgen_qemu.transcript import Module, Region, Transcript
@@ -63,8 +64,13 @@ class Accounting:
     mismatches: tuple[Mismatch, ...]
 
 
-def account(said: Transcript, model: MemoryModel | None) -> Accounting | None:
-    """Check a kernel's accounts; None where there is no model or the boot ended too early."""
+def account(
+    said: Transcript, model: MemoryModel | None, programs: Mapping[str, int] = MappingProxyType({})
+) -> Accounting | None:
+    """Check a kernel's accounts; None where there is no model or the boot ended too early.
+
+    ``programs`` are figures of process 1 (``process_one``), known once it has ended.
+    """
     if model is None or "kmalloc" not in {stage.name for stage in said.stages}:
         return None
     predicted = predict(said, model)
@@ -72,6 +78,7 @@ def account(said: Transcript, model: MemoryModel | None) -> Accounting | None:
         return None
     if said.end is None:  # free blocks are printed last
         predicted = {key: n for key, n in predicted.items() if not key.startswith("page.")}
+    predicted |= programs
     wrong = [
         Mismatch(key, value, said.stats.get(key))
         for key, value in predicted.items()

@@ -1,5 +1,6 @@
 """From a boot that is over to its Result: gather the facts, judge them, name the addresses."""
 
+from kgen_qemu import process_one
 from kgen_qemu.accounting import Accounting, account
 from kgen_qemu.audit import Audit, audit
 from kgen_qemu.listen import Heard
@@ -42,7 +43,8 @@ def outcome(
         process=USER_SPACE in manifest.features,
     )
     audited = _audit(request, logs)
-    accounts = account(heard.said, manifest.memory)
+    programs = process_one.predict(request, heard.said.exit)
+    accounts = account(heard.said, manifest.memory, programs)
     verdict = judge(heard.said, ending, expected, heard.assertions, _findings(audited, accounts))
     return Result(
         verdict=verdict.name,

@@ -75,7 +75,9 @@ uint32_t processes_run(const char *path, const char *const arguments[])
 	user_totals.processes = user_totals.most = 1;
 	user_totals.tells_all = boot_word("stats");
 	error = start(path, arguments);
-	if (error) {
+	if (!error) {
+		user_note_start(init->space);
+	} else {
 		log_line("user: %s can't be process 1: error %d", path, -error);
 		process_end(init, error == -ENOENT ? NOT_FOUND : NOT_EXECUTABLE);
 	}

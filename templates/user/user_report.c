@@ -11,22 +11,31 @@
 
 struct user_totals user_totals;
 
-/* Pages of one process; its key begins with its number. */
-static void report_process(const struct process *process, const struct space_use *use)
-{
-	int32_t pid = process->pid;
+/* Of process 1. Kept until user_report(): in-kernel tests run processes, too. */
+static struct space_use at_start, at_end;
+static uint32_t shared_at_end;
 
-	kgen_stat(use->resident, "user.%d.resident", pid);
-	kgen_stat(space_shared(process->space), "user.%d.shared", pid);
-	kgen_stat(use->committed, "user.%d.committed", pid);
-	kgen_stat(use->tables, "user.%d.tables", pid);
-	kgen_stat(use->peak, "user.%d.peak", pid);
-	kgen_stat(use->faults.zero, "user.%d.faults.zero", pid);
-	kgen_stat(use->faults.zero_page, "user.%d.faults.zero_page", pid);
-	kgen_stat(use->faults.copy, "user.%d.faults.copy", pid);
-	kgen_stat(use->faults.sole, "user.%d.faults.sole", pid);
-	kgen_stat(use->faults.file, "user.%d.faults.file", pid);
-	kgen_stat(use->faults.around, "user.%d.faults.around", pid);
+void user_note_start(const struct space *space)
+{
+	space_use(space, &at_start);
+}
+
+static void report_process_1(void)
+{
+	kgen_stat(at_start.resident, "user.start.resident");
+	kgen_stat(at_start.committed, "user.start.committed");
+	kgen_stat(at_start.tables, "user.start.tables");
+	kgen_stat(at_end.resident, "user.1.resident");
+	kgen_stat(shared_at_end, "user.1.shared");
+	kgen_stat(at_end.committed, "user.1.committed");
+	kgen_stat(at_end.tables, "user.1.tables");
+	kgen_stat(at_end.peak, "user.1.peak");
+	kgen_stat(at_end.faults.zero, "user.1.faults.zero");
+	kgen_stat(at_end.faults.zero_page, "user.1.faults.zero_page");
+	kgen_stat(at_end.faults.copy, "user.1.faults.copy");
+	kgen_stat(at_end.faults.sole, "user.1.faults.sole");
+	kgen_stat(at_end.faults.file, "user.1.faults.file");
+	kgen_stat(at_end.faults.around, "user.1.faults.around");
 }
 
 static void print_process(const struct process *process, const struct space_use *use)
@@ -47,8 +56,10 @@ void user_account(const struct process *process)
 	if (!process->space || (process->pid != 1 && !user_totals.tells_all))
 		return;
 	space_use(process->space, &use);
-	if (process->pid == 1)
-		report_process(process, &use);
+	if (process->pid == 1) {
+		at_end = use;
+		shared_at_end = space_shared(process->space);
+	}
 	if (user_totals.tells_all)
 		print_process(process, &use);
 }
@@ -82,6 +93,7 @@ void user_report(void)
 	kgen_stat(syscall_count, "user.calls");
 	kgen_stat(totals->switches, "user.switches");
 	kgen_stat(totals->signals, "user.signals");
+	report_process_1();
 	report_spaces();
 }
 

@@ -17,13 +17,16 @@ struct user_totals {
 
 extern struct user_totals user_totals;
 
+/* Process 1 is about to start. Its figures are noted: `kgen boot` predicts them from its file. */
+void user_note_start(const struct space *space);
+
 /*
- * A process is about to give everything back: what process 1 has becomes stat lines, and
- * with `stats` on the command line what any has a line for people.
+ * A process is about to give everything back. The figures of process 1 are noted; with
+ * `stats` on the command line those of any process are a line for people.
  */
 void user_account(const struct process *process);
 
-/* Counters as `# kgen:stat k=user.…`, and for people the table. */
+/* Counters as `# kgen:stat k=user.…`, process 1's among them, and for people the table. */
 void user_report(void);
 void user_print(void);
 

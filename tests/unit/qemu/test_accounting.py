@@ -179,3 +179,16 @@ def test_blocks_are_those_that_merging_leaves(first: int, count: int, max_order:
                 merged = merged - pair | {(order + 1, frame)}
     orders = sorted(order for order, _ in merged)
     assert sorted(accounting._decompose(first, first + count, max_order)) == orders
+
+
+def test_figures_of_programs_are_compared_too() -> None:
+    whole = said(BOOTS[0])
+    stats = whole.stats | {"user.frames": 1}
+    accounts = account(replace(whole, stats=stats), model(), {"user.frames": 0})
+    assert accounts is not None
+    assert [str(one) for one in accounts.mismatches] == [
+        "accounting: user.frames is 1, predicted 0"
+    ]
+    before = account(whole, model())
+    assert before is not None
+    assert accounts.checked == before.checked + 1
