@@ -300,11 +300,12 @@ def units(
 def program_list(names: Sequence[str], units: Sequence[Unit]) -> tuple[Program, ...]:
     """The programs ``names`` of a description, whose sources are among ``units`` in that order.
 
-    Without any of the user's it is one, whose source is rendered.
+    Without any of the user's it is one, whose source is rendered, if the templates have it.
     """
-    objects = [unit.object for unit in units if unit.users and unit.program]
+    users = [unit.object for unit in units if unit.users and unit.program]
     rendered = [f"build/obj/{_RUNTIME}{name}.c.o" for name in names]
-    return tuple(Program(name, own) for name, own in zip(names, objects or rendered, strict=True))
+    own = users or [name for name in rendered if name in {unit.object for unit in units}]
+    return tuple(Program(name, made) for name, made in zip(names, own, strict=False))
 
 
 def _named(sources: Sequence[Path]) -> Iterator[tuple[Path, str]]:

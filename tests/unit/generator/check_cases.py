@@ -34,6 +34,10 @@ class Case:
         return f"{self.rule}, {self.name}"
 
 
+NO_PROGRAMS: Fields = {"features": {"user_space": False}}
+"""So low a kernel leaves them no room."""
+
+
 def layout(**fields: Any) -> Fields:
     return {"layout": fields}
 
@@ -77,6 +81,7 @@ def low_base(load: int) -> Fields:
     return {
         "layout": {"kernel_base": 64 * MiB, "load_address": load},
         "ram": {"minimum": 256 * MiB},
+        **NO_PROGRAMS,
     }
 
 
@@ -112,8 +117,8 @@ CASES = (
     Case(
         "kernel_base_is_high",
         "64 MiB",
-        layout(kernel_base=64 * MiB),
-        layout(kernel_base=60 * MiB),
+        {**layout(kernel_base=64 * MiB), **NO_PROGRAMS},
+        {**layout(kernel_base=60 * MiB), **NO_PROGRAMS},
         "layout.kernel_base",
         "use at least 0x04000000; 0xc0000000 is customary",
     ),

@@ -106,8 +106,8 @@ def test_without_programs_there_is_one(built: Build, project: Path) -> None:
 
 
 def test_without_user_space_there_is_nothing_of_it(built: Build, project: Path) -> None:
-    write(project / "kernel.py", "from kgen import Kernel\nkernel = Kernel(name='mine')\n")
-    built()
+    (project / "kernel.py").unlink()
+    built(sets=("features.user_space=false",))
     assert not Path("kernel_out/src/program").exists()
     assert not Path("kernel_out/src/user").exists()
     assert load_manifest(Path("kernel_out")).programs == ()
@@ -249,7 +249,7 @@ def test_files_are_looked_at_before_anything_is_built(built: Build, project: Pat
 
 def test_the_command_line_may_name_programs(kgen: Callable[..., Ran], project: Path) -> None:
     (project / "kernel.py").unlink()
-    ran = kgen("build", "--set", "programs=tell.c")
+    ran = kgen("build", "--set", "programs=tell.c", "--set", "features.user_space=false")
     assert ran.code == Exit.USAGE
     assert "set features.user_space to true" in ran.err
     ran = kgen("build", "--set", "programs=tell.c", "--set", "features.user_space=true")
