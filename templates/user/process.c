@@ -7,9 +7,9 @@
  *     the ring:       ready → B → C → current → (B)
  *     waiting:        [hash of the channel] → D → E     each for its own channel
  *
- * `ready` is whose turn it is next. A process that gives up its turn is passed, and stays in the
- * ring; one that comes into the ring is the last of the round. One that waits is in a list with
- * those whose channels have the same hash: process_wake() looks at few.
+ * `ready` has the next turn. A process that gives up its turn is passed, and stays in the
+ * ring; one that enters the ring is the last of the round. One that waits is in a list
+ * with those whose channels have the same hash: process_wake() looks at few.
  *
  * A deadline is looked for at a tick, and only when the earliest that was ever set has
  * come.
