@@ -59,7 +59,10 @@ def test_fork_and_execve_fail_without_a_trace(kernels: Kernels, boot: Boot) -> N
 ENDS = {
     "stuck": (9, "user: all 2 processes wait, and nobody can wake one: the end"),
     "reboot": (0, "# kgen:stat k=user.processes v=2"),
-    "fault": (11, r"ends\[1\]: page fault: write to 0x12345678 \(.*\), at eip 0x.*, SIGSEGV"),
+    "fault": (
+        11,
+        r"ends\[1\]: page fault: write to 0x12345678 \(.*\), at eip 0x.* in run\+0x.*, SIGSEGV",
+    ),
     "abort": (6, r"user: ends\[1\] is ended by SIGABRT"),
     "killed": (33 << 8, "# kgen:stat k=user.killed v=0"),
 }
