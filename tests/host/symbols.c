@@ -43,8 +43,11 @@ int main(int argc, char **argv)
 	}
 	while (scanf("%x", &addr) == 1) {
 		char text[64];
+		bool is_known = symbol_describe(&node, addr, text, sizeof(text));
 
-		printf("%s\n", symbol_describe(&node, addr, text, sizeof(text)) ? text : "-");
+		for (char *c = text; *c; c++)
+			*c = *c < ' ' || *c > '~' ? '?' : *c; /* as the log has it */
+		printf("%s\n", is_known ? text : "-");
 	}
 	return 0;
 }

@@ -9,6 +9,7 @@ import pytest
 from tests.boot.plain_programs import compiled
 from tests.host.native import QUICK, SANITIZED, Workshop
 from tests.mutation import Edit
+from tests.tools import binutil
 
 SYMBOL_C = "user/symbol.c"
 
@@ -20,7 +21,7 @@ def user_src(workshop: Workshop) -> Path:
 
 def functions(elf: Path) -> list[tuple[int, int, str]]:
     """Address, size and name of each, of those that have a size."""
-    nm = subprocess.run(["nm", "-S", str(elf)], capture_output=True, text=True, check=True)
+    nm = subprocess.run([binutil("nm"), "-S", str(elf)], capture_output=True, text=True, check=True)
     rows = [line.split() for line in nm.stdout.splitlines()]
     return sorted(
         (int(row[0], 16), int(row[1], 16), row[3])
@@ -56,7 +57,7 @@ def test_each_function_is_found(workshop: Workshop, user_src: Path, tmp_path: Pa
 def test_a_stripped_one_has_none(workshop: Workshop, user_src: Path, tmp_path: Path) -> None:
     elf = compiled("tree", tmp_path)
     asked, _ = questions(elf)
-    subprocess.run(["strip", str(elf)], check=True)
+    subprocess.run([binutil("strip"), str(elf)], check=True)
     assert set(answers(workshop, user_src, elf, asked)) == {"-"}
 
 
