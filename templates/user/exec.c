@@ -280,6 +280,7 @@ int32_t process_execute(const char *path, struct program_arguments *arguments)
 	if (!error) {
 		commit_to(former, node, path);
 		start_registers(image->program.entry, esp);
+		current->moved = image->program.entry - image->header.entry;
 	}
 	kfree(image);
 	return error;

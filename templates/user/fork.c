@@ -107,6 +107,7 @@ static bool copy_rest(struct process *child, uint32_t flags)
 	if (!child->space)
 		goto free_files;
 	child->program = current->program;
+	child->moved = current->moved;
 	if (child->program)
 		node_get(child->program);
 	return true;

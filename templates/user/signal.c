@@ -28,6 +28,7 @@
 #include <mm/kmalloc.h>
 #include <user/process.h>
 #include <user/report.h>
+#include <user/symbol.h>
 #include <user/syscall.h>
 
 #define STOPS \
@@ -296,27 +297,38 @@ void signal_deliver(void)
 
 /* --- faults ------------------------------------------------------------------------- */
 
+/* An instruction's place: "0x8049123 (code 0x8049000-0x804a000 r-xp) in main+0x12". */
+static void describe_eip(uint32_t eip, char *to, size_t size)
+{
+	char area[80];
+	char function[64];
+	bool is_known =
+		symbol_describe(current->program, eip - current->moved, function, sizeof(function));
+
+	space_describe(current->space, eip, area, sizeof(area));
+	snprintf(to, size, "0x%x (%s)%s%s", eip, area, is_known ? " in " : "", function);
+}
+
 /* One line: who, at which instruction, why. */
 static COLD void print_fault(unsigned number, int32_t code, uint32_t address, uint32_t vector,
 			     uint32_t error)
 {
 	static unsigned long faults;
-	uint32_t eip = current->frame.trap.eip;
-	char where[80];
+	char where[160];
 	char what[80];
 
 	if (++faults > 64 && !is_news(faults))
 		return;
-	space_describe(current->space, eip, where, sizeof(where));
+	describe_eip(current->frame.trap.eip, where, sizeof(where));
 	if (vector == TRAP_PAGE_FAULT) {
 		space_describe(current->space, address, what, sizeof(what));
-		log_line("%s[%d]: page fault: %s 0x%x (%s), at eip 0x%x (%s), %s", current->name,
+		log_line("%s[%d]: page fault: %s 0x%x (%s), at eip %s, %s", current->name,
 			 current->pid, error & PF_WRITE ? "write to" : "read of", address, what,
-			 eip, where, signal_name(number));
+			 where, signal_name(number));
 		return;
 	}
-	log_line("%s[%d]: %s, code %d, error 0x%x, at eip 0x%x (%s), %s", current->name,
-		 current->pid, fault_name(vector), code, error, eip, where, signal_name(number));
+	log_line("%s[%d]: %s, code %d, error 0x%x, at eip %s, %s", current->name, current->pid,
+		 fault_name(vector), code, error, where, signal_name(number));
 }
 
 void signal_fault(unsigned number, int32_t code, uint32_t address, uint32_t vector, uint32_t error)

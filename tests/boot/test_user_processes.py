@@ -54,3 +54,26 @@ def test_fork_and_execve_fail_without_a_trace(kernels: Kernels, boot: Boot) -> N
     assert swept
     assert int(swept[1]) > 80
     assert swept[1] == swept[2]
+
+
+ENDS = {
+    "stuck": (9, "user: all 2 processes wait, and nobody can wake one: the end"),
+    "reboot": (0, "# kgen:stat k=user.processes v=2"),
+    "fault": (
+        11,
+        r"ends\[1\]: page fault: write to 0x12345678 \(.*\), at eip 0x.* in run\+0x.*, SIGSEGV",
+    ),
+    "abort": (6, r"user: ends\[1\] is ended by SIGABRT"),
+    "killed": (33 << 8, "# kgen:stat k=user.killed v=0"),
+}
+"""The wait status of process 1, and a line that the log has."""
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_an_end_is_told(kernel: Path, boot: Boot, tmp_path: Path, how: str) -> None:
+    status, line = ENDS[how]
+    result = boot(kernel, memory="8M", init=f"{compiled('ends', tmp_path)} {how}")
+    log = result.log.read_text(errors="replace")
+    assert f"# kgen:exit pid=1 status={status}\n" in log
+    assert re.search(line, log)
+    assert result.verdict == ("fail" if status else "pass")

@@ -59,6 +59,7 @@ struct process {
 	struct space *space;
 	struct files *files;
 	struct node *program; /* /proc/self/exe */
+	uint32_t moved; /* bytes that its addresses are above those of its ELF file */
 	struct signals *signals;
 	uint32_t set_tid; /* clone(): where its pid is written before it first runs; 0 */
 	uint32_t clear_tid; /* set_tid_address(): where a 0 is written when it ends */
