@@ -108,12 +108,12 @@ static uint32_t overhead; /* of a pair of readings */
 static volatile uint32_t *shared; /* a word that children see, too */
 
 /* The operation, `count` times, a reading for each. */
-#define MEASURE(count, ...)                               \
+#define MEASURE(count, ...)                                \
 	for (uint32_t i = 0; i < (uint32_t)(count); i++) { \
-		uint32_t start = now();                   \
-                                                          \
-		__VA_ARGS__;                              \
-		readings[i] = now() - start;              \
+		uint32_t start = now();                    \
+                                                           \
+		__VA_ARGS__;                               \
+		readings[i] = now() - start;               \
 	}
 
 /* Shell's sort (Communications of the ACM, July 1959). */
@@ -153,6 +153,17 @@ static uint32_t row(const char *name, uint32_t count, uint32_t per)
 	return readings[count / 2];
 }
 
+/* So many pages of memory; without them there is nothing to measure. */
+static uint8_t *pages_or_end(uint32_t count)
+{
+	uint8_t *pages = map(count * PAGE, READ_WRITE, PRIVATE);
+
+	if ((uintptr_t)pages < (uintptr_t)-PAGE)
+		return pages;
+	printf("rows: no memory for %u pages\n", count);
+	_exit(1);
+}
+
 /* --- rows --------------------------------------------------------------------------- */
 
 static void calibrate(void)
@@ -170,13 +181,13 @@ static void calls(void)
 
 static void faults(void)
 {
-	uint8_t *pages = map(PAGES * PAGE, READ_WRITE, PRIVATE);
+	uint8_t *pages = pages_or_end(PAGES);
 
 	MEASURE(PAGES, touch(pages + i * PAGE))
 	row("user.zero", PAGES, 1);
 	unmap(pages, PAGES * PAGE);
 
-	pages = map(PAGES * PAGE, READ_WRITE, PRIVATE);
+	pages = pages_or_end(PAGES);
 	MEASURE(PAGES, (void)*(volatile uint8_t *)(pages + i * PAGE))
 	row("user.read", PAGES, 1);
 	unmap(pages, PAGES * PAGE);
@@ -184,7 +195,7 @@ static void faults(void)
 
 static void large(void)
 {
-	uint8_t *pages = map(LARGE * PAGE, READ_WRITE, PRIVATE);
+	uint8_t *pages = pages_or_end(LARGE);
 
 	MEASURE(1, for (uint8_t *at = pages; at < pages + LARGE * PAGE; at += PAGE) touch(at))
 	row("user.touch", 1, LARGE);
@@ -195,7 +206,7 @@ static void large(void)
 /* The child copies what it shares with its parent; then each page has one owner. */
 static void copies(void)
 {
-	uint8_t *pages = map(PAGES * PAGE, READ_WRITE, PRIVATE);
+	uint8_t *pages = pages_or_end(PAGES);
 	long child;
 
 	for (uint32_t i = 0; i < PAGES; i++)
@@ -219,7 +230,7 @@ static void copies(void)
  */
 static uint32_t forked(const char *name, uint32_t more)
 {
-	uint8_t *pages = map(more * PAGE, READ_WRITE, PRIVATE);
+	uint8_t *pages = pages_or_end(more);
 	uint32_t median;
 
 	for (uint32_t i = 0; i < more; i++)
@@ -311,12 +322,10 @@ static void on_fault(int number, siginfo_t *info, void *context)
 static inline void fault(uint8_t *bad, uint32_t *before, uint32_t *after)
 {
 	__asm__ volatile("movl $2f, %[resumed]\n"
-			 "1: rdtsc" CPU_GUARD(5)
-			 "movl %%eax, %[before]\n\t"
-			 "movb $1, (%[bad])\n"
-			 "2:\n"
-			 "1: rdtsc" CPU_GUARD(5)
-			 "movl %%eax, %[after]"
+			 "1: rdtsc" CPU_GUARD(5) "movl %%eax, %[before]\n\t"
+						 "movb $1, (%[bad])\n"
+						 "2:\n"
+						 "1: rdtsc" CPU_GUARD(5) "movl %%eax, %[after]"
 			 : [resumed] "=m"(resumed), [before] "=&r"(*before), [after] "=&r"(*after)
 			 : [bad] "r"(bad)
 			 : "eax", "edx", "memory");
@@ -324,8 +333,7 @@ static inline void fault(uint8_t *bad, uint32_t *before, uint32_t *after)
 
 static void signals(void)
 {
-	struct sigaction action = { .sa_sigaction = on_fault,
-				    .sa_flags = SA_SIGINFO | SA_NODEFER };
+	struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER };
 	static uint32_t entered[500];
 	uint8_t *gone = map(PAGE, READ_WRITE, PRIVATE);
 
