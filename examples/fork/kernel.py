@@ -1,6 +1,8 @@
 """A tree of processes that share what they do not write.
 
     kgen build examples/fork/kernel.py && kgen boot
+
+The program beside it says what happens.
 """
 
 from kgen import Features, Kernel

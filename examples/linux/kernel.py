@@ -2,6 +2,8 @@
 
     kgen build examples/linux/kernel.py
     kgen boot --init './busybox ash'
+
+README.md beside this file says where to get one.
 """
 
 from kgen import Cpu, Features, Kernel

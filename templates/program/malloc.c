@@ -645,5 +645,5 @@ const char *malloc_check(void)
 			listed++;
 		}
 	}
-	return listed == free_chunks ? NULL : "a bin has a chunk that is none";
+	return listed == free_chunks ? NULL : "a bin has a chunk that is not there";
 }

@@ -202,7 +202,7 @@ out:
 	end(test, space);
 }
 
-/* What was unmapped or protected can't be reached, not even by what the TLB remembers. */
+/* A page that was unmapped or protected can't be reached, not even by a stale TLB entry. */
 KTEST(user_space, forgets_what_was_mapped)
 {
 	struct space *space = begin();

@@ -3,19 +3,12 @@
  *
  * Each area answers for the hole in front of it: from the end of the area before it to its own
  * start, less the guard that it wants. A node knows the largest such hole of its subtree. So a
- * search for room goes down where there is some.
+ * search for room goes down where there is some (user/area_holes.c).
  *
  *                          [0x5000, 0x9000)          hole 0x2000, best 0x6000
  *                         /                \
  *         [0x1000, 0x3000)                  [0xf000, 0x10000)     hole 0x6000, best 0x6000
  *         hole 0x1000, best 0x1000
- *
- * To find the highest hole of a size, from an upper limit down:
- *   1. The hole that the limit lies in is looked at by itself: only a part of it counts.
- *   2. Climb from its area. Whatever lies to the left is lower; the first subtree on the way
- *      whose best is large enough has the highest hole.
- *   3. Go down in it: to the right if that has one, else this node's own, else to the left.
- * The lowest is the mirror image.
  *
  * Areas are in a list by address as well, which gives neighbours in one step. Putting one in or out
  * changes the hole in front of the next one, too. That is always an ancestor of the place where the
@@ -29,57 +22,7 @@
  * Concurrency: none; one CPU, interrupts off.
  */
 #include <user/area.h>
-
-/* --- nodes ------------------------------------------------------------------ */
-
-static inline uint32_t height_of(const struct area *area)
-{
-	return area ? area->height : 0;
-}
-
-static inline uint32_t best_of(const struct area *area)
-{
-	return area ? area->best : 0;
-}
-
-static inline uint32_t hole_start(const struct area *area)
-{
-	return area->previous ? area->previous->end : 0;
-}
-
-static inline uint32_t hole_end(const struct area *area)
-{
-	return area->start > area->guard ? area->start - area->guard : 0;
-}
-
-/* Bytes of the hole in front of an area. */
-static inline uint32_t measure(const struct area *area)
-{
-	uint32_t room = area->start - hole_start(area);
-
-	return room > area->guard ? room - area->guard : 0;
-}
-
-/* What a node's best is by its children and its own hole. */
-static inline uint32_t best_below(const struct area *area)
-{
-	uint32_t best = area->hole;
-
-	if (area->left)
-		best = MAX(best, area->left->best);
-	if (area->right)
-		best = MAX(best, area->right->best);
-	return best;
-}
-
-static inline void sum_up(struct area *area)
-{
-	uint32_t left = height_of(area->left);
-	uint32_t right = height_of(area->right);
-
-	area->height = MAX(left, right) + 1;
-	area->best = best_below(area);
-}
+#include <user/area_tree.h>
 
 /* --- the tree --------------------------------------------------------------- */
 
@@ -390,154 +333,4 @@ static inline bool offsets_meet(const struct area_use *lower, uint32_t bytes,
 bool uses_join(const struct area_use *lower, uint32_t bytes, const struct area_use *upper)
 {
 	return same_use(lower, upper) && offsets_meet(lower, bytes, upper);
-}
-
-/* --- holes ------------------------------------------------------------------- */
-
-/* The highest area of a subtree whose hole has `size` bytes; it has one. */
-static struct area *highest(struct area *at, uint32_t size)
-{
-	for (;;) {
-		if (best_of(at->right) >= size)
-			at = at->right;
-		else if (at->hole >= size)
-			return at;
-		else
-			at = at->left;
-	}
-}
-
-static const struct area *lowest(const struct area *at, uint32_t size)
-{
-	for (;;) {
-		if (best_of(at->left) >= size)
-			at = at->left;
-		else if (at->hole >= size)
-			return at;
-		else
-			at = at->right;
-	}
-}
-
-/* The next lower area whose hole has `size` bytes; NULL if there is none. */
-static struct area *lower(struct area *at, uint32_t size)
-{
-	if (best_of(at->left) >= size)
-		return highest(at->left, size);
-	for (; at->parent; at = at->parent) {
-		if (at == at->parent->left)
-			continue;
-		if (at->parent->hole >= size)
-			return at->parent;
-		if (best_of(at->parent->left) >= size)
-			return highest(at->parent->left, size);
-	}
-	return NULL;
-}
-
-/* The next higher one. */
-static const struct area *higher(const struct area *at, uint32_t size)
-{
-	if (best_of(at->right) >= size)
-		return lowest(at->right, size);
-	for (; at->parent; at = at->parent) {
-		if (at == at->parent->right)
-			continue;
-		if (at->parent->hole >= size)
-			return at->parent;
-		if (best_of(at->parent->right) >= size)
-			return lowest(at->parent->right, size);
-	}
-	return NULL;
-}
-
-/* The address at which `size` bytes fit into [from, to) at its upper or lower end; 0. */
-static uint32_t fit_high(uint32_t from, uint32_t to, uint32_t size)
-{
-	return to > from && to - from >= size ? to - size : 0;
-}
-
-static uint32_t fit_low(uint32_t from, uint32_t to, uint32_t size)
-{
-	return to > from && to - from >= size ? from : 0;
-}
-
-uint32_t area_highest_hole(struct areas *areas, uint32_t low, uint32_t high, uint32_t size)
-{
-	struct area *area = high ? area_above(areas, high - 1) : NULL;
-	uint32_t end = areas->last ? areas->last->end : 0;
-	uint32_t found;
-
-	if (area) /* the first hole that the limit may cut is in front of it */
-		found = fit_high(MAX(low, hole_start(area)), MIN(high, hole_end(area)), size);
-	else
-		found = fit_high(MAX(low, end), high, size);
-	if (found)
-		return found;
-	if (area)
-		area = lower(area, size);
-	else if (best_of(areas->root) >= size)
-		area = highest(areas->root, size);
-	if (!area)
-		return 0;
-	areas->recent = area; /* whoever enters something there finds it */
-	return fit_high(MAX(low, hole_start(area)), hole_end(area), size);
-}
-
-uint32_t area_lowest_hole(struct areas *areas, uint32_t low, uint32_t high, uint32_t size)
-{
-	const struct area *area = area_above(areas, low);
-	uint32_t found;
-
-	if (area) {
-		found = fit_low(MAX(low, hole_start(area)), MIN(high, hole_end(area)), size);
-		if (found)
-			return found;
-		area = higher(area, size);
-	}
-	if (area)
-		return fit_low(MAX(low, hole_start(area)), MIN(high, hole_end(area)), size);
-	return fit_low(MAX(low, areas->last ? areas->last->end : 0), high, size);
-}
-
-/* --- verifying --------------------------------------------------------------- */
-
-/* Whether a subtree is sound, and has just the areas from *at on in the list; *at moves on. */
-static bool subtree_is_sound(const struct area *area, const struct area *parent,
-			     const struct area **at, unsigned depth)
-{
-	struct area copy;
-
-	if (!area)
-		return true;
-	if (area->parent != parent || !depth)
-		return false;
-	if (!subtree_is_sound(area->left, area, at, depth - 1) || *at != area)
-		return false;
-	*at = area->next;
-	if (!subtree_is_sound(area->right, area, at, depth - 1))
-		return false;
-	copy = *area;
-	sum_up(&copy);
-	return copy.best == area->best && copy.height == area->height &&
-	       area->hole == measure(area) && height_of(area->left) <= height_of(area->right) + 1 &&
-	       height_of(area->right) <= height_of(area->left) + 1;
-}
-
-bool areas_check(const struct areas *areas)
-{
-	const struct area *at = areas->first;
-	const struct area *previous = NULL;
-	uint32_t count = 0;
-
-	for (; at; previous = at, at = at->next, count++) {
-		if (count > areas->count || at->previous != previous || at->start >= at->end ||
-		    !IS_ALIGNED(at->start | at->end, PAGE_SIZE) ||
-		    (previous && previous->end > at->start))
-			return false;
-	}
-	if (count != areas->count || areas->last != previous)
-		return false;
-	at = areas->first;
-	return subtree_is_sound(areas->root, NULL, &at, 64) && !at;
 }

@@ -12,7 +12,7 @@
  *   1. The promise is counted once more, and the area noted in the child.
  *   2. Each entry of its tables goes to the child's, read-only in both; frames that are owned are
  *      counted.
- * Whoever writes first gets a copy (user/fault.c). If memory runs out on the way, the child is
+ * The first to write gets a copy (user/fault.c). If memory runs out on the way, the child is
  * destroyed like any other space. The parent's pages that were made read-only have one owner then, who
  * gets them back when it writes.
  *

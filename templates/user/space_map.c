@@ -4,7 +4,7 @@
  * A new range, in this order, so that a failure leaves everything as it was:
  *   1. An address is chosen: the one that is wanted, or the highest hole below the stack.
  *   2. The promise is charged, two areas are put aside, shared memory is made.
- *   3. What was there before goes (MAP_FIXED).
+ *   3. The areas that were there before go (MAP_FIXED).
  *   4. The range becomes an area, or a neighbour that agrees with it grows.
  *
  * To unmap a range, its pages go first, with one flush; then each area that it touches shrinks at one

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.tools import native_gcc
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACE = ROOT / ".venv" / "foreign"
@@ -104,7 +105,7 @@ def _link(sources: Sequence[Path], program: Path) -> None:
     root = PLACE / "root" / "usr"
     libraries = root / "lib" / MUSL
     (libgcc,) = root.glob("lib/gcc/*/*/libgcc.a")
-    command = ["gcc", *FLAGS, "-nostdinc", "-isystem", str(root / "include" / MUSL)]
+    command = [native_gcc(), *FLAGS, "-nostdinc", "-isystem", str(root / "include" / MUSL)]
     command += [
         "-nostdlib",
         "-o",

@@ -9,17 +9,10 @@ from pathlib import Path
 
 import pytest
 from tests.boot.conftest import Boot, Kernels
+from tests.boot.plain_programs import compiled, said
 from tests.host.archives import DIRECTORY, FILE, LINK, Entry, archive
-from tests.tools import i386
 
 pytestmark = pytest.mark.boot
-
-PROGRAMS = Path(__file__).parents[1] / "programs"
-
-FLAGS = (
-    *("-m32", "-march=i386", "-O1", "-ffreestanding", "-fno-builtin", "-nostdlib", "-static"),
-    *("-fno-pie", "-no-pie", "-fno-stack-protector", "-fcf-protection=none", "-Wl,--build-id=none"),
-)
 
 Program = Callable[[str], Path]
 
@@ -28,28 +21,13 @@ Program = Callable[[str], Path]
 def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
     """Builds a program of ``tests/programs`` that needs no library."""
     folder = tmp_path_factory.mktemp("programs")
-
-    def build(name: str) -> Path:
-        made = folder / name
-        if not made.exists():
-            source = str(PROGRAMS / f"{name}.c")
-            subprocess.run([i386().compiler, *FLAGS, source, "-o", str(made)], check=True)
-        return made
-
-    return build
+    return lambda name: compiled(name, folder)
 
 
 @pytest.fixture(scope="module")
 def kernel(kernels: Kernels) -> Path:
     """A kernel with user space, without tests of its own."""
     return kernels.user(sets=["features.user_space=true", "features.tests=false"])
-
-
-def said(log: Path) -> list[str]:
-    """What process 1 printed: the log between the demonstration and the end of stage ``user``."""
-    text = log.read_bytes().decode("latin-1").replace("\r\n", "\n")
-    after = text.partition("name=allocate\n")[2]
-    return after.partition("# kgen:exit")[0].split("\n")
 
 
 @pytest.mark.parametrize(("cpu", "memory"), [("386", "16M"), ("pentium", "2G")])

@@ -122,7 +122,7 @@ MUTANTS = [
         "advice_is_heeded",
     ),
     ending(
-        "user-moved-pages-stay-behind",
+        "user-moved-pages-do-not-move",
         CHANGE,
         "pages_move(space, addr, target, old_size);",
         "",

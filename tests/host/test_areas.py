@@ -12,7 +12,9 @@ import pytest
 from tests.host.native import FAST, QUICK, SANITIZED, Kind, Program, Workshop
 from tests.mutation import Edit
 
-AREA_C, COMMIT_C = "user/area.c", "user/commit.c"
+AREA_C, HOLES_C, COMMIT_C = "user/area.c", "user/area_holes.c", "user/commit.c"
+TREE_H = "include/user/area_tree.h"
+
 STEPS = Kind(("-O1", "-g", "-fsanitize-coverage=trace-pc"))
 
 POLICIES = ("never", "heuristic", "always")
@@ -25,7 +27,7 @@ def user_src(workshop: Workshop) -> Path:
 
 
 def areas(workshop: Workshop, src: Path, kind: Kind, edit: Edit | None = None) -> Program:
-    return workshop.program(src, "areas.c", (AREA_C,), kind, edit)
+    return workshop.program(src, "areas.c", (AREA_C, HOLES_C), kind, edit)
 
 
 def test_every_state_of_small_spaces(workshop: Workshop, user_src: Path) -> None:
@@ -75,35 +77,43 @@ MUTANTS = {
         AREA_C, "if (height_of(area->right->right) < height_of(area->right->left))", "if (0)"
     ),
     "the guard is forgotten in a hole's size": Edit(
-        AREA_C, "return room > area->guard ? room - area->guard : 0;", "return room;"
+        TREE_H, "return room > area->guard ? room - area->guard : 0;", "return room;"
     ),
     "the guard is forgotten at a hole's end": Edit(
-        AREA_C, "area->start > area->guard ? area->start - area->guard : 0", "area->start"
+        TREE_H, "area->start > area->guard ? area->start - area->guard : 0", "area->start"
     ),
     "the next one's hole is not measured on insertion": Edit(
         AREA_C,
-        "area->height = 0; /* it counts as changed */ measure_both(area);",
-        "area->height = 0; area->hole = measure(area);",
+        "if (area->next) area->next->hole = measure(area->next); settle(",
+        "settle(",
     ),
     "the next one's hole is not measured on removal": Edit(
         AREA_C,
         "if (area->next) area->next->hole = measure(area->next); if (areas->recent",
         "if (areas->recent",
     ),
-    "holes are not measured on a change": Edit(
-        AREA_C, "area->end = end; measure_both(area);", "area->end = end;"
+    "the next one's hole is not measured on a change": Edit(
+        AREA_C, "if (next) measure_again(next);", "(void)next;"
+    ),
+    "an area's own hole is not measured on a change": Edit(
+        AREA_C, "area->start = start; measure_again(area);", "area->start = start;"
     ),
     "the walk up ends early": Edit(AREA_C, "else area = until; } }", "else break; } }"),
-    "the walk up ends early where nothing moved": Edit(
-        AREA_C, "if (area->best == best) { area = until;", "if (area->best == best) { break;"
+    "a larger hole is not noted above": Edit(
+        AREA_C,
+        "for (; area && area->best < hole; area = area->parent) area->best = hole;",
+        "area->best = MAX(area->best, hole);",
+    ),
+    "a smaller hole is not noted above": Edit(
+        AREA_C, "if (area->best == best) break; area->best = best;", "area->best = best; break;"
     ),
     "an heir has its own height": Edit(AREA_C, "heir->height = area->height;", ""),
     "an heir has its own best": Edit(AREA_C, "heir->best = area->best;", ""),
     "a removed area is still the recent one": Edit(
         AREA_C, "if (areas->recent == area) areas->recent = NULL;", ""
     ),
-    "a walk begins at the upper neighbour": Edit(
-        AREA_C, "if (area->right) /* of two", "if (!area->right) /* of two"
+    "the recent one answers for all below it": Edit(
+        AREA_C, "addr < found->end && addr >= hole_start(found)", "addr < found->end"
     ),
     "an offset does not follow the start": Edit(
         AREA_C, "area->use.offset += start / PAGE_SIZE - area->start / PAGE_SIZE;", ""
@@ -113,34 +123,34 @@ MUTANTS = {
     ),
     "the upper part has no guard": Edit(AREA_C, "upper->guard = area->guard;", "upper->guard = 0;"),
     "an upper limit cuts nothing": Edit(
-        AREA_C,
+        HOLES_C,
         "fit_high(MAX(low, hole_start(area)), MIN(high, hole_end(area)), size);",
         "fit_high(MAX(low, hole_start(area)), hole_end(area), size);",
     ),
     "a lower limit cuts nothing": Edit(
-        AREA_C,
-        "return area ? fit_high(MAX(low, hole_start(area)), hole_end(area), size) : 0;",
-        "return area ? fit_high(hole_start(area), hole_end(area), size) : 0;",
+        HOLES_C,
+        "return fit_high(MAX(low, hole_start(area)), hole_end(area), size);",
+        "return fit_high(hole_start(area), hole_end(area), size);",
     ),
     "the highest is not the highest": Edit(
-        AREA_C,
+        HOLES_C,
         "if (best_of(at->right) >= size) at = at->right; else if (at->hole >= size) "
         "return at; else at = at->left;",
         "if (best_of(at->left) >= size) at = at->left; else if (at->hole >= size) "
         "return at; else at = at->right;",
     ),
     "the climb passes a parent over": Edit(
-        AREA_C,
+        HOLES_C,
         "if (at->parent->hole >= size) return at->parent; if (best_of(at->parent->left)",
         "if (best_of(at->parent->left)",
     ),
     "the climb passes a subtree over": Edit(
-        AREA_C,
+        HOLES_C,
         "if (best_of(at->parent->right) >= size) return lowest(at->parent->right, size);",
         "",
     ),
     "the hole past the last one is missed": Edit(
-        AREA_C,
+        HOLES_C,
         "return fit_low(MAX(low, areas->last ? areas->last->end : 0), high, size);",
         "return 0;",
     ),
@@ -161,7 +171,7 @@ def test_the_states_notice(name: str, workshop: Workshop, user_src: Path) -> Non
 
 LINEAR = {
     "looks at area after area": Edit(
-        AREA_C,
+        HOLES_C,
         "const struct area *area = area_above(areas, low);",
         "const struct area *area = areas->first; while (area && area->end <= low) "
         "area = area->next;",

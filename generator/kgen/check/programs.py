@@ -16,7 +16,7 @@ from kgen.errors import Problem
 from kgen.units import TABLE_SPAN, MiB, align_up, show_address, show_size
 
 TREE = ("dev", "proc", "tmp")
-"""What the tree of files has at its root whatever the description says (``user/node.h``)."""
+"""Folders of the tree of files, whatever the description says (``user/node.h``)."""
 
 LEAST_ROOM = 48 * MiB
 """Bytes between a program's first address and the lowest of its stack: for code, heap, mappings."""

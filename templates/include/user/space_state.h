@@ -72,7 +72,7 @@ static inline void use_put(const struct area_use *use)
 }
 
 /*
- * Count pages as promised where the use says so. False: that may not be. What is shared was
+ * Count pages as promised where the use says so. False: that may not be. Shared memory was
  * charged once, when it was made.
  */
 static inline bool use_charge(struct space *space, const struct area_use *use, uint32_t pages)

@@ -1,6 +1,6 @@
 /*
  * Marks an instruction that not every CPU of the description has: the build refuses it
- * without. Whoever marks one sees to it that it runs only where the CPU has it.
+ * without. A program that marks one runs it only where the CPU has it.
  *
  *     __asm__ volatile("1: rdtsc" CPU_GUARD(5) : "=a"(low), "=d"(high));
  */

@@ -28,7 +28,7 @@ static int failures;
 
 /*
  * A 64-bit Linux gives 32-bit programs nearly 4 GiB, so what lies above KERNEL is theirs
- * there. What depends on it is looked at on kgen alone.
+ * there. Checks that depend on it run on kgen alone.
  */
 __attribute__((unused)) static bool is_kgen(void)
 {

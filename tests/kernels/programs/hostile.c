@@ -1,4 +1,4 @@
-/* What ring 3 must not do: each ends the process that tries it, and nothing else happens. */
+/* Acts that ring 3 must not commit: each ends the process that tries it, and nothing else happens. */
 #include "check.h"
 
 #define TRY(name, text)                 \
@@ -123,7 +123,7 @@ int main(void)
 		{ jump_to_the_kernel, SIGSEGV, "jump to the kernel" },
 		{ call_the_last_page, SIGSEGV, "call of the last page" },
 		{ iret_to_ring_0, SIGSEGV, "iret to ring 0" },
-		{ iret_to_nowhere, SIGSEGV, "iret to a selector that is none" },
+		{ iret_to_nowhere, SIGSEGV, "iret to an invalid selector" },
 		{ load_kernel_data_segment, SIGSEGV, "SS with selector 0x10" },
 		{ load_segment_beyond_the_table, SIGSEGV, "DS with a selector past the table" },
 		{ load_null_stack, SIGSEGV, "SS with selector 0" },

@@ -318,7 +318,7 @@ static void killed_while_running(void)
 	check(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "it is dead");
 	check_fails(syscall_raw(SYS_kill, child, 0), ESRCH, "and gone");
 	check_fails(syscall_raw(SYS_kill, getpid(), 99), EINVAL,
-		    "kill() with a signal that is none");
+		    "kill() with an invalid signal");
 }
 
 static void wrong(void)
@@ -355,7 +355,7 @@ int main(void)
 	check_runs(flags_that_are_not_ours, NULL, "sigreturn with flags of the kernel's");
 	exceptions();
 	check_killed(arithmetic, NULL, SIGFPE, "a division by zero");
-	check_killed(illegal, NULL, SIGILL, "an instruction that is none");
+	check_killed(illegal, NULL, SIGILL, "an invalid instruction");
 	check_killed(breakpoint, NULL, SIGTRAP, "a breakpoint");
 	children_end();
 	killed_while_running();

@@ -115,7 +115,7 @@ static void call_with_stack_nowhere(void *unused)
 	_exit(pid == getpid() ? 0 : 1);
 }
 
-/* What is below the stack is zero when it comes. */
+/* New stack is zero when it comes. */
 static void comes_as_zeros(void *unused)
 {
 	uint8_t *low = (uint8_t *)__builtin_frame_address(0) - 64 * PAGE;
