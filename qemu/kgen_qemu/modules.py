@@ -15,7 +15,8 @@ from kgen_qemu.errors import usage
 from kgen_qemu.firmware import is_file
 from kgen_qemu.machine import size_text
 from kgen_qemu.manifest import Manifest
-from kgen_qemu.words import INIT, USER_SPACE, no_user_space
+from kgen_qemu.protocol import INIT, arguments_of
+from kgen_qemu.words import USER_SPACE, no_user_space
 
 PAGE = 4096
 MiB = 1 << 20
@@ -45,21 +46,6 @@ def with_init(append: str, init: str | None) -> str:
     return append if init is None else f"{append} {INIT}={base_name(init)}".strip()
 
 
-def open_quote(arguments: str) -> str:
-    """The quote that arguments leave open, as the kernel reads them; empty if none."""
-    quote, taken = "", False
-    for char in arguments:
-        if taken:
-            taken = False
-        elif char == "\\" and quote != "'":
-            taken = True
-        elif char == quote:
-            quote = ""
-        elif not quote and char in "\"'":
-            quote = char
-    return quote
-
-
 def check_names(given: Iterable[str], manifest: Manifest, init: str | None) -> None:
     """Refuse (usage) modules that a kernel with user space could not tell apart by their names.
 
@@ -69,10 +55,12 @@ def check_names(given: Iterable[str], manifest: Manifest, init: str | None) -> N
         raise no_user_space(f"--init {init}", manifest)
     if USER_SPACE not in manifest.features:
         return
-    if init is not None and (quote := open_quote(parted(init, "--init")[1])):
-        raise usage(
-            f"--init {init!r}: {quote} opens and does not close", f"close it, or write \\{quote}"
-        )
+    if init is not None:
+        try:
+            arguments_of(parted(init, "--init")[1])
+        except ValueError as error:
+            what = f"--init {init!r}: {error} opens and does not close"
+            raise usage(what, f"close it, or write \\{error}") from None
     files: dict[str, str] = {}
     for text in given:
         option = "--init" if text == init else "--module"

@@ -21,3 +21,35 @@ CMDLINE_MAX = 256
 
 FAIL_WORDS = ("of", "nth", "times", "site", "rate", "seed", "until", "sweep", "suite")
 """Options of a kernel with ``debug.fail``: ``fail.of=`` and so on."""
+
+INIT = "init"
+"""The option of a kernel with user space that names the file which process 1 is."""
+
+
+def arguments_of(text: str) -> list[str]:
+    """The words of a program's arguments, as such a kernel takes them apart (kernel/init.c).
+
+    Blanks are between words but for those inside of ``"…"`` and ``'…'``; a backslash takes the
+    next character as it is, but inside of ``'…'``. ValueError has a quote that does not close.
+    """
+    words: list[str] = []
+    quote, inside, taken = "", False, False
+    for char in text:
+        begins = not inside and char != " "
+        if begins:
+            words.append("")
+        inside = begins or (inside and (char != " " or bool(quote) or taken))
+        if taken or (char == " " and inside):
+            words[-1] += char
+            taken = False
+        elif char == "\\" and quote != "'":
+            taken = True
+        elif char == quote:
+            quote = ""
+        elif not quote and char in ("'", '"'):
+            quote = char
+        elif inside:
+            words[-1] += char
+    if quote:
+        raise ValueError(quote)
+    return words

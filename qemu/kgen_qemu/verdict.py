@@ -199,7 +199,7 @@ def _fail(said: Transcript, assertions: tuple[Assertion, ...]) -> list[str]:
     if said.exit is not None and said.exit.status:
         reasons.append(f"process {said.exit.pid} {said.exit.how}")
         if said.exit.words:
-            reasons.append(f"its last words: {said.exit.words[:200]}")
+            reasons.append(f"its last line: {said.exit.words[:200]}")
     for one in assertions:
         if not one.holds:
             seen = f"--forbid {one.pattern!r} was found: {one.line}"

@@ -7,7 +7,7 @@ nothing; so the ``fail.`` options, which are kgen's, are checked here.
 
 from kgen_qemu.errors import BootError, did_you_mean, usage
 from kgen_qemu.manifest import Manifest
-from kgen_qemu.protocol import CMDLINE_MAX, FAIL_WORDS
+from kgen_qemu.protocol import CMDLINE_MAX, FAIL_WORDS, INIT
 
 MOST = CMDLINE_MAX - 1
 """Characters that a kernel keeps."""
@@ -20,9 +20,6 @@ FEATURE = "fail"
 
 USER_SPACE = "user_space"
 """And of one that runs programs."""
-
-INIT = "init"
-"""The option that names the file which process 1 is."""
 
 
 def check(append: str, manifest: Manifest) -> None:

@@ -9,8 +9,8 @@
  *
  * Nothing is copied: files stay where the loader put them. A module takes the place of a
  * built-in program with its name, as it was given for this boot. An archive is believed as
- * far as it can be read (user/cpio.c): what came before a fault in it is there, and the
- * fault is said.
+ * far as it can be read (user/cpio.c): entries before a fault in it are there, and the
+ * fault is logged.
  *
  * Concurrency: none; one CPU, interrupts off.
  */

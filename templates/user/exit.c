@@ -97,7 +97,7 @@ static void tell_parent(struct process *process)
 		forget(process);
 }
 
-/* Children of who ends go to process 1; those that have ended already are told of there. */
+/* Children of a process that ends go to process 1, which also reaps those that have ended. */
 static void give_children_away(struct process *process)
 {
 	struct process *init = process_find(1);
@@ -123,7 +123,8 @@ static void leave_space(struct process *process)
 	}
 	if (process == current)
 		space_switch(NULL);
-	space_put(process->space);
+	if (process->space)
+		space_put(process->space); /* process 1 has none if it could not be started */
 	process->space = NULL;
 	process_release_lender(process);
 }

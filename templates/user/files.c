@@ -15,6 +15,7 @@
  *
  * Concurrency: none; one CPU, interrupts off.
  */
+#include <kernel/bits.h>
 #include <kernel/panic.h>
 #include <mm/kmalloc.h>
 #include <mm/slab.h>
@@ -241,7 +242,7 @@ void files_close_on_exec(struct files *files)
 {
 	for (uint32_t i = 0; i * 32 < files->end; i++) {
 		while (files->close_on_exec[i]) {
-			uint32_t fd = i * 32 + (uint32_t)__builtin_ctz(files->close_on_exec[i]);
+			uint32_t fd = i * 32 + lowest_bit(files->close_on_exec[i]);
 
 			files_close(files, fd);
 		}

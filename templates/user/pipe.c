@@ -11,8 +11,8 @@
  *
  * One that holds few bytes at a time stays in its first page, and keeps that.
  *
- * Whoever must wait waits for the address of a flag in the pipe, which says that somebody
- * does: nobody is looked for where nobody waits.
+ * A process that must wait waits for the address of a flag in the pipe. The flag says that
+ * somebody waits: without it nobody is looked for.
  *
  * Invariants: written - read <= PIPE_SIZE; a page that holds bytes has a frame.
  *

@@ -1,8 +1,8 @@
 /*
  * System calls that wait for several files: poll, select and their relatives.
  *
- * Whoever finds nothing ready sleeps until anything changes at any pipe or the console,
- * and looks again: pollers are few, and so are files.
+ * A process that finds nothing ready sleeps until anything changes at any pipe or the
+ * console, and looks again: pollers are few, and so are files.
  *
  * The call is made again from its beginning each time (EWAIT); its deadline stays what it
  * was when it was made first (process_deadline()).

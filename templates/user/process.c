@@ -7,9 +7,9 @@
  *     the ring:       ready → B → C → current → (B)
  *     waiting:        [hash of the channel] → D → E     each for its own channel
  *
- * `ready` is whose turn it is next. Who gives up its turn is passed, and stays in the ring;
- * who comes into the ring is the last of the round. Who waits is in a list with those
- * whose channels have the same hash: process_wake() looks at few.
+ * `ready` has the next turn. A process that gives up its turn is passed, and stays in the
+ * ring; one that enters the ring is the last of the round. One that waits is in a list
+ * with those whose channels have the same hash: process_wake() looks at few.
  *
  * A deadline is looked for at a tick, and only when the earliest that was ever set has
  * come.
@@ -29,17 +29,16 @@
 #include <user/process.h>
 
 #define HASHES 64 /* of pids, and of channels; a power of two */
-#define PID_MAX 32767
 
 struct process *current;
 uint32_t attention;
 unsigned process_count;
+int32_t process_last_pid;
 
 static struct process *table[HASHES];
 static struct process *waiting[HASHES];
 static struct process *ready; /* whose turn is next; NULL: nobody can run */
 static struct kmem_cache *cache;
-static int32_t last_pid;
 static bool pids_were_all_used; /* at least once */
 static unsigned timed; /* how many wait with a deadline */
 static uint32_t earliest; /* no deadline is before it */
@@ -48,7 +47,7 @@ int32_t process_init(void)
 {
 	cache = kmem_cache_create("process", sizeof(struct process), _Alignof(struct process),
 				  NULL);
-	last_pid = 0;
+	process_last_pid = 0;
 	pids_were_all_used = false;
 	attention = 0;
 	return cache ? 0 : -ENOMEM;
@@ -107,13 +106,13 @@ static bool pid_is_used(int32_t pid)
 static int32_t next_pid(void)
 {
 	do {
-		if (last_pid == PID_MAX) {
-			last_pid = 1; /* process 1 is there to the end */
+		if (process_last_pid == PID_MAX) {
+			process_last_pid = 1; /* process 1 is there to the end */
 			pids_were_all_used = true;
 		}
-		last_pid++;
-	} while (pid_is_used(last_pid));
-	return last_pid;
+		process_last_pid++;
+	} while (pid_is_used(process_last_pid));
+	return process_last_pid;
 }
 
 struct process *process_create(void)

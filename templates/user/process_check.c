@@ -1,6 +1,6 @@
 /*
- * What must be true of a process that is about to run, or was interrupted just now. At each
- * tick the one that it interrupted is looked at: what breaks a rule is found within a turn.
+ * Rules for a process that is about to run, or was interrupted just now. At each tick the
+ * one that it interrupted is looked at, so a rule that is broken is found within a turn.
  */
 #include <user/process.h>
 

@@ -5,8 +5,8 @@
  * zone, so that they do not compete with what the kernel needs: those above the direct map
  * are seen through a window (user/node.c).
  *
- * What is written is memory that nobody can take back, so it counts among what was
- * promised (commit.committed), and ends with -ENOSPC at half of what was free when the
+ * Written bytes are memory that nobody can take back, so they count as promised
+ * (commit.committed). Writing ends with -ENOSPC at half of what was free when the
  * first program began, or where the kernel's reserve begins.
  *
  * A frame that was shown to a space may be mapped there for as long as the file lives:

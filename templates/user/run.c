@@ -11,8 +11,8 @@
  * process ever sees another one in the middle of the kernel.
  *
  * If nobody can run, the CPU halts until a tick makes a deadline true, or something comes in
- * at the console. If nobody waits for either, nothing will ever happen: that is said, and
- * process 1 ends.
+ * at the console. If nobody waits for either, nothing will ever happen: the log
+ * says so, and process 1 ends.
  *
  * Concurrency: none; one CPU, interrupts off.
  */

@@ -21,6 +21,7 @@
  *
  * Concurrency: none; one CPU, interrupts off.
  */
+#include <kernel/bits.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
@@ -263,9 +264,9 @@ static unsigned take_next(struct signals *signals)
 	if (set & SIGNAL_BIT(SIGKILL))
 		number = SIGKILL;
 	else if (low)
-		number = __builtin_ctz(low) + 1;
+		number = lowest_bit(low) + 1;
 	else if (set >> 32)
-		number = __builtin_ctz(set >> 32) + 33;
+		number = lowest_bit(set >> 32) + 33;
 	else
 		return 0;
 	signals->pending &= ~SIGNAL_BIT(number);

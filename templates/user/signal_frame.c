@@ -1,5 +1,5 @@
 /*
- * What a handler finds on its stack, and how it comes back: Linux's structures for i386.
+ * A signal handler's frame on the stack, and the way back: Linux's structures for i386.
  *
  *     with SA_SIGINFO                       without
  *     ┌─────────────────┐ higher            ┌─────────────────┐
@@ -17,9 +17,9 @@
  * The return address is SA_RESTORER's, or the code in the frame: it makes the call
  * rt_sigreturn or sigreturn, with ESP where the frame is.
  *
- * Whatever comes back is the program's word: selectors are made those of ring 3, of the
- * flags only those that a program may set itself are taken, and addresses need no
- * check, as ring 3 uses them.
+ * Registers that come back are the program's word. Selectors are made those of ring 3; of
+ * the flags only those that a program may set itself are taken; addresses need no check, as
+ * ring 3 uses them.
  *
  * Concurrency: none; one CPU, interrupts off.
  */
@@ -71,7 +71,7 @@ static const uint8_t plain_code[8] = { 0x58, 0xb8, 119, 0, 0, 0, 0xcd, 0x80 };
 static const uint8_t rt_code[8] = { 0xb8, 173, 0, 0, 0, 0xcd, 0x80, 0 };
 
 //% if cpu.fpu == "x87"
-/* What the x87 has goes below *top, if the program has used it; 0 or an address. */
+/* Push the x87's registers below *top, if the program has used it: at *address, or 0. */
 static int32_t push_fpu(uint32_t *top, uint32_t *address)
 {
 	struct fpu_state *state = &current->fpu;

@@ -1,8 +1,8 @@
 /*
  * System calls that tell about files: stat and its relatives, access, readlink, statfs.
  *
- * What a program asks for is gathered once, in struct facts, and then put into whichever of
- * Linux's structures it wants: that of stat(2) from before large files, stat64(2)'s,
+ * The facts are gathered once, in struct facts, and then put into the one of Linux's
+ * structures that the program wants: that of stat(2) from before large files, stat64(2)'s,
  * statx(2)'s.
  *
  * Concurrency: none; one CPU, interrupts off.

@@ -108,7 +108,7 @@ int32_t sys_getrusage(uint32_t whom, uint32_t to)
 
 /* --- sleeping ----------------------------------------------------------------------- */
 
-/* A time of a program's, in ticks, rounded up. False if it is none. */
+/* A time of a program's, in ticks, rounded up. False if it is invalid. */
 static bool to_ticks(int64_t seconds, int32_t nanoseconds, uint32_t *ticks)
 {
 	if (seconds < 0 || nanoseconds < 0 || (uint32_t)nanoseconds >= BILLION)

@@ -84,35 +84,44 @@ uint32_t processes_run(const char *path, const char *const arguments[])
 	return init_status;
 }
 
-/* Each step's counterpart undoes it; what can't be set up has been undone by itself. */
-uint32_t user_run(const char *path, const char *const arguments[])
+int32_t user_begin(void)
 {
-	uint32_t status = NOT_EXECUTABLE;
-
 	if (spaces_init())
-		goto no_memory;
+		return -ENOMEM;
 	if (nodes_init())
 		goto no_nodes;
 	if (process_init())
 		goto no_processes;
 	//% if cpu.fpu == "x87"
 	fpu_init();
-	//% else
-	refuse_fpu();
 	//% endif
 	timer_init();
-	status = processes_run(path, arguments);
-	timer_stop();
-	process_fini();
-	nodes_exit();
-	spaces_exit();
-	return status;
+	return 0;
 
 no_processes:
 	nodes_exit();
 no_nodes:
 	spaces_exit();
-no_memory:
-	log_line("user: no memory for user space");
+	return -ENOMEM;
+}
+
+void user_end(void)
+{
+	timer_stop();
+	process_fini();
+	nodes_exit();
+	spaces_exit();
+}
+
+uint32_t user_run(const char *path, const char *const arguments[])
+{
+	uint32_t status = NOT_EXECUTABLE;
+
+	if (user_begin()) {
+		log_line("user: no memory for user space");
+		return status;
+	}
+	status = processes_run(path, arguments);
+	user_end();
 	return status;
 }

@@ -6,6 +6,7 @@
 #include <kernel/cmdline.h>
 #include <kernel/printk.h>
 #include <user/report.h>
+#include <user/space_state.h>
 #include <user/syscall.h>
 
 struct user_totals user_totals;
@@ -52,6 +53,24 @@ void user_account(const struct process *process)
 		print_process(process, &use);
 }
 
+static void report_spaces(void)
+{
+	struct space_use use;
+
+	spaces_use(&use);
+	kgen_stat(use.faults.zero, "user.faults.zero");
+	kgen_stat(use.faults.zero_page, "user.faults.zero_page");
+	kgen_stat(use.faults.copy, "user.faults.copy");
+	kgen_stat(use.faults.sole, "user.faults.sole");
+	kgen_stat(use.faults.file, "user.faults.file");
+	kgen_stat(use.faults.around, "user.faults.around");
+	kgen_stat(use.peak, "user.peak_pages");
+	kgen_stat(commit.peak, "user.peak_committed");
+	kgen_stat(commit.limit, "user.commit_limit");
+	kgen_stat(frame_stats.owned, "user.frames");
+	kgen_stat(frame_stats.tables, "user.tables");
+}
+
 void user_report(void)
 {
 	const struct user_totals *totals = &user_totals;
@@ -63,7 +82,7 @@ void user_report(void)
 	kgen_stat(syscall_count, "user.calls");
 	kgen_stat(totals->switches, "user.switches");
 	kgen_stat(totals->signals, "user.signals");
-	spaces_report();
+	report_spaces();
 }
 
 void user_print(void)

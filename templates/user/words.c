@@ -1,4 +1,4 @@
-/* What signals and faults are called, for the log. */
+/* Names of signals and faults, for the log. */
 #include <kernel/printk.h>
 #include <user/signal.h>
 

@@ -111,7 +111,7 @@ UNPACKED = [
 
 
 def test_an_archive_is_a_tree(kernel: Path, boot: Boot, program: Program, tmp_path: Path) -> None:
-    """With what an archive should not hold; what can't be used is said, and nothing else lost."""
+    """With entries that an archive should not hold: the log names them, the rest is there."""
     packed = tmp_path / "files.cpio"
     packed.write_bytes(archive(ENTRIES))
     result = boot(kernel, memory="16M", init=f"{program('tree')} /", modules=[packed])

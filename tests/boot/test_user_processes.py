@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -36,3 +37,20 @@ def test_process_calls_answer_as_linux_does(
     wanted = answers(native.stdout.splitlines())
     assert len(wanted) > 350
     assert answers(said(result.log)) == wanted
+
+
+def test_fork_and_execve_fail_without_a_trace(kernels: Kernels, boot: Boot) -> None:
+    """A program that forks, executes and is signalled: each of its requests for memory fails once.
+
+    Whichever it is, no frame and no record is lost, and the kernel stands.
+    """
+    folder = kernels.user(sets=["features.user_space=true", "debug.fail=true"])
+    result = boot(folder, append="fail.sweep=full fail.suite=user_process", timeout=100)
+    assert result.verdict == "pass", result.reasons
+    swept = re.search(
+        r"forks_executes_and_ends: (\d+) requests, (\d+) of them failed in turn",
+        result.log.read_text(),
+    )
+    assert swept
+    assert int(swept[1]) > 80
+    assert swept[1] == swept[2]

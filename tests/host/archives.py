@@ -60,7 +60,7 @@ def reading(data: bytes) -> str:
 
 
 def _entry(data: bytes, at: int) -> tuple[str, str, int]:
-    """How reading ends here ("": it goes on), what is said, and where the next entry begins."""
+    """How reading ends here ("": it goes on), the line for it, and the start of the next entry."""
     head = data[at : at + HEADER]
     if len(head) < HEADER:
         return "CUT", "", at

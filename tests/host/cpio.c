@@ -1,6 +1,6 @@
 /*
  * Reads archives with the kernel's user/cpio.c. Each line of input is one, in hexadecimal;
- * what is said of it is one line: an item for each entry, then how it ended.
+ * the answer is one line: an item for each entry, then how it ended.
  *
  *     mode:links:content:size:name  …  END        the name in hexadecimal
  *

@@ -321,7 +321,7 @@ def spoil(file: File, random: Random) -> File:
 
     def changed(value: int, bits: int) -> int:
         near = (value + random.choice((-PAGE, -1, 1, 16, PAGE)), random.choice(WORDS_32))
-        return int(random.choice((*near, random.getrandbits(32)))) % 2**bits
+        return int(random.choice((*near, random.getrandbits(32)))) & ((1 << bits) - 1)
 
     if random.random() < 0.3:
         name = random.choice(("size", "type", "machine", "entry", "phoff", "phnum"))

@@ -3,8 +3,8 @@
  *
  * Made to run on Linux and on kgen, whose lines are to be the same: the test compares them.
  * It needs no library. Usage: file_calls FOLDER, which is empty and may be written to.
- * What can't be the same (inode numbers, times, what a 64-bit kernel takes for the end of a
- * program's memory) is not printed.
+ * Things that can't be the same (inode numbers, times, what a 64-bit kernel takes for the end of a
+ * program's memory) are not printed.
  */
 #include "calls.h"
 

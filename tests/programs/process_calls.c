@@ -3,8 +3,8 @@
  * that do what they may not: a line for each.
  *
  * Made to run on Linux and on kgen, whose lines are to be the same: the test compares them.
- * Usage: process_calls FOLDER, which is empty and may be written to. What can't be the same
- * (selectors, pids, addresses, times) is not printed.
+ * Usage: process_calls FOLDER, which is empty and may be written to. Things that can't be
+ * the same (selectors, pids, addresses, times) are not printed.
  */
 #include "calls.h"
 

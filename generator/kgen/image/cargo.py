@@ -15,16 +15,21 @@ from pathlib import Path
 from typing import Protocol
 
 from kgen.errors import Exit, KgenError
+from kgen_qemu.protocol import INIT
 
 _SECTION_HEADER = 40  # bytes of an Elf32_Shdr
 
 
 @dataclass(frozen=True)
 class File:
-    """A module: ``line`` is the string that the kernel gets with it, its name first."""
+    """A module: ``line`` is the string that the kernel gets with it, its name first.
+
+    ``program``: process 1 is made from it, and the kernel takes quotes in the line for quotes.
+    """
 
     line: str
     data: bytes
+    program: bool = False
 
     @property
     def name(self) -> str:
@@ -129,8 +134,11 @@ def gather(
                 f"{option} {text!r}: boot loaders pass on printable ASCII alone",
                 "rename or rewrite it",
             )
-    names = [folder / name for name, _ in modules]
-    files = tuple(File(line, _read(name)) for line, name in zip(lines, names, strict=True))
+    inits = [word.partition("=")[2] for word in append.split() if word.startswith(f"{INIT}=")]
+    files = tuple(
+        File(line, _read(folder / name), Path(name).name in inits[-1:])
+        for line, (name, _) in zip(lines, modules, strict=True)
+    )
     return Cargo(built.name, built.build, built.image_data, append, files)
 
 

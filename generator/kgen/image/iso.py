@@ -6,19 +6,21 @@ for bit: all dates are one date.
 
 GRUB hands on neither the kernel's own path nor a module's: a module's line is the text after the
 file. It splits a line into words and joins them by single spaces, and puts a backslash before
-quotes and backslashes.
+quotes and backslashes. A word with a blank it puts into double quotes: which is how a kernel with
+user space reads the arguments of process 1.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from shutil import which
 
 from kgen.errors import Exit, KgenError
-from kgen.image.cargo import Cargo
+from kgen.image.cargo import Cargo, File
 from kgen.scratch import run_tool, scratch
-from kgen_qemu.protocol import EXIT_PORT, EXITS
+from kgen_qemu.protocol import EXIT_PORT, EXITS, arguments_of
 
 GRUB = Path("/usr/lib/grub/i386-pc")
 """GRUB's parts for PC BIOSes, where Debian, Fedora and Arch alike put them."""
@@ -69,7 +71,7 @@ def grub_config(cargo: Cargo) -> str:
     """
     loads = [f"multiboot /boot/kernel.elf {_words(cargo.append)}".rstrip()]
     loads += [
-        f"module /boot/module{number} {_words(module.line)}"
+        f"module /boot/module{number} {_module_words(module)}"
         for number, module in enumerate(cargo.modules, 1)
     ]
     lines = [*(f"if {load}; then" for load in loads), "boot", "speak", "boot"]
@@ -78,9 +80,20 @@ def grub_config(cargo: Cargo) -> str:
     return "\n".join(["set timeout=0", _SPEAK, *lines, _LEAVE])
 
 
+def _module_words(module: File) -> str:
+    """A module's line: GRUB quotes arguments as kernels read them, if it has each as a word."""
+    name, _, arguments = module.line.partition(" ")
+    return _quoted([name, *arguments_of(arguments)]) if module.program else _words(module.line)
+
+
 def _words(line: str) -> str:
-    """The words of ``line``, each quoted, so that nothing in them means anything to GRUB."""
-    return " ".join("'" + word.replace("'", "'\\''") + "'" for word in line.split())
+    """The words of ``line``."""
+    return _quoted(line.split())
+
+
+def _quoted(words: Sequence[str]) -> str:
+    """Each word quoted, so that nothing in it means anything to GRUB."""
+    return " ".join("'" + word.replace("'", "'\\''") + "'" for word in words)
 
 
 def _run(program: str, tree: Path, image: Path) -> None:

@@ -1,8 +1,8 @@
 /*
  * Reading an archive in the format that Linux takes as initramfs: cpio, "new ASCII" (newc).
  *
- * Pure: no hardware, no printing, errors as codes; also built on the host. What an archive
- * holds is believed no further than it can be checked.
+ * Pure: no hardware, no printing, errors as codes; also built on the host. The
+ * content of an archive is believed no further than it can be checked.
  */
 #ifndef USER_CPIO_H
 #define USER_CPIO_H

@@ -69,7 +69,7 @@ enum elf_error elf_check_header(const struct elf_header *header, uint32_t file_s
 
 /*
  * Check the program headers of a header that elf_check_header() is content with, and say
- * where the segments go. What is position-independent goes to `base` or a little above,
+ * where the segments go. A position-independent program goes to `base` or a little above,
  * as alignment wants it; nothing reaches `limit`.
  */
 enum elf_error elf_parse(const struct elf_header *header,

@@ -177,7 +177,7 @@ int32_t device_write(enum device device, uint32_t from, uint32_t n, bool kernel)
 #define POLL_READ_NORMAL 0x040
 #define POLL_WRITE_NORMAL 0x100
 
-/* Whoever polls looks again. */
+/* Those that poll look again. */
 extern bool somebody_polls;
 void pollers_look(void);
 static inline void pollers_wake(void)

@@ -22,7 +22,7 @@ void files_put(struct files *files);
 /* execve: close what is marked so. */
 void files_close_on_exec(struct files *files);
 
-/* The node behind a descriptor of the current process, for mmap: NULL if it is not of a file. */
+/* The node of a descriptor of the current process, for mmap: NULL if it is not of a file. */
 struct node *files_node(int32_t fd, bool *writable);
 
 /* The current directory of the current process; the root if there is no process. */

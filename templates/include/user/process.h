@@ -136,6 +136,10 @@ void process_out_of_memory(uint32_t addr);
 /* A process with a pid, in the table, that is nobody's and does not run; NULL if memory ran out. */
 struct process *process_create(void);
 
+/* The pid given last; they count up to PID_MAX, and begin again. */
+#define PID_MAX 32767 /* Linux's */
+extern int32_t process_last_pid;
+
 /* Out of the table, and freed: nobody refers to it. */
 void process_free(struct process *process);
 

@@ -1,5 +1,5 @@
 /*
- * What Linux calls its i386 system calls, by number; for the log. An empty name: there is no
+ * Names of Linux's i386 system calls by number, for the log. An empty name: there is no
  * such call. Source: Linux 6.1, arch/x86/entry/syscalls/syscall_32.tbl.
  */
 #ifndef USER_SYSCALL_NAMES_H

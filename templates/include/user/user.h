@@ -10,4 +10,8 @@
  */
 uint32_t user_run(const char *path, const char *const arguments[]);
 
+/* The first and the last step of that: 0 or -ENOMEM, and nothing is left to undo. */
+int32_t user_begin(void);
+void user_end(void);
+
 #endif /* USER_USER_H */

@@ -12,7 +12,7 @@ from tests.unit.qemu.test_report import result
 from tests.unit.qemu.test_verdict import EXPECTED
 
 from kgen_qemu.errors import BootError, Exit
-from kgen_qemu.modules import open_quote
+from kgen_qemu.protocol import arguments_of
 from kgen_qemu.request import boot_request
 from kgen_qemu.transcript import Exit as Ended
 from kgen_qemu.transcript import Transcript, TranscriptParser
@@ -107,6 +107,23 @@ def test_names_are_no_matter_without_user_space(built: Built, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", []),
+        ("  a  b ", ["a", "b"]),
+        ("'a b' c", ["a b", "c"]),
+        ("\"a 'b'\"c d", ["a 'b'c", "d"]),
+        ("''", [""]),
+        (r"a\ b \' \\", ["a b", "'", "\\"]),
+        (r"'\' \"\"\"", ["\\", '"""']),
+    ],
+)
+def test_arguments_are_taken_apart(text: str, words: list[str]) -> None:
+    """As templates/kernel/init.c does; tests/boot/test_user_init.py asks that."""
+    assert arguments_of(text) == words
+
+
+@pytest.mark.parametrize(
     ("arguments", "quote"),
     [
         ("", ""),
@@ -119,8 +136,9 @@ def test_names_are_no_matter_without_user_space(built: Built, tmp_path: Path) ->
     ],
 )
 def test_quotes_close(built: Built, shell: Path, arguments: str, quote: str) -> None:
-    assert open_quote(arguments) == quote
-    if quote:
+    if not quote:
+        arguments_of(arguments)
+    else:
         assert "does not close" in refused(built(**USER), init=f"{shell} {arguments}").what
 
 
@@ -193,7 +211,7 @@ def test_a_process_that_fails_is_a_boot_that_fails(recorded: Recorded) -> None:
     assert (found.name, found.exit_code) == ("fail", 1)
     assert found.reasons == (
         "process 1 was killed by SIGSEGV",
-        "its last words: a[1]: page fault",
+        "its last line: a[1]: page fault",
     )
 
 
