@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from kgen.bench.measure import BOOT, Plan, measure, variants
+from kgen.bench.measure import BOOT, USER, Plan, measure, variants
 from kgen.bench.results import Result, Run
 from kgen.progress import Progress
 from kgen.workloads import WORKLOADS
@@ -37,6 +37,7 @@ NOT_LAZY_WORKLOADS = ("kmalloc.mix64k", "vm.map386", "vm.map486")
 _MADE_BY = re.compile(r"(?<=the default kernel, made by )(\w+ [\d.]+)(, QEMU )(\d+\.\d+)")
 _CALLS = re.compile(r"^\| `(?P<name>(?:page|kmalloc|vm)\.\w+)` \|(?P<cells>.* / .*)\|$")
 _STAGE = re.compile(r"^\| `(?P<name>boot\.[\w-]+)` \|(?P<cells>.*)\|$")
+_USER = re.compile(r"^\| `(?P<name>user\.\w+)` \| (?P<figure>[\d,.]+) \|")
 _EFFICIENCY = re.compile(r"^\| efficiency of `(?P<name>\S+)`(?P<lazy> with \S+)? \| \S+ \|")
 _METADATA = re.compile(r"^\| metadata, (?P<index>\w+) \| \d+ B per MiB \|")
 _NOT_LAZY = re.compile(rf"^\| `(?P<name>\S+)` with `{NOT_LAZY}` \| \S+ / \S+ \|")
@@ -67,6 +68,9 @@ def _line(line: str, results: _Results, eager: _Results) -> str:
         return _row(row, results, _pair)
     if row := _STAGE.match(line):
         return _row(row, results, lambda result: f"{result.alloc:,.0f}")
+    if row := _USER.match(line):
+        one = results.get((row["name"], *PLAIN))
+        return line if one is None else _second(line, f"{one.alloc:,.0f}")
     if row := _EFFICIENCY.match(line):
         one = (eager if row["lazy"] else results).get((row["name"], *PLAIN))
         return line if one is None else _second(line, f"{one.efficiency:.3f}")
@@ -102,9 +106,10 @@ def _second(line: str, text: str) -> str:
 
 
 def plans(out: Path) -> Iterator[Plan]:
-    """What is measured for the page: all variants as they are, and one that is not lazy."""
+    """What is measured for the page: all variants, one that is not lazy, and user space."""
     yield Plan(out=out, variants=variants("both", "both"), workloads=(*WORKLOADS, BOOT))
     yield not_lazy_plan(out / "eager")
+    yield user_plan(out)
 
 
 def not_lazy_plan(out: Path) -> Plan:
@@ -113,13 +118,19 @@ def not_lazy_plan(out: Path) -> Plan:
     return Plan(out=out, sets=(NOT_LAZY,), variants=variants(*PLAIN), workloads=chosen)
 
 
+def user_plan(out: Path) -> Plan:
+    """The rows of user space, of one variant."""
+    return Plan(out=out, variants=variants(*PLAIN), workloads=(USER,))
+
+
 def main() -> int:
     """Measure, and rewrite the page."""
     with tempfile.TemporaryDirectory(prefix="kgen-figures-") as folder:
-        run, not_lazy = (measure(plan, Progress()) for plan in plans(Path(folder)))
+        run, not_lazy, user = (measure(plan, Progress()) for plan in plans(Path(folder)))
     version = qemu_version("qemu-system-i386")
     assert version is not None
     page = renewed(PAGE.read_text(encoding="utf-8"), run, not_lazy)
+    page = renewed(page, user)
     page = _MADE_BY.sub(lambda old: f"{run.compiler}{old[2]}{version[0]}.{version[1]}", page)
     PAGE.write_text(page, encoding="utf-8")
     return 0

@@ -394,7 +394,7 @@ def image(
 )
 @answering
 def bench(**options: Any) -> None:
-    """Measure the allocators inside the booted kernel, in instructions per call.
+    """Measure the allocators and user space in the booted kernel, in instructions per call.
 
         kgen bench                              all workloads, both indexes, both processors
         kgen bench --index lists --march i686 --workload page.hot --workload kmalloc.mix2k

@@ -94,6 +94,44 @@ WORKLOADS = (
 NAMES = tuple(workload.name for workload in WORKLOADS)
 
 
+@dataclass(frozen=True)
+class UserRow:
+    """A row of the workload ``user``: what one operation costs a program, and its goal.
+
+    ``goal`` is the most that the median of its readings may be, in instructions.
+    """
+
+    name: str
+    about: str
+    goal: int
+
+
+USER_ROWS = (
+    UserRow("user.getpid", "getpid(), by INT 0x80", 60),
+    UserRow("user.zero", "write fault: a zeroed page, 1,025 of it the zeroing", 1250),
+    UserRow("user.read", "read fault: the zero page", 220),
+    UserRow("user.copy", "write fault after fork(): a copy", 1320),
+    UserRow("user.owner", "the same by the last owner", 190),
+    UserRow("user.touch", "64 MiB touched in order, per page", 1280),
+    UserRow("user.unmap", "64 MiB unmapped, per page", 90),
+    UserRow("user.fork", "fork(), exit(), wait(), 10 pages more resident", 15_000),
+    UserRow("user.fork_page", "what each further resident page adds to that", 60),
+    UserRow("user.map", "mmap() and munmap() of an untouched page", 900),
+    UserRow("user.map256", "mmap(), touch, munmap() of 256 pages, per page", 1400),
+    UserRow("user.brk", "brk() by a page, and its touch", 1700),
+    UserRow("user.protect", "mprotect() of a page to read, and back", 1200),
+    UserRow("user.yield", "sched_yield() to another and back: two switches", 500),
+    UserRow("user.pipe", "a byte to another process and back", 1700),
+    UserRow("user.efault", "write() from a bad pointer: EFAULT", 340),
+    UserRow("user.tick", "a timer's tick without a switch", 250),
+    UserRow("user.signal", "from a fault to the handler of SIGSEGV", 1000),
+    UserRow("user.return", "and back to the instruction after it", 1500),
+    UserRow("user.exec", "from execve() to the first instruction", 30_000),
+    UserRow("user.stack", "write fault below the stack", 1350),
+)
+"""The rows that ``bench/user/rows.c`` measures, in the order of tables; it has another order."""
+
+
 def log_uniform(low: int, high: int, points: int = POINTS) -> tuple[int, ...]:
     """``points`` sizes of ``[low, high]`` in ascending order, equally likely on a log scale."""
     ratio = high / low

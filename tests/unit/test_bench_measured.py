@@ -13,17 +13,19 @@ from kgen.bench.measure import (
     BOOT,
     INDEXES,
     PROCESSORS,
+    USER,
     Variant,
     collected,
     variants,
     workloads,
 )
 from kgen.bench.results import Result
+from kgen.bench.rows import PROGRAMS, rows
 from kgen.describe import Kernel
 from kgen.errors import Exit, KgenError
 from kgen.load import load, prove
 from kgen.paths import templates_dir
-from kgen.workloads import NAMES, PARAMETERS, POINTS, WORKLOADS, log_uniform
+from kgen.workloads import NAMES, PARAMETERS, POINTS, USER_ROWS, WORKLOADS, log_uniform
 from kgen_qemu.machine import Machine
 from kgen_qemu.transcript import Measurement, TranscriptParser
 
@@ -54,8 +56,8 @@ def test_sizes_are_log_uniform(low: int, high: int) -> None:
 
 
 def test_tables_hold_every_point_and_indexes_fit() -> None:
-    for rows in (PARAMETERS.sizes_2k, PARAMETERS.sizes_64k):
-        assert sum(map(len, rows)) == POINTS
+    for table in (PARAMETERS.sizes_2k, PARAMETERS.sizes_64k):
+        assert sum(map(len, table)) == POINTS
 
 
 def test_variants_are_proved_like_any_description() -> None:
@@ -69,6 +71,10 @@ def test_variants_are_proved_like_any_description() -> None:
         assert not kernel.features.tests
         assert kernel.buddy.index == variant.index
         assert kernel.cpu.minimum == PROCESSORS[variant.march]
+        assert not kernel.features.user_space
+        kernel = prove(load(None, variant.user_sets)).kernel
+        assert (kernel.features.user_space, kernel.features.bench) == (True, False)
+        assert kernel.program_names == ("rows", "first")
     assert variants("lists", "i686") == (Variant("lists", "i686"),)
 
 
@@ -81,7 +87,7 @@ def test_policies_of_old_processors_need_code_for_them() -> None:
 
 
 def test_a_workload_that_is_not_there() -> None:
-    assert workloads([]) == (*WORKLOADS, BOOT)
+    assert workloads([]) == (*WORKLOADS, BOOT, USER)
     assert [one.name for one in workloads(["page.mix", "boot"])] == ["page.mix", "boot"]
     with pytest.raises(KgenError, match=r"--workload page\.hott: there is none") as found:
         workloads(["page.hott"])
@@ -140,6 +146,40 @@ def test_blocks_that_are_not_merged_are_a_failure() -> None:
     with pytest.raises(KgenError, match=r"page\.hot \(lists, i686\): 2 orders have more") as found:
         list(collected(Variant("lists", "i686"), WORKLOADS[0], [measurement(changed=2)]))
     assert found.value.exit_code == Exit.FAIL
+
+
+# --- the rows of user space ---------------------------------------------------------------
+
+PRINTED = "".join(
+    f"R {row.name:<22} n=  2000 per=     4 min=        40 med={8 * at + 4:10} mean=        90\r\n"
+    for at, row in enumerate(USER_ROWS)
+)
+
+
+def test_rows_are_medians_for_one_operation(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("init: R is no row\n" + PRINTED + "R user.other n=1\n")
+    found = [*rows(log, "lists", "i686")]
+    assert found == [
+        Result(row.name, "lists", "i686", 2.0 * at + 1) for at, row in enumerate(USER_ROWS)
+    ]
+
+
+def test_a_row_that_lacks_is_a_failure(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(PRINTED.replace("user.copy", "user.cope"))
+    with pytest.raises(
+        KgenError, match=r"user\.copy \(lists, i686\): the program gave no"
+    ) as found:
+        list(rows(log, "lists", "i686"))
+    assert found.value.exit_code == Exit.FAIL
+
+
+def test_the_program_prints_every_row() -> None:
+    source = PROGRAMS[0].read_text()
+    printed = re.findall(r'(?:row|print|forked)\("(user\.\w+)"', source)
+    assert {*printed} == {row.name for row in USER_ROWS}
+    assert len(printed) == len(USER_ROWS)
 
 
 # --- callgrind --------------------------------------------------------------------------

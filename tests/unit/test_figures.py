@@ -15,7 +15,7 @@ import pytest
 
 from kgen.bench.results import Result, Run
 from kgen.derive import STAGES
-from kgen.workloads import NAMES
+from kgen.workloads import NAMES, USER_ROWS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/bench.md").read_text()
@@ -31,7 +31,7 @@ def script() -> dict[str, Any]:
 @pytest.fixture
 def run(script: dict[str, Any]) -> Run:
     """Every workload and stage of every variant; 7777777.0 is on no page."""
-    names = (*NAMES, *(f"boot.{stage}" for stage in STAGES))
+    names = (*NAMES, *(f"boot.{stage}" for stage in STAGES), *(row.name for row in USER_ROWS))
     results = tuple(
         Result(name, index, march, 7777777.0, 7777777.0, 7777777.0, 7777777.0)
         for name in names
@@ -45,6 +45,8 @@ def test_every_figure_is_renewed(script: dict[str, Any], run: Run) -> None:
     """Names, targets and text stay in the tables."""
     renewed = script["renewed"](TABLES, run, run)
     left = re.sub(r"7777777\.000|7777777\.0|7,777,777|7777777 B", "", renewed)
+    others = r"^(\| `user\.\w+` \|[^|]*\|).*$|Linux 6.1"  # of other systems: they stay
+    left = re.sub(others, r"\1", left, flags=re.MULTILINE)
     left = re.sub(r"`[^`]*`|at (most|least) [\d.]+|vmalloc.lazy=1", "", left)
     left = re.sub(r"\| \d+ / \d+( \(lists\))? \|$", "", left, flags=re.MULTILINE)
     assert re.findall(r"\d[\d.]+", re.sub(r"i[36]86", "", left)) == []
@@ -79,5 +81,15 @@ def test_the_readme_has_figures_of_the_page() -> None:
         text,
     )
     assert found
+    fault = re.search(r"a program's first write to a page takes (\d+), of which 1025 zero it", text)
+    assert fault
+    assert f"| `user.zero` | {int(fault[1]):,} |" in PAGE
     for name, pair in (("page.hot", found.groups()[:2]), ("kmalloc.pair64", found.groups()[2:])):
         assert f"| `{name}` | {pair[0]}.0 / {pair[1]}.0 |" in PAGE
+
+
+def test_the_table_of_user_space_has_every_row_and_its_goal() -> None:
+    rows = re.findall(
+        r"^\| `(user\.\w+)` \| [\d,]+ \| ([\d,]+) \|.*\| ([^|]+) \|$", PAGE, re.MULTILINE
+    )
+    assert rows == [(row.name, f"{row.goal:,}", row.about) for row in USER_ROWS]

@@ -7,6 +7,7 @@ same on every machine, to the instruction.
 
     command   the verb
     measure   builds the variants, boots each workload, collects
+    rows      what user space costs: read from what a program in ring 3 prints (user/rows.c)
     results   what came out: JSON, and one run held against another
     table     the same for people;  plot  as a picture
     host      the workloads as a native program, in nanoseconds

@@ -9,6 +9,7 @@ from pathlib import Path
 import kgen
 import kgen_qemu
 from kgen.bench.results import Result, Run
+from kgen.bench.rows import PROGRAMS, rows
 from kgen.build.toolchain import used
 from kgen.errors import Exit, KgenError
 from kgen.load import load
@@ -25,6 +26,8 @@ INDEXES = ("lists", "bitmaps")
 
 BOOT = Workload("boot", "each stage of the boot, its messages included", "all", "")
 
+USER = Workload("user", "what user space costs a program: a row for each operation", "all", "")
+
 CPU = "pentium3"
 MEMORY = "256M"
 TIMEOUT = 120.0  # seconds for each boot
@@ -40,10 +43,20 @@ class Variant:
     @property
     def sets(self) -> tuple[str, ...]:
         """What makes a described kernel this variant: workloads in, tests and user's code out."""
+        alone = ("features.bench=true", "features.user_space=false", "programs=")
+        return (*self._common, *alone)
+
+    @property
+    def user_sets(self) -> tuple[str, ...]:
+        """The same for the kernel that runs the program of the workload ``user``."""
+        programs = ",".join(map(str, PROGRAMS))
+        return (*self._common, "features.user_space=true", f"programs={programs}")
+
+    @property
+    def _common(self) -> tuple[str, ...]:
         return (
             f"buddy.index={self.index}",
             f"cpu.minimum={PROCESSORS[self.march]}",
-            "features.bench=true",
             "features.tests=false",
             "sources=",
         )
@@ -61,7 +74,7 @@ class Plan:
     sets: tuple[str, ...] = ()
     out: Path = Path("kernel_out")
     variants: tuple[Variant, ...] = ()
-    workloads: tuple[Workload, ...] = (*WORKLOADS, BOOT)
+    workloads: tuple[Workload, ...] = (*WORKLOADS, BOOT, USER)
     cpu: str = CPU
     memory: str = MEMORY
     timeout: float = TIMEOUT
@@ -69,6 +82,10 @@ class Plan:
     def folder(self, variant: Variant) -> Path:
         """Where the variant is built."""
         return self.out / "bench" / f"{variant.index}-{variant.march}"
+
+    def user_folder(self, variant: Variant) -> Path:
+        """Where the kernel is built that runs the workload ``user``."""
+        return self.out / "bench" / f"user-{variant.index}-{variant.march}"
 
     @property
     def saved(self) -> Path:
@@ -87,7 +104,7 @@ def variants(index: str, march: str) -> tuple[Variant, ...]:
 
 def workloads(names: Sequence[str]) -> tuple[Workload, ...]:
     """The workloads with these names, all for none; KgenError for a name that is not there."""
-    known = {workload.name: workload for workload in (*WORKLOADS, BOOT)}
+    known = {workload.name: workload for workload in (*WORKLOADS, BOOT, USER)}
     for name in names:
         if name not in known:
             import difflib
@@ -103,25 +120,36 @@ def measure(plan: Plan, progress: Progress) -> Run:
     kernel = load(plan.description, plan.sets).kernel
     results: list[Result] = []
     compiler = ""
+    inside = tuple(one for one in plan.workloads if one is not USER)
     for variant in plan.variants:
-        folder = plan.folder(variant)
-        sets = (*plan.sets, *variant.sets)
-        request = Request(plan.description, sets, folder)
-        build(request, progress)
-        compiler = used(request.folder.toolchain).release
-        for workload in plan.workloads:
+        if inside:
+            folder = plan.folder(variant)
+            compiler = _built(plan, variant.sets, folder, progress)
+        for workload in inside:
             if variant.runs(workload):
-                results += collected(variant, workload, _booted(plan, folder, workload))
+                results += collected(variant, workload, _measured(plan, folder, workload))
+        if USER in plan.workloads:
+            folder = plan.user_folder(variant)
+            compiler = _built(plan, variant.user_sets, folder, progress)
+            log = _booted(plan, folder, USER).log
+            results += rows(log, variant.index, variant.march)
     return Run(kernel.name, plan.cpu, parse_size(plan.memory), tuple(results), compiler=compiler)
 
 
-def _booted(plan: Plan, folder: Path, workload: Workload) -> tuple[Measurement, ...]:
-    """What the variant in ``folder`` says of the workload: the stages' lines, or its own one."""
+def _built(plan: Plan, sets: tuple[str, ...], folder: Path, progress: Progress) -> str:
+    """Build a kernel in ``folder``; the compiler's name and version."""
+    request = Request(plan.description, (*plan.sets, *sets), folder)
+    build(request, progress)
+    return used(request.folder.toolchain).release
+
+
+def _booted(plan: Plan, folder: Path, workload: Workload) -> kgen_qemu.Result:
+    """A boot of the kernel in ``folder``, instructions counted. KgenError if it does not pass."""
     request = kgen_qemu.boot_request(
         folder,
         cpu=plan.cpu,
         memory=plan.memory,
-        append=workload.option,
+        append="" if workload is USER else workload.option,
         timeout=plan.timeout,
     )
     machine = replace(request.machine, icount=True)
@@ -133,6 +161,12 @@ def _booted(plan: Plan, folder: Path, workload: Workload) -> tuple[Measurement, 
             f"log: {result.log}",
             exit_code=Exit(int(result.exit_code)),
         )
+    return result
+
+
+def _measured(plan: Plan, folder: Path, workload: Workload) -> tuple[Measurement, ...]:
+    """What the variant in ``folder`` says of the workload: the stages' lines, or its own one."""
+    result = _booted(plan, folder, workload)
     if workload is BOOT:
         return result.transcript.measurements
     own = tuple(one for one in result.transcript.measurements if one.name == workload.name)

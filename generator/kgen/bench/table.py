@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from kgen.bench.results import BETTER_IF_LOWER, Result, Run
 from kgen.units import show_size
+from kgen.workloads import USER_ROWS
 
 _HEADS = {
     "alloc": "alloc",
@@ -15,6 +16,7 @@ _HEADS = {
 }
 _DIGITS = {"alloc": 1, "free": 1, "efficiency": 3, "metadata_per_mib": 0}
 _NAME, _FIGURE, _RATIO = 22, 11, 8
+_GOALS = {row.name: row.goal for row in USER_ROWS}
 
 
 def table(run: Run, before: Run | None = None) -> str:
@@ -72,7 +74,9 @@ def _row(result: Result, old: Result | None, with_ratios: bool) -> str:
         cells.append(f"{text:>{_FIGURE}}")
         if with_ratios:
             cells.append(f"{_ratio(value, was):<{_RATIO}}")
-    return f"{result.workload:<{_NAME}}{''.join(cells)}".rstrip()
+    line = f"{result.workload:<{_NAME}}{''.join(cells)}".rstrip()
+    goal = _GOALS.get(result.workload)
+    return line if goal is None else f"{line:<{_NAME + _FIGURE + _RATIO}} at most {goal}"
 
 
 def _ratio(value: float | None, was: float | None) -> str:
