@@ -1,8 +1,8 @@
 """Predicts what process 1 has before its first instruction, and when all has ended.
 
 A program's pages come when they are touched, so at its start it has the page of its stack that
-the kernel wrote arguments to, with the table for that, and its directory. What it is promised
-follows from its file: the writable pages of its segments, and the stack's first pages.
+the kernel wrote arguments to, with the table for that, and its directory. Its promises follow
+from its file: the writable pages of its segments, and the stack's first pages.
 
     figure                  is
     user.start.resident     pages with a frame: the stack's

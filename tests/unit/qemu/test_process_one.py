@@ -1,4 +1,4 @@
-"""What process 1 has at its start, predicted from its file."""
+"""The figures of process 1 at its start, predicted from its file."""
 
 from __future__ import annotations
 
