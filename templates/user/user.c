@@ -96,6 +96,8 @@ int32_t user_begin(void)
 		goto no_processes;
 	//% if cpu.fpu == "x87"
 	fpu_init();
+	//% else
+	refuse_fpu();
 	//% endif
 	timer_init();
 	return 0;
