@@ -11,13 +11,17 @@
 
 struct user_totals user_totals;
 
-/* Pages of one process; its key begins with its number. */
-static void report_process(const struct process *process, const struct space_use *use)
-{
-	int32_t pid = process->pid;
+/* What process 1 had at its end. */
+static struct {
+	struct space_use use;
+	uint32_t shared;
+} first;
 
+/* Pages of one process; its key begins with its number. */
+static void report_process(int32_t pid, const struct space_use *use, uint32_t shared)
+{
 	kgen_stat(use->resident, "user.%d.resident", pid);
-	kgen_stat(space_shared(process->space), "user.%d.shared", pid);
+	kgen_stat(shared, "user.%d.shared", pid);
 	kgen_stat(use->committed, "user.%d.committed", pid);
 	kgen_stat(use->tables, "user.%d.tables", pid);
 	kgen_stat(use->peak, "user.%d.peak", pid);
@@ -47,8 +51,10 @@ void user_account(const struct process *process)
 	if (!process->space || (process->pid != 1 && !user_totals.tells_all))
 		return;
 	space_use(process->space, &use);
-	if (process->pid == 1)
-		report_process(process, &use);
+	if (process->pid == 1) {
+		first.use = use;
+		first.shared = space_shared(process->space);
+	}
 	if (user_totals.tells_all)
 		print_process(process, &use);
 }
@@ -75,6 +81,7 @@ void user_report(void)
 {
 	const struct user_totals *totals = &user_totals;
 
+	report_process(1, &first.use, first.shared);
 	kgen_stat(totals->processes, "user.processes");
 	kgen_stat(totals->most, "user.processes.peak");
 	kgen_stat(totals->executed, "user.programs");
