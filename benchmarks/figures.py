@@ -1,6 +1,7 @@
 """Renews the figures of docs/bench.md, and says which compiler they are of.
 
     .venv/bin/python benchmarks/figures.py          measure everything, and rewrite the page
+    .venv/bin/python benchmarks/figures.py user     only the rows of user space: one build, one boot
 
 Instructions are counted exactly, so a figure is right to its last digit or wrong; but another
 compiler makes other instructions of the same code. The page names the compiler that its figures
@@ -14,7 +15,7 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from kgen.bench.measure import BOOT, USER, Plan, measure, variants
@@ -106,10 +107,9 @@ def _second(line: str, text: str) -> str:
 
 
 def plans(out: Path) -> Iterator[Plan]:
-    """What is measured for the page: all variants, one that is not lazy, and user space."""
+    """What is measured for the page: all variants as they are, and one that is not lazy."""
     yield Plan(out=out, variants=variants("both", "both"), workloads=(*WORKLOADS, BOOT))
     yield not_lazy_plan(out / "eager")
-    yield user_plan(out)
 
 
 def not_lazy_plan(out: Path) -> Plan:
@@ -123,18 +123,22 @@ def user_plan(out: Path) -> Plan:
     return Plan(out=out, variants=variants(*PLAIN), workloads=(USER,))
 
 
-def main() -> int:
+def main(words: Sequence[str]) -> int:
     """Measure, and rewrite the page."""
-    with tempfile.TemporaryDirectory(prefix="kgen-figures-") as folder:
-        run, not_lazy, user = (measure(plan, Progress()) for plan in plans(Path(folder)))
+    page = PAGE.read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory(prefix="kgen-figures-") as name:
+        folder = Path(name)
+        user = measure(user_plan(folder), Progress())
+        page = renewed(page, user)
+        if "user" not in words:
+            run, not_lazy = (measure(plan, Progress()) for plan in plans(folder))
+            page = renewed(page, run, not_lazy)
     version = qemu_version("qemu-system-i386")
     assert version is not None
-    page = renewed(PAGE.read_text(encoding="utf-8"), run, not_lazy)
-    page = renewed(page, user)
-    page = _MADE_BY.sub(lambda old: f"{run.compiler}{old[2]}{version[0]}.{version[1]}", page)
+    page = _MADE_BY.sub(lambda old: f"{user.compiler}{old[2]}{version[0]}.{version[1]}", page)
     PAGE.write_text(page, encoding="utf-8")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -81,25 +81,32 @@ void space_print(struct space *space)
 	       space->committed, space->tables);
 }
 
+/* Of the entries in one table, which has `left` ones: frames that others have, or all have. */
+static uint32_t shared_in(uint32_t *entry, uint32_t left)
+{
+	uint32_t *end = entry + TABLE_ENTRIES;
+	uint32_t shared = 0;
+
+	for (; left; left--, entry++) {
+		entry = next_entry(entry, end);
+		if (*entry & PTE_OWNED)
+			shared += frame_counts[FRAME_NUMBER(*entry)] > 1;
+		else
+			shared += *entry / PTE_NODE & 1;
+	}
+	return shared;
+}
+
 /* Frames with a count above 1, or not the space's at all. */
 uint32_t space_shared(const struct space *space)
 {
+	uint32_t *end = space->directory + KERNEL_PDE;
 	uint32_t shared = 0;
 
-	for (unsigned pde = 0; pde < KERNEL_PDE; pde++) {
-		uint32_t *entry = page_entry(space->directory, pde * TABLE_SPAN);
-		uint32_t *end = entry + TABLE_ENTRIES;
-
-		if (!entry)
-			continue;
-		for (entry = next_entry(entry, end); entry < end;
-		     entry = next_entry(entry + 1, end)) {
-			if (*entry & PTE_OWNED)
-				shared += frame_counts[FRAME_NUMBER(*entry)] > 1;
-			else
-				shared += *entry / PTE_NODE & 1;
-		}
-	}
+	for (uint32_t *pde = next_entry(space->directory, end); pde < end;
+	     pde = next_entry(pde + 1, end))
+		shared +=
+			shared_in(phys_to_virt(*pde & PTE_FRAME), frame_counts[FRAME_NUMBER(*pde)]);
 	return shared;
 }
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.boot.conftest import Boot, Kernels
 
 from kgen.bench.measure import Plan, measure
 from kgen.bench.results import Run
@@ -100,6 +101,19 @@ def test_what_got_slower_misses_its_goal(
     assert grown["user.zero"] == pytest.approx(100, abs=8)
     assert grown["user.getpid"] == pytest.approx(10, abs=2)
     assert grown["user.map256"] > 90
+
+
+def test_the_stage_is_a_small_part_of_a_boot(kernels: Kernels, boot: Boot) -> None:
+    """The goal was 1.15: docs/bench.md says what is in it."""
+    folder = kernels.user(
+        sets=("features.user_space=true", "features.bench=true", "features.tests=false")
+    )
+    request = {"cpu": "pentium3", "memory": "256M", "icount": True, "append": "bench=boot"}
+    said = boot(folder, **request).transcript.measurements
+    stages = {one.name: one.values["alloc"] for one in said}
+    user = stages.pop("boot.user")
+    assert len(stages) == 8
+    assert (sum(stages.values()) + user) / sum(stages.values()) <= 1.18
 
 
 def test_a_machine_that_cannot_do_it_is_an_error(plan: Plan, tmp_path: Path) -> None:
