@@ -45,7 +45,9 @@ class Variant:
             f"cpu.minimum={PROCESSORS[self.march]}",
             "features.bench=true",
             "features.tests=false",
+            "features.user_space=false",
             "sources=",
+            "programs=",
         )
 
     def runs(self, workload: Workload) -> bool:

@@ -14,6 +14,9 @@ Fields = dict[str, Any]
 MiB = 1 << 20
 GiB = 1 << 30
 
+NO_PROGRAMS: Fields = {"features": {"user_space": False}}
+"""For a kernel so low that programs have no room below it."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -77,17 +80,17 @@ def low_base(load: int) -> Fields:
     return {
         "layout": {"kernel_base": 64 * MiB, "load_address": load},
         "ram": {"minimum": 256 * MiB},
+        **NO_PROGRAMS,
     }
 
 
 def programs(*names: str) -> Fields:
-    return {"programs": names, "features": {"user_space": True}}
+    return {"programs": names}
 
 
 def with_base(base: int, stack: str) -> Fields:
     return {
         "layout": {"kernel_base": base},
-        "features": {"user_space": True},
         "user": {"stack_limit": stack},
     }
 
@@ -112,8 +115,8 @@ CASES = (
     Case(
         "kernel_base_is_high",
         "64 MiB",
-        layout(kernel_base=64 * MiB),
-        layout(kernel_base=60 * MiB),
+        {**layout(kernel_base=64 * MiB), **NO_PROGRAMS},
+        {**layout(kernel_base=60 * MiB), **NO_PROGRAMS},
         "layout.kernel_base",
         "use at least 0x04000000; 0xc0000000 is customary",
     ),
@@ -563,7 +566,7 @@ CASES = (
         "programs_have_user_space",
         "",
         programs("a.c"),
-        {"programs": ("a.c",), "features": {"user_space": False}},
+        {**programs("a.c"), **NO_PROGRAMS},
         "programs",
         "set features.user_space to true, or leave them out",
     ),
@@ -630,8 +633,8 @@ CASES = (
     Case(
         "fixmap_has_slots_for_programs",
         "",
-        {"layout": {"fixmap_slots": 6}, "features": {"user_space": True}},
-        {"layout": {"fixmap_slots": 5}, "features": {"user_space": True}},
+        layout(fixmap_slots=6),
+        layout(fixmap_slots=5),
         "layout.fixmap_slots",
         "use at least 6, or set features.user_space to false",
     ),
