@@ -250,24 +250,6 @@ void spaces_use(struct space_use *use)
 	}
 }
 
-void spaces_report(void)
-{
-	struct space_use use;
-
-	spaces_use(&use);
-	kgen_stat(use.faults.zero, "user.faults.zero");
-	kgen_stat(use.faults.zero_page, "user.faults.zero_page");
-	kgen_stat(use.faults.copy, "user.faults.copy");
-	kgen_stat(use.faults.sole, "user.faults.sole");
-	kgen_stat(use.faults.file, "user.faults.file");
-	kgen_stat(use.faults.around, "user.faults.around");
-	kgen_stat(use.peak, "user.peak_pages");
-	kgen_stat(commit.peak, "user.peak_committed");
-	kgen_stat(commit.limit, "user.commit_limit");
-	kgen_stat(frame_stats.owned, "user.frames");
-	kgen_stat(frame_stats.tables, "user.tables");
-}
-
 int32_t spaces_init(void)
 {
 	if (frames_init())

@@ -84,14 +84,14 @@ void space_print(struct space *space)
 /* Frames with a count above 1, or not the space's at all. */
 uint32_t space_shared(const struct space *space)
 {
+	uint32_t *first = space->directory;
+	uint32_t *last = first + KERNEL_PDE;
 	uint32_t shared = 0;
 
-	for (unsigned pde = 0; pde < KERNEL_PDE; pde++) {
-		uint32_t *entry = page_entry(space->directory, pde * TABLE_SPAN);
+	for (uint32_t *pde = next_entry(first, last); pde < last; pde = next_entry(pde + 1, last)) {
+		uint32_t *entry = page_entry(first, (pde - first) * TABLE_SPAN);
 		uint32_t *end = entry + TABLE_ENTRIES;
 
-		if (!entry)
-			continue;
 		for (entry = next_entry(entry, end); entry < end;
 		     entry = next_entry(entry + 1, end)) {
 			if (*entry & PTE_OWNED)

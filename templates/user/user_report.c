@@ -5,27 +5,55 @@
 #include <arch/timer.h>
 #include <kernel/cmdline.h>
 #include <kernel/printk.h>
+#include <user/commit.h>
+#include <user/frames.h>
 #include <user/report.h>
 #include <user/syscall.h>
 
 struct user_totals user_totals;
 
-/* Pages of one process; its key begins with its number. */
-static void report_process(const struct process *process, const struct space_use *use)
-{
-	int32_t pid = process->pid;
+/* What process 1 had when it ended. */
+static struct {
+	struct space_use use;
+	uint32_t shared;
+	bool noted;
+} first;
 
-	kgen_stat(use->resident, "user.%d.resident", pid);
-	kgen_stat(space_shared(process->space), "user.%d.shared", pid);
-	kgen_stat(use->committed, "user.%d.committed", pid);
-	kgen_stat(use->tables, "user.%d.tables", pid);
-	kgen_stat(use->peak, "user.%d.peak", pid);
-	kgen_stat(use->faults.zero, "user.%d.faults.zero", pid);
-	kgen_stat(use->faults.zero_page, "user.%d.faults.zero_page", pid);
-	kgen_stat(use->faults.copy, "user.%d.faults.copy", pid);
-	kgen_stat(use->faults.sole, "user.%d.faults.sole", pid);
-	kgen_stat(use->faults.file, "user.%d.faults.file", pid);
-	kgen_stat(use->faults.around, "user.%d.faults.around", pid);
+static void report_first(void)
+{
+	const struct space_use *use = &first.use;
+
+	if (!first.noted)
+		return;
+	kgen_stat(use->resident, "user.1.resident");
+	kgen_stat(first.shared, "user.1.shared");
+	kgen_stat(use->committed, "user.1.committed");
+	kgen_stat(use->tables, "user.1.tables");
+	kgen_stat(use->peak, "user.1.peak");
+	kgen_stat(use->faults.zero, "user.1.faults.zero");
+	kgen_stat(use->faults.zero_page, "user.1.faults.zero_page");
+	kgen_stat(use->faults.copy, "user.1.faults.copy");
+	kgen_stat(use->faults.sole, "user.1.faults.sole");
+	kgen_stat(use->faults.file, "user.1.faults.file");
+	kgen_stat(use->faults.around, "user.1.faults.around");
+}
+
+static void report_spaces(void)
+{
+	struct space_use use;
+
+	spaces_use(&use);
+	kgen_stat(use.faults.zero, "user.faults.zero");
+	kgen_stat(use.faults.zero_page, "user.faults.zero_page");
+	kgen_stat(use.faults.copy, "user.faults.copy");
+	kgen_stat(use.faults.sole, "user.faults.sole");
+	kgen_stat(use.faults.file, "user.faults.file");
+	kgen_stat(use.faults.around, "user.faults.around");
+	kgen_stat(use.peak, "user.peak_pages");
+	kgen_stat(commit.peak, "user.peak_committed");
+	kgen_stat(commit.limit, "user.commit_limit");
+	kgen_stat(frame_stats.owned, "user.frames");
+	kgen_stat(frame_stats.tables, "user.tables");
 }
 
 static void print_process(const struct process *process, const struct space_use *use)
@@ -46,8 +74,11 @@ void user_account(const struct process *process)
 	if (!process->space || (process->pid != 1 && !user_totals.tells_all))
 		return;
 	space_use(process->space, &use);
-	if (process->pid == 1)
-		report_process(process, &use);
+	if (process->pid == 1) {
+		first.use = use;
+		first.shared = space_shared(process->space);
+		first.noted = true;
+	}
 	if (user_totals.tells_all)
 		print_process(process, &use);
 }
@@ -56,6 +87,7 @@ void user_report(void)
 {
 	const struct user_totals *totals = &user_totals;
 
+	report_first();
 	kgen_stat(totals->processes, "user.processes");
 	kgen_stat(totals->most, "user.processes.peak");
 	kgen_stat(totals->executed, "user.programs");
@@ -63,7 +95,7 @@ void user_report(void)
 	kgen_stat(syscall_count, "user.calls");
 	kgen_stat(totals->switches, "user.switches");
 	kgen_stat(totals->signals, "user.signals");
-	spaces_report();
+	report_spaces();
 }
 
 void user_print(void)

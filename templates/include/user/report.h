@@ -18,8 +18,8 @@ struct user_totals {
 extern struct user_totals user_totals;
 
 /*
- * A process is about to give everything back: what process 1 has becomes stat lines, and
- * with `stats` on the command line what any has a line for people.
+ * A process is about to give everything back: what process 1 has is noted for user_report(), and
+ * with `stats` on the command line what any has becomes a line for people.
  */
 void user_account(const struct process *process);
 

@@ -180,7 +180,4 @@ const char *spaces_check(void);
 /* What all spaces together had, ever: faults and the highest peak of one. Adds those that live. */
 void spaces_use(struct space_use *use);
 
-/* Print it as `# kgen:stat` lines. */
-void spaces_report(void);
-
 #endif /* USER_SPACE_H */

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tests.descriptions import WITHOUT_USER_SPACE
 
 from kgen.cli import run as run_command
 from kgen.load import Loaded, load
@@ -20,10 +21,6 @@ SMALL = Path(__file__).parents[2] / "data" / "small"
 HELLO = "#include <kernel.h>\n\nvoid kernel_main(void)\n{\n\tanswer = 7;\n}\n"
 
 DESCRIPTION = 'from kgen import Kernel\nkernel = Kernel(name="mine", sources=["hello.c"])\n'
-
-
-WITHOUT_USER_SPACE = "features.user_space=false"
-"""The small kernel has no programs: every description of it says so, in this one place."""
 
 
 def unverified(_elf: Path, _derived: object) -> SimpleNamespace:
@@ -46,6 +43,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "templates"
     shutil.copytree(SMALL, folder)
 
+    # It has no programs: every description of it says so, in this one place.
     def load_small(description: Path | None, sets: Sequence[str] = ()) -> Loaded:
         return load(description, (WITHOUT_USER_SPACE, *sets))
 
