@@ -27,6 +27,9 @@ GiB = 1 << 30
 PAGE = 4 * KiB
 TABLE = 4 * MiB
 
+WITHOUT_USER_SPACE = "features.user_space=false"
+"""``--set`` of kernels that tests build for another subject: no program is compiled for them."""
+
 
 def _few(*usual: Any, rare: Sequence[Any] = ()) -> st.SearchStrategy[Any]:
     """Mostly one of the first; now and then one of ``rare``."""
@@ -124,7 +127,10 @@ def descriptions(draw: DrawFn) -> Fields:
         "debug": draw(debugs()),
         "console": {"vga": draw(st.booleans())},
         "cpu": {"minimum": draw(st.sampled_from(["386", "486", "pentium", "pentiumpro"]))},
-        "features": {"tests": draw(_few(True, rare=(False,)))},
+        "features": {
+            "tests": draw(_few(True, rare=(False,))),
+            "user_space": draw(_few(False, rare=(True,))),
+        },
         "compiler": {"optimize": draw(_few("2", "s", "1", "0"))},
     }
     path, value = draw(st.sampled_from([*[("", int)] * 3 * len(WRONG), *WRONG]))

@@ -124,7 +124,7 @@ bool run_programs(void (*done)(enum boot_stage stage))
 	free_profile_read(&after);
 	BUG_ON(memcmp(&before, &after, sizeof(before))); /* a frame was lost */
 	done(STAGE_USER);
-	user_report();
+	user_report(); /* counters are no part of the boot, and lines cost more than processes */
 	user_print();
 	return !status;
 }

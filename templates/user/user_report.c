@@ -5,6 +5,8 @@
 #include <arch/timer.h>
 #include <kernel/cmdline.h>
 #include <kernel/printk.h>
+#include <user/commit.h>
+#include <user/frames.h>
 #include <user/report.h>
 #include <user/space_state.h>
 #include <user/syscall.h>

@@ -26,6 +26,7 @@ import pytest
 from tests.boot.loaders import Load, Loader
 from tests.boot.mutants import build_broken
 from tests.compiled import in_place_of
+from tests.descriptions import WITHOUT_USER_SPACE
 from tests.mutation import Edit
 from tests.tools import i386
 
@@ -56,8 +57,11 @@ class Kernels:
     def user(
         self, *sources: str, sets: Sequence[str] = (), description: Path | None = None
     ) -> Path:
-        """The folder of a kernel with sources from tests/kernels and ``--set`` options."""
-        settings = list(sets)
+        """The folder of a kernel with sources from tests/kernels and ``--set`` options.
+
+        It has no user space, unless ``sets`` say so: most tests look at something else.
+        """
+        settings = [WITHOUT_USER_SPACE, *sets]
         if sources:
             settings.append("sources=" + ",".join(str(SOURCES / name) for name in sources))
         told = [*settings, description.read_text()] if description else settings
@@ -66,6 +70,10 @@ class Kernels:
             name,
             lambda out: _build(Request(description, sets=(*settings,), out=out)),
         )
+
+    def plain(self) -> Path:
+        """The folder of the default kernel, but without user space."""
+        return self.user()
 
     def faults(self, sets: Sequence[str] = ()) -> Path:
         """The folder of the kernel that makes mistakes on demand."""
@@ -133,6 +141,12 @@ def kernels(shared: Path) -> Kernels:
 def default(kernels: Kernels) -> Path:
     """The output folder of the default kernel."""
     return kernels.default()
+
+
+@pytest.fixture(scope="session")
+def plain(kernels: Kernels) -> Path:
+    """The output folder of the default kernel without user space: less to build and to boot."""
+    return kernels.plain()
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from tests.boot.conftest import Kernels
+from tests.descriptions import WITHOUT_USER_SPACE
 
 from kgen.paths import templates_dir
 from kgen.pipeline import Request as Build
@@ -150,7 +151,7 @@ def test_less_than_one_percent_is_waste_at_16_mib(default: Path, boot: Boot) -> 
     ids=["a figure", "the bump", "the rounding", "the direct map"],
 )
 def test_a_kernel_that_counts_or_does_otherwise_fails(
-    boot: Boot, default: Path, tmp_path: Path, template: str, old: str, new: str, caught: set[str]
+    boot: Boot, plain: Path, tmp_path: Path, template: str, old: str, new: str, caught: set[str]
 ) -> None:
     templates, out = tmp_path / "templates", tmp_path / "out"
     shutil.copytree(templates_dir(), templates)
@@ -158,8 +159,9 @@ def test_a_kernel_that_counts_or_does_otherwise_fails(
     text = source.read_text()
     assert text.count(old) == 1, f"{template} has this text {text.count(old)} times: {old!r}"
     source.write_text(text.replace(old, new))
-    shutil.copytree(default, out)
-    build(Build(out=out, templates=templates), Progress())
+    shutil.copytree(plain, out)
+    request = Build(sets=(WITHOUT_USER_SPACE,), out=out, templates=templates)
+    build(request, Progress())
 
     result = boot(out, memory="16M", cpu="486")
     assert result.exit_code == Exit.FAIL, result.reasons

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from tests.boot.conftest import Kernels
 from tests.boot.test_machines import SIZES
+from tests.descriptions import WITHOUT_USER_SPACE
 
 import kgen_qemu
 from kgen.paths import templates_dir
@@ -114,7 +115,8 @@ def test_one_invlpg_without_asking(boot: Boot, tmp_path: Path) -> None:
     assert text.count(asks) == 1
     tlb.write_text(text.replace(asks, forgets))
 
-    build(Build(out=tmp_path / "out", templates=templates), Progress())
+    request = Build(sets=(WITHOUT_USER_SPACE,), out=tmp_path / "out", templates=templates)
+    build(request, Progress())
     result = boot(tmp_path / "out", cpu="386")
     assert (result.verdict, result.exit_code) == ("fail", Exit.FAIL)
     assert result.audit is not None

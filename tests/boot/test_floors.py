@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 from tests.boot.conftest import Kernels
+from tests.descriptions import WITHOUT_USER_SPACE
 from tests.tools import binutil, i386
 
 from kgen.paths import templates_dir
+from kgen_qemu import load_manifest
 
 FLOORS = ("base", "arch", "mm", "user", "kernel")
 """From the ground up."""
@@ -48,6 +50,7 @@ KERNEL_HEADERS = {
 
 KERNELS: Mapping[str, tuple[str, ...]] = {
     "default": (),
+    "plain": (WITHOUT_USER_SPACE,),
     "debug": ("debug.fail=true", "debug.leaks=true", "debug.trace=true", "debug.quarantine=16"),
     "fail": ("debug.fail=true", "kmalloc.mapping=direct", "buddy.index=bitmaps"),
     "bench": ("features.bench=true", "features.tests=false", "console.vga=true"),
@@ -114,7 +117,9 @@ def test_nothing_refers_to_a_floor_above(kind: str, kernels: Kernels) -> None:
     folder = kernels.user(sets=KERNELS[kind]) if KERNELS[kind] else kernels.default()
     objects = folder / "build/obj"
     defined, used = symbols(objects)
-    assert {floor_of(source) for source in used} == {0, 1, 2, 4}
+    has_user = "user_space" in load_manifest(folder).features
+    assert has_user == (kind == "default")
+    assert {floor_of(source) for source in used} == {0, 1, 2, 4} | ({3} if has_user else set())
     assert list(upward_references(defined, used)) == []
 
 

@@ -42,9 +42,9 @@ def on_the_command_line(mutant: Mutant) -> str:
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_every_mutant_is_caught(
-    default: Path, kernels: Kernels, boot: Boot, tmp_path: Path, mutant: Mutant
+    plain: Path, kernels: Kernels, boot: Boot, tmp_path: Path, mutant: Mutant
 ) -> None:
-    folder = built(kernels.faults() if mutant.trip else default, tmp_path, mutant)
+    folder = built(kernels.faults() if mutant.trip else plain, tmp_path, mutant)
     modules = []
     if mutant.module is not None:
         modules.append(tmp_path / "module")
@@ -59,12 +59,12 @@ def test_every_mutant_is_caught(
     assert any(re.search(mutant.caught, text) for text in result.reasons), result.reasons
 
 
-def test_a_copy_without_a_fault_passes(default: Path, boot: Boot, tmp_path: Path) -> None:
+def test_a_copy_without_a_fault_passes(plain: Path, boot: Boot, tmp_path: Path) -> None:
     """The control: it is the fault that is caught, not the copy nor what is expected of it."""
     harmless = Mutant("none", BUDDY, "#include <mm/buddy.h>", "\n#include <mm/buddy.h>", FAIL, "")
-    folder = built(default, tmp_path, harmless)
-    plain = {(mutant.append, mutant.expect) for mutant in MUTANTS if not mutant.trip}
-    for append, expect in sorted(plain):
+    folder = built(plain, tmp_path, harmless)
+    boots = {(mutant.append, mutant.expect) for mutant in MUTANTS if not mutant.trip}
+    for append, expect in sorted(boots):
         assert boot(folder, append=append, expect=[expect] if expect else []).verdict == "pass"
 
 

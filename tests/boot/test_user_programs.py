@@ -36,9 +36,9 @@ def built(kernels: Kernels, tmp_path: Path, names: tuple[str, ...], cpu: str = "
     path.write_text(
         "from kgen import Cpu, Features, Kernel\n"
         f"kernel = Kernel(name='programs', programs={files!r}, cpu={cpu},\n"
-        "    features=Features(user_space=True, tests=False))\n"
+        "    features=Features(tests=False))\n"
     )
-    return kernels.user(description=path)
+    return kernels.user(description=path, sets=["features.user_space=true"])
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Protocol
 import pytest
 from tests.tools import i386
 
-from kgen import Kernel
+from kgen import Features, Kernel
 from kgen.derive import Derived, derive
 
 SOURCES = Path(__file__).parent / "kernel"
@@ -57,8 +57,8 @@ def build(tmp_path: Path) -> Build:
 
 @pytest.fixture
 def default() -> Derived:
-    """The numbers of the built-in description, which start.S and kernel.ld keep."""
-    return derive(Kernel())
+    """The numbers of the default kernel without programs, which start.S and kernel.ld keep."""
+    return derive(Kernel(features=Features(user_space=False)))
 
 
 @pytest.fixture

@@ -149,8 +149,12 @@ class Workshop:
     folder: Path
 
     def sources(self, **fields: object) -> Path:
-        """The rendered sources of ``Kernel(**fields)``; the kernel must be sound."""
-        tree = render(derive(Kernel.model_validate(fields)), templates_dir())
+        """The rendered sources of ``Kernel(**fields)``; the kernel must be sound.
+
+        It has no user space unless ``features`` say so.
+        """
+        described = {"features": {"user_space": False}, **fields}
+        tree = render(derive(Kernel.model_validate(described)), templates_dir())
         src = self.folder / f"src-{tree.digest}"
         if not src.exists():
             fresh = Path(tempfile.mkdtemp(dir=self.folder))

@@ -39,9 +39,13 @@ KERNELS = {
 
 
 def rendered(kernel: Kernel) -> dict[str, str]:
-    """The sources of ``kernel`` by path, without comments."""
+    """The sources of ``kernel`` by path, without comments, and without those of programs."""
     tree = render(derive(kernel), templates_dir())
-    return {file.output.path: COMMENT.sub("", file.data.decode()) for file in tree.files}
+    return {
+        file.output.path: COMMENT.sub("", file.data.decode())
+        for file in tree.files
+        if not file.output.path.startswith("program/")  # in ring 3, linked to none of it
+    }
 
 
 def functions(text: str) -> Iterator[tuple[str, bool]]:

@@ -58,7 +58,9 @@ class Variant:
             f"buddy.index={self.index}",
             f"cpu.minimum={PROCESSORS[self.march]}",
             "features.tests=false",
+            "features.user_space=false",
             "sources=",
+            "programs=",
         )
 
     def runs(self, workload: Workload) -> bool:

@@ -376,7 +376,7 @@ class Features(Section):
         description="build the standard workloads; `kgen bench` does, and reads the figures",
     )
     user_space: bool = Field(
-        default=False, description="run programs in ring 3, with memory on demand"
+        default=True, description="run programs in ring 3, with memory on demand"
     )
 
 

@@ -14,6 +14,9 @@ Fields = dict[str, Any]
 MiB = 1 << 20
 GiB = 1 << 30
 
+NO_PROGRAMS: Fields = {"features": {"user_space": False}}
+"""For a kernel so low that programs have no room below it."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -86,13 +89,12 @@ def low_base(load: int) -> Fields:
 
 
 def programs(*names: str) -> Fields:
-    return {"programs": names, "features": {"user_space": True}}
+    return {"programs": names}
 
 
 def with_base(base: int, stack: str) -> Fields:
     return {
         "layout": {"kernel_base": base},
-        "features": {"user_space": True},
         "user": {"stack_limit": stack},
     }
 
@@ -568,7 +570,7 @@ CASES = (
         "programs_have_user_space",
         "",
         programs("a.c"),
-        {"programs": ("a.c",), "features": {"user_space": False}},
+        {**programs("a.c"), **NO_PROGRAMS},
         "programs",
         "set features.user_space to true, or leave them out",
     ),
@@ -635,8 +637,8 @@ CASES = (
     Case(
         "fixmap_has_slots_for_programs",
         "",
-        {"layout": {"fixmap_slots": 6}, "features": {"user_space": True}},
-        {"layout": {"fixmap_slots": 5}, "features": {"user_space": True}},
+        layout(fixmap_slots=6),
+        layout(fixmap_slots=5),
         "layout.fixmap_slots",
         "use at least 6, or set features.user_space to false",
     ),

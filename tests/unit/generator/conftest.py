@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tests.descriptions import WITHOUT_USER_SPACE
 
 from kgen.cli import run as run_command
+from kgen.load import Loaded, load
 from kgen.pipeline import Built, Request, build
 from kgen.progress import Progress
 
@@ -40,19 +42,31 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the small kernel's templates in place of kgen's own, and no verification."""
     folder = tmp_path / "templates"
     shutil.copytree(SMALL, folder)
+
+    # It has no programs: every description of it says so, in this one place.
+    def load_small(description: Path | None, sets: Sequence[str] = ()) -> Loaded:
+        return load(description, (WITHOUT_USER_SPACE, *sets))
+
+    monkeypatch.setattr("kgen.load.load", load_small)
     monkeypatch.setattr("kgen.pipeline.templates_dir", lambda: folder)
     monkeypatch.setattr("kgen.verify.verify", unverified)
     return folder
 
 
-BUILD = """
+BUILD_SMALL = f"""
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-import kgen.cli, kgen.pipeline, kgen.verify
-templates = Path(sys.argv[1])
+import kgen.load, kgen.pipeline, kgen.verify
+templates, load = Path(sys.argv[1]), kgen.load.load
 kgen.pipeline.templates_dir = lambda: templates
+kgen.load.load = lambda path, sets=(): load(path, ("{WITHOUT_USER_SPACE}", *sets))
 kgen.verify.verify = lambda *_: SimpleNamespace(address_of=lambda _: None)
+"""
+"""Lets a process of its own build the small kernel, whose templates it is given, as ``small``."""
+
+BUILD = f"""{BUILD_SMALL}
+import kgen.cli
 sys.argv = ["kgen", "build"]
 kgen.cli.main()
 """

@@ -16,6 +16,7 @@ from tests.unit.generator.conftest import Ran, write
 from tests.unit.generator.test_inputs import older
 
 from kgen.errors import DescriptionError, Exit, KgenError
+from kgen.load import load
 from kgen.paths import templates_dir
 from kgen.pipeline import Built
 from kgen_qemu import load_manifest, staleness
@@ -40,8 +41,9 @@ int main(int argc, char **argv)
 
 
 @pytest.fixture
-def project(here: Path, small: Path) -> Path:
+def project(here: Path, small: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A description with a program, and the small kernel with all that programs take."""
+    monkeypatch.setattr("kgen.load.load", load)  # descriptions as they are
     shutil.copytree(TEMPLATES / "program", small / "program")
     (small / "user").mkdir()
     (small / "base").mkdir()
@@ -59,9 +61,8 @@ def project(here: Path, small: Path) -> Path:
 
 def describe(*programs: str, more: str = "") -> None:
     Path("kernel.py").write_text(
-        "from kgen import Compiler, Cpu, Features, Kernel, User\n"
-        "kernel = Kernel(name='mine', features=Features(user_space=True), "
-        f"programs={programs!r}{more})\n"
+        "from kgen import Compiler, Cpu, Kernel, User\n"
+        f"kernel = Kernel(name='mine', programs={programs!r}{more})\n"
     )
 
 
@@ -252,6 +253,6 @@ def test_the_command_line_may_name_programs(kgen: Callable[..., Ran], project: P
     ran = kgen("build", "--set", "programs=tell.c", "--set", "features.user_space=false")
     assert ran.code == Exit.USAGE
     assert "set features.user_space to true" in ran.err
-    ran = kgen("build", "--set", "programs=tell.c", "--set", "features.user_space=true")
+    ran = kgen("build", "--set", "programs=tell.c")
     assert ran.code == 0, ran.err
     assert load_manifest(Path("kernel_out")).programs == ("tell",)
