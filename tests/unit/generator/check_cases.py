@@ -37,10 +37,6 @@ class Case:
         return f"{self.rule}, {self.name}"
 
 
-NO_PROGRAMS: Fields = {"features": {"user_space": False}}
-"""So low a kernel leaves them no room."""
-
-
 def layout(**fields: Any) -> Fields:
     return {"layout": fields}
 
