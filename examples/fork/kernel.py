@@ -3,6 +3,6 @@
     kgen build examples/fork/kernel.py && kgen boot
 """
 
-from kgen import Features, Kernel
+from kgen import Kernel
 
-kernel = Kernel(name="fork", features=Features(user_space=True), programs=("fork.c",))
+kernel = Kernel(name="fork", programs=("fork.c",))

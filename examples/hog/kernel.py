@@ -3,11 +3,10 @@
     kgen build examples/hog/kernel.py && kgen boot --memory 16M
 """
 
-from kgen import Features, Kernel, User
+from kgen import Kernel, User
 
 kernel = Kernel(
     name="hog",
-    features=Features(user_space=True),
     user=User(overcommit="always"),
     programs=("hog.c",),
 )

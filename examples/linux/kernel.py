@@ -6,4 +6,4 @@
 
 from kgen import Cpu, Features, Kernel
 
-kernel = Kernel(name="linux", cpu=Cpu(fpu="x87"), features=Features(user_space=True, tests=False))
+kernel = Kernel(name="linux", cpu=Cpu(fpu="x87"), features=Features(tests=False))

@@ -3,6 +3,6 @@
     kgen build examples/paging/kernel.py && kgen boot
 """
 
-from kgen import Features, Kernel
+from kgen import Kernel
 
-kernel = Kernel(name="paging", features=Features(user_space=True), programs=("paging.c",))
+kernel = Kernel(name="paging", programs=("paging.c",))

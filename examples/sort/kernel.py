@@ -3,11 +3,10 @@
     kgen build examples/sort/kernel.py && kgen boot --memory 16M
 """
 
-from kgen import Features, Kernel, User
+from kgen import Kernel, User
 
 kernel = Kernel(
     name="sort",
-    features=Features(user_space=True),
     user=User(overcommit="always"),  # 'heuristic' refuses what is more than all memory
     programs=("sort.c",),
 )
