@@ -1,6 +1,8 @@
 """A tree of processes that share what they do not write.
 
     kgen build examples/fork/kernel.py && kgen boot
+
+README.md, beside it, shows what comes of it.
 """
 
 from kgen import Kernel

@@ -1,6 +1,8 @@
 """A program that wants more memory than there is dies, and dies alone.
 
     kgen build examples/hog/kernel.py && kgen boot --memory 16M
+
+README.md, beside it, shows what comes of it.
 """
 
 from kgen import Kernel, User

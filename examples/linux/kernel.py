@@ -2,6 +2,8 @@
 
     kgen build examples/linux/kernel.py
     kgen boot --init './busybox ash'
+
+README.md, beside it, shows what comes of it.
 """
 
 from kgen import Cpu, Features, Kernel

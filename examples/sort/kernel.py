@@ -1,6 +1,8 @@
 """64 MiB are promised on a machine with 16 MiB, and touched where there is something to count.
 
     kgen build examples/sort/kernel.py && kgen boot --memory 16M
+
+README.md, beside it, shows what comes of it.
 """
 
 from kgen import Kernel, User
