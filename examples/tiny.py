@@ -16,12 +16,13 @@ Each number below buys memory that a small machine does not have to spare:
   to be free for long.
 - ``classes`` is empty: small sizes come from the heap as well. Each of 21 classes would keep a
   slab of 8 KiB for itself, the heap keeps one chunk of 16 KiB for all, packed without gaps.
+- ``user_space`` is off: programs would want the memory that this kernel is to leave.
 - ``optimize`` "s" asks gcc for the shorter instead of the faster code.
 
 ``--set features.tests=false`` leaves the in-kernel tests out: then a third of the image goes.
 """
 
-from kgen import Buddy, Compiler, Kernel, KiB, Kmalloc, Layout, Memblock, MiB, Ram, Zone
+from kgen import Buddy, Compiler, Features, Kernel, KiB, Kmalloc, Layout, Memblock, MiB, Ram, Zone
 
 kernel = Kernel(
     name="tiny",
@@ -30,5 +31,6 @@ kernel = Kernel(
     memblock=Memblock(regions=32, map_entries=16, modules=2),
     buddy=Buddy(index="bitmaps", hot=False, max_order=6, zones=(Zone(name="all", limit="direct"),)),
     kmalloc=Kmalloc(classes=(), heap_limit=4 * KiB, heap_order=2),
+    features=Features(user_space=False),
     compiler=Compiler(optimize="s"),
 )

@@ -18,6 +18,6 @@ kernel = Kernel(
     ram=Ram(minimum=4 * MiB, maximum=64 * MiB),
     layout=Layout(direct_map_limit=64 * MiB),
     buddy=Buddy(max_order=10, zones=(Zone(name="all", limit="direct"),)),
-    features=Features(tests=False),  # only the experiment counts here
+    features=Features(tests=False, user_space=False),  # only the experiment counts
     sources=("workload.c",),
 )

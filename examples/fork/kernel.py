@@ -5,6 +5,6 @@
 The program beside it says what happens.
 """
 
-from kgen import Features, Kernel
+from kgen import Kernel
 
-kernel = Kernel(name="fork", features=Features(user_space=True), programs=("fork.c",))
+kernel = Kernel(name="fork", programs=("fork.c",))

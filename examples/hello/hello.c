@@ -1,6 +1,6 @@
 /*
  * A kernel_main() of one's own: uses the command line, a module and kmalloc, and
- * brings a test along. Everything works here: the eight steps are over.
+ * brings a test along. Everything works here: memory is set up.
  */
 #include <arch/fixmap.h>
 #include <kernel/boot_info.h>

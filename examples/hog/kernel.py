@@ -5,11 +5,10 @@
 The program beside it says what happens.
 """
 
-from kgen import Features, Kernel, User
+from kgen import Kernel, User
 
 kernel = Kernel(
     name="hog",
-    features=Features(user_space=True),
     user=User(overcommit="always"),
     programs=("hog.c",),
 )

@@ -8,4 +8,4 @@ README.md beside this file says where to get one.
 
 from kgen import Cpu, Features, Kernel
 
-kernel = Kernel(name="linux", cpu=Cpu(fpu="x87"), features=Features(user_space=True, tests=False))
+kernel = Kernel(name="linux", cpu=Cpu(fpu="x87"), features=Features(tests=False))

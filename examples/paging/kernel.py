@@ -5,6 +5,6 @@
 The program beside it says what happens.
 """
 
-from kgen import Features, Kernel
+from kgen import Kernel
 
-kernel = Kernel(name="paging", features=Features(user_space=True), programs=("paging.c",))
+kernel = Kernel(name="paging", programs=("paging.c",))

@@ -30,7 +30,7 @@ STAGES = (
     "kmalloc",
     "allocate",
 )
-"""The eight steps of a boot, in order, as the serial protocol names them."""
+"""The eight steps of each boot, in order, as the serial protocol names them."""
 
 USER_STAGE = "user"
 """The step that follows them in a kernel with user space: process 1 has run and ended."""

@@ -1,5 +1,5 @@
 /*
- * kmain(): the eight steps, in order.
+ * kmain(): the steps of a boot, in order.
  *
  * Each step ends with a report for people, and `# kgen:stage` for programs. boot.S has
  * made the first two steps; they are only reported here, as boot.S has no serial line.

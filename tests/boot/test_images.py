@@ -157,7 +157,7 @@ def test_too_little_memory_is_named(default: Path, tmp_path: Path, via: str) -> 
     if via == "grub":
         needs_grub()
     large = tmp_path / "large"
-    large.write_bytes(bytes(1200 * KiB))
+    large.write_bytes(bytes(1100 * KiB))
     request = kgen_qemu.boot_request(default, via=via, modules=[large], memory="4M")
     request = replace(request, machine=replace(request.machine, memory=2 * MiB))
     with cli.inserted(request) as complete:

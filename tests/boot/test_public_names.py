@@ -20,7 +20,11 @@ PROTOTYPE = re.compile(r"^[a-z][\w \t*]*?\b\**(\w+)\((?![^;{]*\{)[^;{]*\)[^;{]*;
 
 BODY = re.compile(r"^(?!static)[A-Za-z].*?\b(\w+)\([^;{}]*\)\n\{", re.MULTILINE)
 
-IN_ASSEMBLY = {"trap_double_fault_task"}
+LABEL = re.compile(r"^[ \t]*\.globa?l[ \t]+(\w+)", re.MULTILINE)
+"""In assembly: what other files may call."""
+
+PROGRAMS = ("program", "programs")
+"""Folders of what runs in ring 3, and has nothing to do with the kernel's names."""
 
 
 def declared(header: str) -> set[str]:
@@ -31,10 +35,21 @@ def declared(header: str) -> set[str]:
     return set(PROTOTYPE.findall(lines)) - {"__attribute__"}
 
 
+def files(folder: Path, pattern: str) -> list[Path]:
+    """The kernel's files below a folder."""
+    found = sorted(folder.rglob(pattern))
+    return [path for path in found if path.relative_to(folder).parts[0] not in PROGRAMS]
+
+
+def in_assembly(sources: Path) -> set[str]:
+    """Labels that assembly offers to others."""
+    return {name for path in files(sources, "*.S") for name in LABEL.findall(path.read_text())}
+
+
 def defined(objects: Path) -> Counter[str]:
     """Global functions of all objects below a folder, and how many objects define each."""
     found: Counter[str] = Counter()
-    for object_ in sorted(objects.rglob("*.o")):
+    for object_ in files(objects, "*.o"):
         output = subprocess.run(
             [binutil("nm"), "-g", "--defined-only", str(object_)],
             capture_output=True,
@@ -48,7 +63,7 @@ def defined(objects: Path) -> Counter[str]:
 def written(sources: Path) -> Counter[str]:
     """Functions with a body at the left margin, by how often there is one."""
     found: Counter[str] = Counter()
-    for source in sorted(sources.rglob("*.c")):
+    for source in files(sources, "*.c"):
         text = source.read_text()
         found.update(
             re.findall(r"^(?!static)[A-Za-z].*?\b(\w+)\([^;{}]*\)\n\{", text, re.MULTILINE)
@@ -81,10 +96,11 @@ def test_a_public_function_is_defined_once_under_its_name(folder: Path) -> None:
 def misnamed(names: dict[str, str], folder: Path) -> dict[str, tuple[int, int]]:
     """How many objects and how many sources define a function, where that is not one of each."""
     linked, source = defined(folder / "build/obj"), written(folder / "src")
+    assembly = in_assembly(folder / "src")
     return {
         f"{header}: {name}": (linked[name], source[name])
         for name, header in names.items()
-        if (linked[name], source[name]) != (1, name not in IN_ASSEMBLY)
+        if (linked[name], source[name]) != (1, name not in assembly)
     }
 
 
