@@ -235,7 +235,8 @@ out:
 
 KTEST(user_process, waits_for_a_channel_or_a_deadline)
 {
-	static const char one, other;
+	static const char channels[3];
+	const char *one = channels, *other = channels + 1, *third = channels + 2;
 	uint32_t ticks = timer_ticks;
 
 	KTEST_ASSERT(test, !process_init());
@@ -245,16 +246,16 @@ KTEST(user_process, waits_for_a_channel_or_a_deadline)
 		process_join(made[i]);
 	for (unsigned i = 0; i < 4; i++) {
 		current = made[i];
-		KTEST_EXPECT_EQ(test, process_wait(i < 2 ? &one : &other), -EWAIT);
+		KTEST_EXPECT_EQ(test, process_wait(i < 2 ? one : other), -EWAIT);
 		current->late = 0;
 	}
 	current = made[4];
-	KTEST_EXPECT_EQ(test, process_wait_until(&one, timer_ticks + 5), -EWAIT);
+	KTEST_EXPECT_EQ(test, process_wait_until(one, timer_ticks + 5), -EWAIT);
 	KTEST_EXPECT(test, !process_choose());
 	KTEST_EXPECT(test, process_is_awaited());
-	KTEST_EXPECT_EQ(test, process_wake_some(&one, 1), 1u);
-	KTEST_EXPECT_EQ(test, process_wake_some(&one + 1, 9), 0u);
-	process_wake(&other);
+	KTEST_EXPECT_EQ(test, process_wake_some(one, 1), 1u);
+	KTEST_EXPECT_EQ(test, process_wake_some(third, 9), 0u);
+	process_wake(other);
 	for (unsigned i = 0; i < 4; i++, timer_ticks++)
 		process_tick();
 	KTEST_EXPECT(test, process_is_awaited() || made[4]->state == PROCESS_READY);
@@ -262,7 +263,7 @@ KTEST(user_process, waits_for_a_channel_or_a_deadline)
 	process_tick();
 	KTEST_EXPECT_EQ(test, made[4]->state, PROCESS_READY);
 	KTEST_EXPECT(test, !process_is_awaited());
-	process_wake(&one);
+	process_wake(one);
 	for (unsigned i = 0; i < COUNT; i++) {
 		KTEST_EXPECT_EQ(test, made[i]->state, PROCESS_READY);
 		process_leave(made[i]);
