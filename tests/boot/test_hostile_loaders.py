@@ -34,6 +34,8 @@ from tests.boot.loaders import (
     refused,
 )
 
+from kgen import Kernel
+
 pytestmark = pytest.mark.boot
 
 UserKernel = Callable[..., Path]
